@@ -1,0 +1,1 @@
+"""Tallies, scores with intervals, areas and baselines."""

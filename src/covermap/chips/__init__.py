@@ -1,0 +1,1 @@
+"""Windows of scenes: planned, split without leaks, audited, loaded."""

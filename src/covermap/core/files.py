@@ -1,0 +1,115 @@
+"""Files that appear only when complete, and digests of what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from covermap.core.errors import CovermapError, OutputError
+
+
+@contextmanager
+def complete_file(path: Path) -> Iterator[Path]:
+    """A scratch name beside `path` to write to; it becomes `path` when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{path.stem}-", suffix=path.suffix or ".part", dir=path.parent
+    )
+    os.close(handle)
+    scratch = Path(name)
+    try:
+        yield scratch
+        # mkstemp makes private files; results are for everybody the folder is for.
+        os.chmod(scratch, 0o666 & ~_umask())
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def complete_folder(path: Path) -> Iterator[Path]:
+    """A scratch folder beside `path`; it takes the place of `path` when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        yield scratch
+        os.chmod(scratch, 0o777 & ~_umask())
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+            os.replace(path, old / path.name)
+            os.replace(scratch, path)
+            shutil.rmtree(old)
+        else:
+            os.replace(scratch, path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON that is the same bytes for the same content; NaN is refused."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, sort_keys=False)
+    with complete_file(path) as scratch:
+        scratch.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises
+    ------
+    CovermapError
+        The file is missing or holds no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CovermapError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CovermapError(f"{path}: not readable as JSON ({error})") from None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, or of all files of a folder with their names."""
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for item in sorted(p for p in path.rglob("*") if p.is_file()):
+            digest.update(str(item.relative_to(path)).encode() + b"\0")
+            digest.update(file_digest(item).encode())
+        return digest.hexdigest()
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def content_digest(content: Any) -> str:
+    """SHA-256 of a JSON-able object, independent of the order of its keys."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def refuse_strangers(paths: Iterable[Path], owned: set[Path]) -> None:
+    """Stop when a file that is to be written exists and is not one of our own.
+
+    Raises
+    ------
+    OutputError
+        Naming the first file in the way.
+    """
+    for path in paths:
+        if path.exists() and path not in owned:
+            raise OutputError(
+                f"{path}: already exists and was not written by this run; move it away or choose "
+                "another --out"
+            )
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

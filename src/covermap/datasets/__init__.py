@@ -1,0 +1,1 @@
+"""Published layouts and generated worlds as scenes with labels."""

@@ -1,0 +1,1 @@
+"""What agencies and cameras publish, opened as scenes: named bands, physical values, validity."""

@@ -1,0 +1,1 @@
+"""Anything that can say what is on the ground, burnt onto a grid as a target."""

@@ -1,0 +1,1 @@
+"""Whole scenes mapped by tiles that leave no trace."""

@@ -1,0 +1,1 @@
+"""Networks, stems and losses by name."""
