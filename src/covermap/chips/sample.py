@@ -15,8 +15,8 @@ class Sample:
     Attributes
     ----------
     values : ndarray of float32, shape (C, S, S)
-        Normalised (mean 0, standard deviation 1 over training pixels); 0, the training mean, where a
-        band is invalid.
+        Normalised (mean 0, standard deviation 1 over training pixels); 0, the training mean, where
+        a band is invalid.
     valid : ndarray of bool, shape (S, S)
         Usable pixels.
     target : ndarray of int64, shape (S, S)

@@ -1,1 +1,1 @@
-"""Grids, legends, files, errors, progress: what every other floor stands on. Knows no sensor, no torch."""
+"""Grids, legends, files, errors, progress: what all floors stand on; no sensor, no torch."""

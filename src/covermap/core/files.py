@@ -27,8 +27,8 @@ def complete_file(path: Path) -> Iterator[Path]:
     try:
         yield scratch
         # mkstemp makes private files; results are for everybody the folder is for.
-        os.chmod(scratch, 0o666 & ~_umask())
-        os.replace(scratch, path)
+        scratch.chmod(0o666 & ~_umask())
+        scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
 
@@ -40,14 +40,14 @@ def complete_folder(path: Path) -> Iterator[Path]:
     scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         yield scratch
-        os.chmod(scratch, 0o777 & ~_umask())
+        scratch.chmod(0o777 & ~_umask())
         if path.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-            os.replace(path, old / path.name)
-            os.replace(scratch, path)
+            path.replace(old / path.name)
+            scratch.replace(path)
             shutil.rmtree(old)
         else:
-            os.replace(scratch, path)
+            scratch.replace(path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -125,7 +125,10 @@ def row_areas_m2(geobox: GeoBox) -> np.ndarray:
         return np.full(height, width_m * height_m)
     affine, col = geobox.affine, geobox.shape[1] / 2
     rows = np.arange(height) + 0.5
-    lon, lat = affine.a * col + affine.b * rows + affine.c, affine.d * col + affine.e * rows + affine.f
+    lon, lat = (
+        affine.a * col + affine.b * rows + affine.c,
+        affine.d * col + affine.e * rows + affine.f,
+    )
     across = _WGS84.inv(lon, lat, lon + affine.a, lat + affine.d)[2]
     along = _WGS84.inv(lon, lat, lon + affine.b, lat + affine.e)[2]
     return np.asarray(across) * np.asarray(along)
@@ -140,7 +143,8 @@ def same_lattice(one: GeoBox, other: GeoBox, tolerance: float = 1e-3) -> tuple[i
         return None
     step = ~one.affine * other.affine
     scale_ok = np.allclose(
-        [step.a, step.b, step.d, step.e], [1, 0, 0, 1],
+        [step.a, step.b, step.d, step.e],
+        [1, 0, 0, 1],
         atol=tolerance / max(*one.shape, *other.shape, 1),
     )
     row, col = round(step.f), round(step.c)

@@ -110,9 +110,7 @@ class Legend:
 
     @classmethod
     def from_dict(cls, items: list[dict[str, Any]]) -> Legend:
-        return cls(
-            tuple(LegendClass(int(i["id"]), str(i["name"]), str(i["color"])) for i in items)
-        )
+        return cls(tuple(LegendClass(int(i["id"]), str(i["name"]), str(i["color"])) for i in items))
 
     @classmethod
     def of(cls, names_by_id: dict[int, str], colors: dict[str, str] | None = None) -> Legend:

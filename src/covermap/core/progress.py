@@ -6,6 +6,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
 
 # A log without a terminal gets a line at most this often.
 _PLAIN_SECONDS = 10.0
@@ -53,9 +57,11 @@ def progress(title: str, total: float, unit: str = "steps") -> Iterator[Progress
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress as RichProgress,
         TextColumn,
         TimeRemainingColumn,
+    )
+    from rich.progress import (
+        Progress as RichProgress,
     )
 
     columns = (
@@ -63,7 +69,7 @@ def progress(title: str, total: float, unit: str = "steps") -> Iterator[Progress
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TextColumn(unit),
-        _rate_column(unit),
+        _rate_column(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
@@ -76,7 +82,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _rate_column(unit: str) -> object:
+def _rate_column() -> ProgressColumn:
     from rich.progress import ProgressColumn, Task
     from rich.text import Text
 

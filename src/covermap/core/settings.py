@@ -1,4 +1,4 @@
-"""The base of every settings object: what a project file may say, and how a mistake in it is told."""
+"""The base of all settings: what a project file may say, and how a mistake in it is told."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ def _told(model: type[Settings], error: ValidationError) -> str:
 def _is_union_tag(part: int | str) -> bool:
     # pydantic adds the name of the tried member of a union to the location: no key of the file.
     return isinstance(part, str) and (
-        part in {"str", "int", "float", "bool", "date"}
-        or part.endswith("Settings")
-        or "[" in part
+        part in {"str", "int", "float", "bool", "date"} or part.endswith("Settings") or "[" in part
     )
 
 

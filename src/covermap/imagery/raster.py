@@ -64,8 +64,8 @@ class Scene(Protocol):
     """Named bands on one grid, read by window; what every later step sees of imagery.
 
     `bands` are those the scene has itself. `read` also takes names of spectral indices that can be
-    computed from them, in lower case (`ndvi`). Windows may reach beyond the grid: what lies there is
-    invalid. `files` are all files that a result depends on; `notes` say what was passed over.
+    computed from them, in lower case (`ndvi`). Windows may reach beyond the grid: what lies there
+    is invalid. `files` are all files that a result depends on; `notes` say what was passed over.
     """
 
     @property

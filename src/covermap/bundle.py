@@ -1,0 +1,295 @@
+"""A trained model as a folder: `bundle.json` with every fact needed to use it, and its weights.
+
+Nothing in the folder is executed: JSON and safetensors hold data only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from covermap.core.errors import BundleError, CovermapError, ImageryError
+from covermap.core.files import complete_folder, read_json, write_json
+from covermap.core.grid import pixel_size_m
+from covermap.core.legend import Legend
+from covermap.imagery.raster import Band, Scene
+
+_FACTS = "bundle.json"
+_WEIGHTS = "weights.safetensors"
+_FORMAT = 1
+_PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib", ".npy"})
+_RESOLUTION_TOLERANCE = 0.1
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One input of a network: what it is, and its distribution over the training pixels.
+
+    `mean`, `std`, `low` and `high` (1st and 99th percentile) are in `unit`; `wavelength_nm` is the
+    centre wavelength, None for indices and the like.
+    """
+
+    name: str
+    unit: str
+    wavelength_nm: float | None
+    mean: float
+    std: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model with the facts that its use needs.
+
+    Attributes
+    ----------
+    task : str
+        `segmentation`.
+    model : dict
+        Settings of the network, as in a project file.
+    channels : tuple of Channel
+        In the order of the network's inputs.
+    resolution_m : float
+        Pixel size of the training imagery; 1 for pictures without a CRS.
+    legend : Legend
+        In the order of the network's outputs.
+    chip_size : int
+        Side of the training chips, px.
+    receptive_radius : int
+        How far the network sees in effect, px.
+    min_dates : int or None
+        Of a stack of dates, how many must be valid for a pixel to be usable; None: all bands.
+    imagery : dict
+        How the training imagery was described (bands, scale, offset, nodata, unit, dtype); used
+        for new files that do not say it themselves.
+    trained_on, scores, versions : dict
+        Where it was trained, how well it did, with which software.
+    folder : Path or None
+        Where it was written to or read from.
+    """
+
+    task: str
+    model: dict[str, Any]
+    channels: tuple[Channel, ...]
+    resolution_m: float
+    legend: Legend
+    chip_size: int
+    receptive_radius: int
+    min_dates: int | None
+    imagery: dict[str, Any]
+    trained_on: dict[str, Any]
+    scores: dict[str, Any]
+    versions: dict[str, Any]
+    folder: Path | None = None
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        return tuple(channel.name for channel in self.channels)
+
+
+def write_bundle(folder: Path, bundle: Bundle, weights: dict[str, np.ndarray]) -> Bundle:
+    """Write a bundle, in one piece; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        Takes the place of a bundle that is already there.
+    bundle : Bundle
+        The facts; its `folder` is not written.
+    weights : dict of str to ndarray
+        Parameters and buffers of the network by name.
+
+    Returns
+    -------
+    Bundle
+        The same with `folder` set.
+    """
+    from safetensors.numpy import save_file
+
+    ordered = {name: np.asarray(weights[name], order="C") for name in sorted(weights)}
+    with complete_folder(folder) as scratch:
+        save_file(ordered, scratch / _WEIGHTS)
+        write_json(scratch / _FACTS, _to_facts(bundle))
+    return dataclasses.replace(bundle, folder=folder)
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read the facts of a bundle; its weights are read by `read_weights`.
+
+    Raises
+    ------
+    BundleError
+        The folder is no bundle, lacks its weights, holds pickles, was written in a format that
+        this version does not know, or its JSON is broken.
+    """
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: no such folder; expected a bundle (a folder with {_FACTS})")
+    _refuse_pickles(folder)
+    if not (folder / _FACTS).is_file():
+        raise BundleError(
+            f"{folder}: not a bundle (no {_FACTS} in it); give the folder 'bundle' of a run"
+        )
+    if not (folder / _WEIGHTS).is_file():
+        raise BundleError(f"{folder}: lacks its weights ({_WEIGHTS}); copy the whole folder")
+    try:
+        facts = read_json(folder / _FACTS)
+    except CovermapError as error:
+        raise BundleError(str(error)) from None
+    return _from_facts(facts, folder)
+
+
+def read_weights(bundle: Bundle) -> dict[str, np.ndarray]:
+    """Parameters and buffers of a bundle's network by name.
+
+    Raises
+    ------
+    BundleError
+        The file is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    if bundle.folder is None:
+        raise ValueError("this bundle was not read from a folder")
+    path = bundle.folder / _WEIGHTS
+    try:
+        return dict(load_file(path))
+    except FileNotFoundError:
+        raise BundleError(f"{path}: no such file; copy the whole bundle") from None
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise BundleError(
+            f"{path}: not readable as safetensors ({error}); copy the whole bundle again"
+        ) from None
+
+
+def check_fits(bundle: Bundle, scene: Scene) -> None:
+    """Refuse a scene that the network was not trained for.
+
+    Resolutions are compared where the scene has a CRS.
+
+    Raises
+    ------
+    BundleError
+        Naming all bands and indices that are missing, each unit that differs, and a resolution
+        more than 10 % off.
+    """
+    problems = [*_band_problems(bundle, scene), *_resolution_problems(bundle, scene)]
+    if problems:
+        raise BundleError(f"{scene.name} does not fit the bundle: {'; '.join(problems)}")
+
+
+def _band_problems(bundle: Bundle, scene: Scene) -> list[str]:
+    missing, units = [], []
+    for channel in bundle.channels:
+        band = _described(scene, channel.name)
+        if band is None:
+            missing.append(channel.name)
+        elif band.unit != channel.unit:
+            units.append(f"{channel.name} is in {band.unit}, expected {channel.unit}")
+    if units:
+        units[-1] += " (say the unit and scale of the scene's bands)"
+    if missing:
+        had = ", ".join(band.name for band in scene.bands) or "none"
+        return [
+            f"it lacks {', '.join(missing)} (expected {', '.join(bundle.channel_names)}; "
+            f"the scene has {had})",
+            *units,
+        ]
+    return units
+
+
+def _described(scene: Scene, name: str) -> Band | None:
+    try:
+        return scene.describe([name])[0]
+    except ImageryError:
+        return None
+
+
+def _resolution_problems(bundle: Bundle, scene: Scene) -> list[str]:
+    if scene.geobox.crs is None:
+        return []
+    found, expected = pixel_size_m(scene.geobox), bundle.resolution_m
+    if math.isclose(found, expected, rel_tol=1e-9) or (
+        abs(found - expected) <= _RESOLUTION_TOLERANCE * expected
+    ):
+        return []
+    return [
+        f"its pixels are {found:.4g} m, expected {expected:.4g} m within 10 % (resample it first)"
+    ]
+
+
+def _refuse_pickles(folder: Path) -> None:
+    found = sorted(item.name for item in folder.iterdir() if item.suffix.lower() in _PICKLES)
+    if found:
+        raise BundleError(
+            f"{folder}: holds {found[0]}, which can run a stranger's code when it is opened; a "
+            f"bundle is {_FACTS} and {_WEIGHTS} only. Remove it, or ask for a bundle of covermap"
+        )
+
+
+def _to_facts(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "task": bundle.task,
+        "model": bundle.model,
+        "channels": [dataclasses.asdict(channel) for channel in bundle.channels],
+        "resolution_m": bundle.resolution_m,
+        "legend": bundle.legend.to_dict(),
+        "chip_size": bundle.chip_size,
+        "receptive_radius": bundle.receptive_radius,
+        "min_dates": bundle.min_dates,
+        "imagery": bundle.imagery,
+        "trained_on": bundle.trained_on,
+        "scores": bundle.scores,
+        "versions": bundle.versions,
+    }
+
+
+def _from_facts(facts: Any, folder: Path) -> Bundle:
+    path = folder / _FACTS
+    if not isinstance(facts, dict) or "format" not in facts:
+        raise BundleError(f"{path}: not the facts of a bundle (no 'format' in it)")
+    if facts["format"] != _FORMAT:
+        raise BundleError(
+            f"{path}: bundle format {facts['format']!r}, this version of covermap reads format "
+            f"{_FORMAT}; install the version that wrote it, or train anew"
+        )
+    try:
+        return Bundle(
+            task=str(facts["task"]),
+            model=dict(facts["model"]),
+            channels=tuple(_channel(item) for item in facts["channels"]),
+            resolution_m=float(facts["resolution_m"]),
+            legend=Legend.from_dict(facts["legend"]),
+            chip_size=int(facts["chip_size"]),
+            receptive_radius=int(facts["receptive_radius"]),
+            min_dates=None if facts["min_dates"] is None else int(facts["min_dates"]),
+            imagery=dict(facts["imagery"]),
+            trained_on=dict(facts["trained_on"]),
+            scores=dict(facts["scores"]),
+            versions=dict(facts["versions"]),
+            folder=folder,
+        )
+    except KeyError as error:
+        raise BundleError(f"{path}: key {error} is missing; copy the whole bundle again") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BundleError(f"{path}: a value is not of its kind ({error})") from None
+
+
+def _channel(facts: dict[str, Any]) -> Channel:
+    wavelength = facts["wavelength_nm"]
+    return Channel(
+        name=str(facts["name"]),
+        unit=str(facts["unit"]),
+        wavelength_nm=None if wavelength is None else float(wavelength),
+        mean=float(facts["mean"]),
+        std=float(facts["std"]),
+        low=float(facts["low"]),
+        high=float(facts["high"]),
+    )

@@ -1,0 +1,132 @@
+"""Which part of a split each pixel of any scene belongs to: the one place that decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from covermap.core.grid import same_lattice
+from covermap.labels.target import Target
+
+NO_PART = -1
+ANY_PART = -2
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The split as a property of the ground, whatever scene shows it.
+
+    Attributes
+    ----------
+    kind : str
+        `blocks`: squares of a lattice; `polygons`: groups of polygons.
+    parts : tuple of str
+        Names; a part's code is its place.
+    buffer_px : int
+        Training labels nearer than this to held-out ground do not count.
+    blocks : dict
+        Row and column of a block to (code of its part, number of its group).
+    origin : GeoBox, optional
+        Grid whose upper left corner the lattice of blocks starts from.
+    block_px : int
+        Side of a block in pixels of `origin`.
+    part_of_source : ndarray of int16
+        Code of the only part in which a polygon counts; ANY_PART where it may be cut at the border
+        of a block. One more entry, for `source` -1, at the end.
+    group_of_source : ndarray of int32
+        For polygons: number of each polygon's group, with one more entry, -1, at the end.
+    """
+
+    kind: str
+    parts: tuple[str, ...]
+    buffer_px: int
+    blocks: dict[tuple[int, int], tuple[int, int]]
+    origin: GeoBox | None
+    block_px: int
+    part_of_source: np.ndarray
+    group_of_source: np.ndarray
+
+    def standing_on(self, geobox: GeoBox, target: Target) -> np.ndarray:
+        """Code of the part whose ground each pixel is, int16 (H, W); -1 for ground of no part."""
+        if self.kind == "polygons":
+            return self.part_of_source[target.source]
+        return self._by_block(geobox, 0)
+
+    def counting_in(self, geobox: GeoBox, target: Target) -> np.ndarray:
+        """Code of the part in which each labelled pixel counts, int16 (H, W); -1 for none.
+
+        A small polygon that a border of blocks cuts counts only on the side that holds most of it.
+        """
+        codes = self.standing_on(geobox, target)
+        home = self.part_of_source[target.source]
+        at_home = (home == ANY_PART) | (home == codes)
+        return np.where(target.labelled & at_home, codes, NO_PART).astype(np.int16)
+
+    def group_numbers(self, geobox: GeoBox, target: Target) -> np.ndarray:
+        """Number of the group (block or polygons) of each pixel, int32 (H, W); -1 for none."""
+        if self.kind == "polygons":
+            return self.group_of_source[target.source]
+        return self._by_block(geobox, 1)
+
+    def codes(self, names: Collection[str]) -> np.ndarray:
+        """Codes of parts by name."""
+        return np.asarray([self.parts.index(name) for name in names], dtype=np.int16)
+
+    def on_lattice(self, geobox: GeoBox) -> bool:
+        """Whether pixels of a grid lie in one block each, as those of the first scene do."""
+        return self.origin is None or same_lattice(self.origin, geobox) is not None
+
+    def _by_block(self, geobox: GeoBox, which: int) -> np.ndarray:
+        assert self.origin is not None
+        rows, cols = lattice_of(self.origin, geobox)
+        block_rows = np.floor_divide(rows, self.block_px)
+        block_cols = np.floor_divide(cols, self.block_px)
+        # Few blocks meet in a window: look each up once and spread the answers.
+        low_row, low_col = block_rows.min(), block_cols.min()
+        span_cols = int(block_cols.max() - low_col) + 1
+        flat = (block_rows - low_row) * span_cols + (block_cols - low_col)
+        size = int(block_rows.max() - low_row + 1) * span_cols
+        table = np.full(size, NO_PART, dtype=np.int32)
+        for number in np.unique(flat):
+            key = (int(low_row + number // span_cols), int(low_col + number % span_cols))
+            if key in self.blocks:
+                table[number] = self.blocks[key][which]
+        result = table[flat]
+        return result.astype(np.int16) if which == 0 else result
+
+
+def lattice_of(origin: GeoBox, geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column, on the lattice of `origin`, of the centre of each pixel of another grid.
+
+    Both int64 (H, W). Exact for grids that share the lattice; else by the pixels' centres.
+    """
+    height, width = (int(n) for n in geobox.shape)
+    same = same_lattice(origin, geobox)
+    if same is not None:
+        rows = np.arange(height, dtype=np.int64)[:, None] + same[0]
+        cols = np.arange(width, dtype=np.int64)[None, :] + same[1]
+        return (
+            np.broadcast_to(rows, (height, width)).copy(),
+            np.broadcast_to(cols, (height, width)).copy(),
+        )
+    cols_f, rows_f = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    x, y = _apply(geobox.affine, cols_f, rows_f)
+    if origin.crs is not None and geobox.crs != origin.crs:
+        x, y = _transformer(geobox.crs, origin.crs).transform(x, y)
+    col, row = _apply(~origin.affine, np.asarray(x), np.asarray(y))
+    return np.floor(row).astype(np.int64), np.floor(col).astype(np.int64)
+
+
+def _apply(affine: Affine, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return affine.a * x + affine.b * y + affine.c, affine.d * x + affine.e * y + affine.f
+
+
+def _transformer(source: Any, target: Any) -> Any:
+    from pyproj import Transformer
+
+    return Transformer.from_crs(source.proj, target.proj, always_xy=True)

@@ -1,0 +1,105 @@
+"""Chips of a part of the split as samples: what is held out is neither seen nor counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from covermap.chips.sample import Sample
+from covermap.chips.statistics import Statistics, statistics_of
+from covermap.chips.view import View, Viewer
+from covermap.core.grid import Window
+
+# Samples kept in memory; beyond it they are read again.
+_CACHE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one part may see and count, given what is held out from it."""
+
+    viewer: Viewer
+    windows: tuple[tuple[str, Window], ...]
+    count: tuple[str, ...]
+    hide: tuple[str, ...]
+
+    def read(self, number: int) -> View:
+        scene, window = self.windows[number]
+        return self.viewer.view(scene, window)
+
+    def seen(self, view: View) -> np.ndarray:
+        """Pixels that are really shown to a network; bool (H, W)."""
+        return view.inside & ~view.hidden(self.viewer.codes(self.hide))
+
+    def counted(self, view: View) -> np.ndarray:
+        """Pixels that enter loss and scores; bool (H, W)."""
+        near = view.near(self.viewer.codes(self.hide), self.viewer.ground.buffer_px)
+        return view.counted(self.viewer.codes(self.count)) & ~near & self.seen(view)
+
+    def pixels(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Values and validity (C, H, W) of all that is shown, chip by chip."""
+        for number in range(len(self.windows)):
+            view = self.read(number)
+            yield view.raster.values, view.raster.valid & (self.seen(view) & view.usable)
+
+    def labelled_pixels(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of one chip: values (N, C) and validity (N, C) of counted pixels, their classes (N,)."""
+        view = self.read(number)
+        counted = self.counted(view)
+        return (
+            view.raster.values[:, counted].T,
+            view.raster.valid[:, counted].T,
+            view.target.index[counted],
+        )
+
+    def statistics(self) -> Statistics:
+        """Statistics of each channel over all valid pixels that are shown."""
+        return statistics_of(self.pixels(), self.viewer.channels)
+
+
+class Chips:
+    """Samples of a share, normalised; as many as fit under a lid are kept in memory."""
+
+    def __init__(
+        self, share: Share, statistics: Statistics, cache_bytes: int = _CACHE_BYTES
+    ) -> None:
+        self.share = share
+        self.statistics = statistics
+        self._lid = cache_bytes
+        self._held = 0
+        self._cache: dict[int, Sample] = {}
+
+    def __len__(self) -> int:
+        return len(self.share.windows)
+
+    def __getitem__(self, index: int) -> Sample:
+        if index in self._cache:
+            return self._cache[index]
+        sample = self._sample(self.share.read(index))
+        size = sum(a.nbytes for a in (sample.values, sample.valid, sample.target, sample.counted))
+        # Epochs go through all chips: keeping the first ones serves as many hits as any other rule.
+        if self._held + size <= self._lid:
+            self._cache[index] = sample
+            self._held += size
+        return sample
+
+    def _sample(self, view: View) -> Sample:
+        seen = self.share.seen(view) & view.usable
+        return Sample(
+            values=self.statistics.normalise(view.raster.values, view.raster.valid & seen),
+            valid=seen,
+            target=view.target.index.astype(np.int64),
+            counted=self.share.counted(view),
+        )
+
+
+def share_of(
+    viewer: Viewer,
+    windows: Sequence[tuple[str, Window]],
+    count: Sequence[str],
+    hide: Sequence[str],
+) -> Share:
+    """A share of the windows that hold labels of the parts `count`."""
+    return Share(viewer, tuple(windows), tuple(count), tuple(hide))

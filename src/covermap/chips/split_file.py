@@ -1,0 +1,85 @@
+"""A decided split as a file, so that every later step stands on the same one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from covermap.chips.ground import Ground
+from covermap.chips.split import Split, Training
+from covermap.core.files import read_json, write_json
+
+
+def write_split(path: Path, split: Split) -> None:
+    """Write a split as JSON."""
+    ground = split.ground
+    write_json(
+        path,
+        {
+            "scheme": split.scheme,
+            "assessed": list(split.assessed),
+            "reasons": list(split.reasons),
+            "trainings": [
+                {
+                    "name": item.name,
+                    "train": list(item.train),
+                    "validate": list(item.validate),
+                    "score": list(item.score),
+                }
+                for item in split.trainings
+            ],
+            "ground": {
+                "kind": ground.kind,
+                "parts": list(ground.parts),
+                "buffer_px": ground.buffer_px,
+                "block_px": ground.block_px,
+                "origin": None if ground.origin is None else _geobox_to_dict(ground.origin),
+                "blocks": [[*key, *value] for key, value in ground.blocks.items()],
+                "part_of_source": ground.part_of_source.tolist(),
+                "group_of_source": ground.group_of_source.tolist(),
+            },
+        },
+    )
+
+
+def read_split(path: Path) -> Split:
+    """Read what `write_split` wrote."""
+    content = read_json(path)
+    ground = content["ground"]
+    return Split(
+        scheme=content["scheme"],
+        ground=Ground(
+            kind=ground["kind"],
+            parts=tuple(ground["parts"]),
+            buffer_px=int(ground["buffer_px"]),
+            blocks={(row, col): (part, group) for row, col, part, group in ground["blocks"]},
+            origin=None if ground["origin"] is None else _geobox_from_dict(ground["origin"]),
+            block_px=int(ground["block_px"]),
+            part_of_source=np.asarray(ground["part_of_source"], dtype=np.int16),
+            group_of_source=np.asarray(ground["group_of_source"], dtype=np.int32),
+        ),
+        trainings=tuple(
+            Training(
+                item["name"], tuple(item["train"]), tuple(item["validate"]), tuple(item["score"])
+            )
+            for item in content["trainings"]
+        ),
+        assessed=tuple(content["assessed"]),
+        reasons=tuple(content["reasons"]),
+    )
+
+
+def _geobox_to_dict(geobox: GeoBox) -> dict[str, Any]:
+    return {
+        "shape": [int(n) for n in geobox.shape],
+        "affine": list(geobox.affine)[:6],
+        "crs": None if geobox.crs is None else geobox.crs.to_wkt(),
+    }
+
+
+def _geobox_from_dict(content: dict[str, Any]) -> GeoBox:
+    return GeoBox(tuple(content["shape"]), Affine(*content["affine"]), content["crs"])

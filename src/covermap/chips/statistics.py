@@ -1,0 +1,75 @@
+"""Mean, spread and range of each channel over the valid pixels that may teach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from covermap.core.errors import ImageryError
+
+# Pixels kept of each chip for the percentiles; taken evenly, so that no random state is needed.
+_KEPT = 512
+# A band that does not vary is divided by this instead of its own spread.
+_LEAST_STD = 1e-6
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of each channel, float64 (C,): mean, standard deviation, 1st and 99th percentile."""
+
+    mean: np.ndarray
+    std: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def normalise(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """Values (C, H, W) with mean 0 and spread 1; the mean, 0, where not valid."""
+        mean = self.mean[:, None, None].astype(np.float32)
+        std = self.std[:, None, None].astype(np.float32)
+        return np.where(valid, (values - mean) / std, np.float32(0)).astype(np.float32)
+
+
+def statistics_of(
+    chips: Iterable[tuple[np.ndarray, np.ndarray]], names: tuple[str, ...]
+) -> Statistics:
+    """Statistics over chips of (values (C, H, W), valid (C, H, W)).
+
+    Chunks are merged as by Chan, Golub and LeVeque (1983), so that memory does not grow and the
+    order of magnitude of a band costs no digits.
+
+    Raises
+    ------
+    ImageryError
+        A channel has no valid value in any chip.
+    """
+    bands = len(names)
+    count, mean, spread = np.zeros(bands), np.zeros(bands), np.zeros(bands)
+    kept: list[list[np.ndarray]] = [[] for _ in range(bands)]
+    for values, valid in chips:
+        for band in range(bands):
+            found = values[band][valid[band]].astype(np.float64)
+            if not len(found):
+                continue
+            own_mean = found.mean()
+            own_spread = ((found - own_mean) ** 2).sum()
+            total = count[band] + len(found)
+            gap = own_mean - mean[band]
+            spread[band] += own_spread + gap**2 * count[band] * len(found) / total
+            mean[band] += gap * len(found) / total
+            count[band] = total
+            kept[band].append(found[:: max(1, len(found) // _KEPT)].astype(np.float32))
+    empty = [name for name, number in zip(names, count, strict=True) if not number]
+    if empty:
+        raise ImageryError(
+            f"band {empty[0]} has no valid pixel on the training ground; leave it out of bands:, "
+            "or check nodata and the quality layer"
+        )
+    ends = [np.percentile(np.concatenate(items), [1, 99]) for items in kept]
+    return Statistics(
+        mean,
+        np.maximum(np.sqrt(spread / count), _LEAST_STD),
+        np.asarray([end[0] for end in ends], dtype=np.float64),
+        np.asarray([end[1] for end in ends], dtype=np.float64),
+    )

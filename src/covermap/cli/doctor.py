@@ -1,0 +1,30 @@
+"""doctor: what was recognised, and what looks wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("doctor")(doctor_command)
+
+
+def doctor_command(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Images, folders, label files or a project file."),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Example:  covermap doctor scene.tif polygons.gpkg
+
+    Say what was recognised (bands, units, grid, date, valid share, values) and what looks wrong.
+    """
+    from covermap.verbs.doctor import as_text, doctor, to_json
+
+    found = doctor(paths)
+    print(to_json(found) if as_json else as_text(found))

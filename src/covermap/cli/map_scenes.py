@@ -1,0 +1,40 @@
+"""map: other scenes with a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("map")(map_command)
+
+
+def map_command(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="RUN/bundle.")],
+    scenes: Annotated[
+        list[Path], typer.Argument(metavar="SCENE...", help="Images or product folders.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The map; a folder when there are several scenes.")
+    ],
+    tile: Annotated[
+        int | None, typer.Option(help="Side in pixels of what the network sees at once.")
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(help="Also write: confidence, margin, entropy, probability. Repeatable."),
+    ] = None,
+) -> None:
+    """Example:  covermap map run/bundle scene.tif --out map.tif
+
+    Map any scene with just a bundle, on the scene's own grid.
+    """
+    from covermap.verbs.map_scenes import map_scenes
+
+    for result in map_scenes(bundle, scenes, out, tile, ("class", *(output or ()))):
+        for path in result.paths.values():
+            print(path)

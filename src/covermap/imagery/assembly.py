@@ -1,0 +1,266 @@
+"""From bands found in files, and what the project says of them, to a scene."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from covermap.core.errors import ImageryError, nearest
+from covermap.core.grid import pixel_size_m
+from covermap.imagery.bands import KnownBand, known_band, sensor_of
+from covermap.imagery.file_scene import FileScene
+from covermap.imagery.headers import ImageHeader
+from covermap.imagery.indices import is_index
+from covermap.imagery.quality import (
+    SCL_CLOUD,
+    SCL_INVALID,
+    QualityLayer,
+    qa_pixel_layer,
+    scl_layer,
+    told,
+)
+from covermap.imagery.raster import Band, Unit
+from covermap.imagery.settings import ImagerySettings, QualitySettings
+from covermap.imagery.sources import BandSource
+
+
+@dataclass(frozen=True)
+class FoundBand:
+    """A band in a file, with what its product says of it.
+
+    `scale`, `offset` and `unit` are None where the product says nothing; `nodata` are DNs that the
+    product, not the file, declares; `named` is False for a mere number (`band_3`).
+    """
+
+    name: str
+    header: ImageHeader
+    index: int = 1
+    known: KnownBand | None = None
+    scale: float | None = None
+    offset: float | None = None
+    unit: Unit | None = None
+    nodata: tuple[float, ...] = ()
+    named: bool = True
+    alpha: int | None = None
+
+    @property
+    def pixel_m(self) -> float:
+        return pixel_size_m(self.header.geobox)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was recognised as one scene, before the project's settings are applied."""
+
+    name: str
+    date: datetime.date | None
+    bands: tuple[FoundBand, ...]
+    quality: QualityLayer | None = None
+    notes: tuple[str, ...] = ()
+    metadata: tuple[Path, ...] = ()
+
+
+def assembled(
+    found: Found, settings: ImagerySettings | None, quality_file: ImageHeader | None = None
+) -> FileScene:
+    """The scene of what was found and what the settings say.
+
+    Parameters
+    ----------
+    found : Found
+    settings : ImagerySettings or None
+        Chooses or names bands; its scale, offset, nodata, unit, quality and date rule.
+    quality_file : ImageHeader, optional
+        The file that `settings.quality` names.
+
+    Raises
+    ------
+    ImageryError
+        Bands that are not there, or lists of another length than the bands.
+    """
+    bands, quality = list(found.bands), found.quality
+    if settings is not None and settings.quality is not None:
+        quality, bands = _quality(found, settings.quality, quality_file, bands)
+    bands = _chosen(found.name, bands, settings)
+    sources = tuple(
+        _source(found.name, band, place, len(bands), settings) for place, band in enumerate(bands)
+    )
+    finest = min(sources, key=lambda source: source.band.resolution_m or 0.0)
+    quality_notes = [] if quality is None else [told(quality)]
+    notes = [*found.notes, *quality_notes, *_unit_notes(sources)]
+    return FileScene(
+        name=(settings.name if settings and settings.name else found.name),
+        date=(settings.date if settings and settings.date else found.date),
+        geobox=finest.geobox,
+        sources=sources,
+        quality=quality,
+        notes=tuple(notes),
+        metadata=found.metadata,
+    )
+
+
+def code_source(header: ImageHeader, index: int = 1) -> BandSource:
+    """A class or bit layer in a file."""
+    band = Band(header.path.stem, "dn", None, pixel_size_m(header.geobox))
+    return BandSource(band, header.path, index, header.geobox)
+
+
+def _chosen(name: str, bands: list[FoundBand], settings: ImagerySettings | None) -> list[FoundBand]:
+    wanted = settings.bands if settings is not None else None
+    if wanted is None:
+        return bands
+    by_name = {band.name: band for band in bands}
+    if all(word in by_name for word in wanted):
+        return [by_name[word] for word in wanted]
+    if any(band.named for band in bands):
+        # A file that names its bands may still be renamed whole, but not by a guess.
+        strange = [word for word in wanted if word not in by_name]
+        if len(wanted) != len(bands) or len(strange) < len(wanted):
+            hint = nearest(strange[0], by_name)
+            raise ImageryError(
+                f"{name}: bands: '{strange[0]}' is not among its bands "
+                f"({', '.join(by_name)}); {hint}"
+            )
+    if len(wanted) != len(bands):
+        raise ImageryError(
+            f"{name}: has {len(bands)} bands, but bands: names {len(wanted)}. Name all of them in "
+            "the order of the file"
+        )
+    sensor = sensor_of(name)
+    return [
+        replace(band, name=word, known=known_band(word, sensor), named=True)
+        for band, word in zip(bands, wanted, strict=True)
+    ]
+
+
+def _source(
+    name: str, found: FoundBand, place: int, count: int, settings: ImagerySettings | None
+) -> BandSource:
+    def given(key: str) -> Any:
+        value = getattr(settings, key) if settings is not None else None
+        if not isinstance(value, list):
+            return value
+        if len(value) != count:
+            raise ImageryError(
+                f"{name}: {key}: has {len(value)} values for {count} bands; give one value, or one "
+                "for each band"
+            )
+        return value[place]
+
+    header, row = found.header, found.index - 1
+    tagged = header.scales[row] != 1 or header.offsets[row] != 0
+    scale, offset = found.scale, found.offset
+    if scale is None and offset is None and tagged:
+        scale, offset = header.scales[row], header.offsets[row]
+    if given("scale") is not None or given("offset") is not None:
+        scale = given("scale") if given("scale") is not None else scale
+        offset = given("offset") if given("offset") is not None else 0.0
+    unit = given("unit") or _unit(found, given("scale") is not None, tagged)
+    nodata = given("nodata")
+    declared = header.nodata[row] if nodata is None else nodata
+    nothing = [*found.nodata, *([] if declared is None else [float(declared)])]
+    wavelength = found.known.wavelength_nm if found.known else None
+    mask: str | int = found.alpha or ("dataset" if header.has_mask else "none")
+    return BandSource(
+        band=Band(found.name, unit, wavelength, found.pixel_m),
+        path=header.path,
+        index=found.index,
+        geobox=header.geobox,
+        scale=1.0 if scale is None else float(scale),
+        offset=float(offset or 0.0),
+        nodata=tuple(dict.fromkeys(nothing)),
+        mask=mask,
+    )
+
+
+def _unit(found: FoundBand, scaled: bool, tagged: bool) -> Unit:
+    thermal = found.known is not None and found.known.thermal
+    if scaled:
+        return "kelvin" if thermal else "reflectance"
+    if found.unit is not None:
+        return found.unit
+    if tagged and found.known is not None:
+        return "kelvin" if thermal else "reflectance"
+    if found.known is None and found.named and is_index(found.name):
+        return "index"
+    return "dn"
+
+
+def _unit_notes(sources: Sequence[BandSource]) -> list[str]:
+    plain = [source.band.name for source in sources if source.band.unit == "dn"]
+    if not plain:
+        return []
+    return [f"no scale is known, so these are plain numbers (dn): {', '.join(plain)}"]
+
+
+def _quality(
+    found: Found,
+    settings: QualitySettings,
+    header: ImageHeader | None,
+    bands: list[FoundBand],
+) -> tuple[QualityLayer, list[FoundBand]]:
+    """The quality layer that the project names, and the bands without it."""
+    if header is None and settings.band is None:
+        if found.quality is None:
+            raise ImageryError(
+                f"{found.name}: quality: names neither path nor band, and the scene has no quality "
+                "layer of its own; write quality: {path: mask.tif} or {band: QA}"
+            )
+        return _with_codes(found.quality, settings), bands
+    if header is not None:
+        source = code_source(header, _quality_index(header, settings.band))
+        return _with_codes(_default_layer(source, source.path.stem), settings), bands
+    place = _band_place(found.name, bands, settings.band)
+    layer = _default_layer(code_source(bands[place].header, bands[place].index), bands[place].name)
+    return _with_codes(layer, settings), bands[:place] + bands[place + 1 :]
+
+
+def _quality_index(header: ImageHeader, band: str | int | None) -> int:
+    if isinstance(band, str):
+        if band not in header.descriptions:
+            raise ImageryError(
+                f"{header.path}: quality: band '{band}' is not there; "
+                f"{nearest(band, [d for d in header.descriptions if d] or ['1'])}"
+            )
+        return header.descriptions.index(band) + 1
+    index = band or 1
+    if not 1 <= index <= header.count:
+        raise ImageryError(f"{header.path}: quality: band {index} of {header.count} does not exist")
+    return index
+
+
+def _band_place(name: str, bands: list[FoundBand], wanted: str | int | None) -> int:
+    for place, band in enumerate(bands):
+        if wanted in (band.name, band.index):
+            return place
+    raise ImageryError(
+        f"{name}: quality: band '{wanted}' is not there; "
+        f"{nearest(str(wanted), [band.name for band in bands])}"
+    )
+
+
+def _default_layer(source: BandSource, name: str) -> QualityLayer:
+    word = name.upper()
+    if "SCL" in word:
+        return scl_layer(source)
+    if "QA_PIXEL" in word:
+        return qa_pixel_layer(source)
+    return QualityLayer(source)
+
+
+def _with_codes(layer: QualityLayer, settings: QualitySettings) -> QualityLayer:
+    if settings.invalid is not None:
+        invalid = tuple(settings.invalid)
+        is_scl = (layer.invalid, layer.cloud) == (SCL_INVALID, SCL_CLOUD)
+        cloud = tuple(code for code in invalid if code in SCL_CLOUD) if is_scl else invalid
+        layer = replace(layer, invalid=invalid, cloud=cloud, bits=False)
+    elif layer.bits and settings.cloud is not None:
+        raise ImageryError(
+            f"{layer.source.path}: quality: give invalid: beside cloud:, both as codes of the layer"
+        )
+    if settings.cloud is not None:
+        layer = replace(layer, cloud=tuple(settings.cloud))
+    return layer

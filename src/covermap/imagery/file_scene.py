@@ -1,0 +1,186 @@
+"""A scene whose bands are kept in files, and what all scenes made of bands have in common."""
+
+from __future__ import annotations
+
+import datetime
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from covermap.core.grid import Window, whole, window_geobox
+from covermap.imagery.indices import described, read_with_indices
+from covermap.imagery.quality import QualityLayer
+from covermap.imagery.raster import Band, Raster, Scene
+from covermap.imagery.sources import BandSource, read_sources
+
+
+class BandedScene(ABC):
+    """Indices, usability and clipping for any scene that can read its own bands."""
+
+    name: str
+    geobox: GeoBox
+
+    @property
+    @abstractmethod
+    def bands(self) -> tuple[Band, ...]:
+        """The scene's own bands."""
+
+    @abstractmethod
+    def read_own(self, names: Sequence[str], window: Window) -> Raster:
+        """Values and validity of own bands in a window."""
+
+    def describe(self, names: Sequence[str]) -> tuple[Band, ...]:
+        """What each of `names` is, indices included.
+
+        Raises
+        ------
+        ImageryError
+            One of them cannot be had of this scene.
+        """
+        return described(self.name, self.bands, names)
+
+    def read(self, names: Sequence[str], window: Window) -> Raster:
+        """Values and validity of bands or indices in a window, which may reach beyond the grid."""
+        return read_with_indices(self.name, self.bands, self.read_own, names, window)
+
+    def usable(self, raster: Raster) -> np.ndarray:
+        """Bool (H, W): pixels of which every band that was read is valid."""
+        return np.asarray(raster.valid.all(axis=0))
+
+    def clipped(self, area: Any) -> Scene:
+        """The same scene, invalid outside `area` (shapely geometry in the scene's CRS)."""
+        return ClippedScene(cast(Scene, self), area)
+
+
+@dataclass(frozen=True)
+class FileScene(BandedScene):
+    """Bands in files, brought onto one grid, with an optional quality layer.
+
+    Attributes
+    ----------
+    name : str
+    date : date or None
+    geobox : GeoBox
+        The grid that everything is read on; that of the finest band unless it is put on another.
+    sources : tuple of BandSource
+    quality : QualityLayer or None
+        Forbids pixels of all bands.
+    notes : tuple of str
+        What was assumed or passed over when it was opened.
+    metadata : tuple of Path
+        Files that scale, offset or date were taken from.
+    """
+
+    name: str
+    date: datetime.date | None
+    geobox: GeoBox
+    sources: tuple[BandSource, ...]
+    quality: QualityLayer | None = None
+    notes: tuple[str, ...] = ()
+    metadata: tuple[Path, ...] = ()
+
+    @cached_property
+    def bands(self) -> tuple[Band, ...]:
+        return tuple(source.band for source in self.sources)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that what is read depends on, each once."""
+        paths = [source.path for source in self.sources]
+        if self.quality is not None:
+            paths.append(self.quality.source.path)
+        return tuple(dict.fromkeys([*paths, *self.metadata]))
+
+    def read_own(self, names: Sequence[str], window: Window) -> Raster:
+        """Values and validity of own bands in a window; the quality layer forbids pixels."""
+        by_name = {source.band.name: source for source in self.sources}
+        values, valid = read_sources([by_name[name] for name in names], self.geobox, window)
+        if self.quality is not None:
+            valid &= ~self.quality.invalid_at(self.geobox, window)
+            np.multiply(values, valid, out=values)
+        return Raster(values, valid, window_geobox(self.geobox, window), tuple(names))
+
+    def cloud(self, window: Window) -> np.ndarray:
+        """Bool (H, W): cloud or cloud shadow by the quality layer; False without one."""
+        if self.quality is None:
+            return np.zeros(window.shape, bool)
+        return self.quality.cloud_at(self.geobox, window)
+
+
+@dataclass(frozen=True)
+class ClippedScene:
+    """A scene that is invalid outside an area; a pixel is inside when its centre is."""
+
+    inner: Scene
+    area: Any
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def date(self) -> datetime.date | None:
+        return self.inner.date
+
+    @property
+    def geobox(self) -> GeoBox:
+        return self.inner.geobox
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        return self.inner.bands
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return self.inner.files
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.inner.notes
+
+    def describe(self, names: Sequence[str]) -> tuple[Band, ...]:
+        """As the whole scene."""
+        return self.inner.describe(names)
+
+    def read(self, names: Sequence[str], window: Window) -> Raster:
+        """As the whole scene, invalid outside the area; nothing is read where all is outside."""
+        inside = self._inside(window)
+        if not inside.any():
+            shape = (len(self.describe(names)), *window.shape)
+            box = window_geobox(self.geobox, window)
+            return Raster(np.zeros(shape, np.float32), np.zeros(shape, bool), box, tuple(names))
+        raster = self.inner.read(names, window)
+        return Raster(raster.values, raster.valid & inside, raster.geobox, raster.bands)
+
+    def usable(self, raster: Raster) -> np.ndarray:
+        """As the whole scene."""
+        return self.inner.usable(raster)
+
+    def cloud(self, window: Window) -> np.ndarray:
+        """Cloud inside the area."""
+        return self.inner.cloud(window) & self._inside(window)
+
+    def clipped(self, area: Any) -> Scene:
+        """The scene within both areas."""
+        return ClippedScene(self, area)
+
+    def _inside(self, window: Window) -> np.ndarray:
+        from rasterio.features import geometry_mask
+
+        inside = np.zeros(window.shape, bool)
+        inner = window.intersection(whole(self.geobox))
+        if inner is None or self.area.is_empty:
+            return inside
+        box = window_geobox(self.geobox, inner)
+        if not self.area.intersects(box.extent.geom):
+            return inside
+        inside[inner.relative_to(window).slices] = geometry_mask(
+            [self.area], inner.shape, box.affine, invert=True
+        )
+        return inside

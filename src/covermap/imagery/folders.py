@@ -1,0 +1,303 @@
+"""Ordinary image files: one band a file with the band in its name, or all bands in one file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from covermap.core.errors import ImageryError
+from covermap.core.grid import Window
+from covermap.imagery.assembly import Found, FoundBand, code_source
+from covermap.imagery.bands import Sensor, known_band, sensor_of
+from covermap.imagery.headers import (
+    SUFFIXES,
+    BandToken,
+    ImageHeader,
+    band_token,
+    moment_in,
+    moment_of,
+    read_header,
+)
+from covermap.imagery.quality import QualityLayer, qa_pixel_layer, scl_layer
+from covermap.imagery.sources import POOL
+
+# Side products with a name of their own kind that nobody means as a band.
+_QUICKLOOKS = re.compile(r"(?:^|[_\- ])(TCI|PVI|thumbnail|preview|overview)(?:$|[_\- .])", re.I)
+_ALPHA_SAMPLES, _ALPHA_SIZE = 16, 256
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Image files straight in a folder, by name."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
+
+
+def found_in_files(paths: Sequence[Path], named: bool, folder: Path | None = None) -> list[Found]:
+    """Scenes of image files.
+
+    Files with a band in their name form one scene for each acquisition; any other file is a scene
+    of its own, or, beside files with bands in their names, no band.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Image files.
+    named : bool
+        Whether the files were named one by one; then none is passed over because it looks like no
+        image of a scene.
+    folder : Path, optional
+        The folder that was opened: what else is in it is told in the notes.
+    """
+    tokens = {path: band_token(path) for path in paths}
+    carriers = [path for path, token in tokens.items() if _carries(path, token)]
+    if not carriers:
+        single = [path for path in paths if named or not _QUICKLOOKS.search(path.stem)]
+        return [found_in_file(path) for path in single]
+    strangers = [path.name for path in paths if path not in carriers]
+    if folder is not None:
+        strangers += [
+            item.name for item in sorted(folder.iterdir()) if item.is_file() and item not in paths
+        ]
+    notes = (f"passed over, no band: {', '.join(sorted(strangers))}",) if strangers else ()
+    groups: dict[tuple[Path, str], list[Path]] = {}
+    for path in carriers:
+        token = tokens[path]
+        if token is not None:
+            groups.setdefault((path.parent, token.acquisition), []).append(path)
+    return [
+        replace(scene, notes=(*scene.notes, *notes))
+        for scene in (_found_in_group(group, tokens) for group in groups.values())
+        if scene.bands
+    ]
+
+
+def found_in_file(path: Path) -> Found:
+    """A file with all bands of a scene."""
+    header = read_header(path)
+    sensor = sensor_of(path.stem)
+    alpha, notes = _alpha(header)
+    names = _names(header, sensor)
+    bands = []
+    quality: QualityLayer | None = None
+    for index, (name, named) in enumerate(names, start=1):
+        if index == alpha:
+            continue
+        if name == "SCL":
+            quality = scl_layer(code_source(header, index))
+        elif name == "QA_PIXEL":
+            quality = qa_pixel_layer(code_source(header, index))
+        else:
+            known = known_band(name, sensor) if named else None
+            bands.append(FoundBand(name, header, index, known, named=named, alpha=alpha))
+    if not bands:
+        raise ImageryError(f"{path}: holds a quality layer or transparency only, no band to read")
+    moment = moment_of(header)
+    return Found(path.stem, moment.date() if moment else None, tuple(bands), quality, notes)
+
+
+def opaque(found: Found) -> Found:
+    """The same file with its alpha band as an ordinary band, for users who name it."""
+    alphas = {band.alpha for band in found.bands} - {None}
+    if not alphas:
+        return found
+    header, index = found.bands[0].header, int(alphas.pop() or 0)
+    extra = FoundBand(f"band_{index}", header, index, named=False)
+    bands = [replace(band, alpha=None) for band in found.bands]
+    bands.insert(index - 1, extra)
+    return replace(found, bands=tuple(bands), notes=())
+
+
+@dataclass(frozen=True)
+class StacItem:
+    """What a STAC item beside the files says: date, and scale and offset by file name."""
+
+    path: Path
+    date: Any
+    rescaling: dict[str, tuple[float, float]]
+    baseline: float | None
+    offset_applied: bool
+    is_sentinel_2: bool
+
+
+def stac_item_in(folder: Path) -> StacItem | None:
+    """The STAC item in a folder, or None."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, OSError):
+            continue
+        if isinstance(content, dict) and "stac_version" in content and "assets" in content:
+            return _stac_item(path, content)
+    return None
+
+
+def calibrated_by(item: StacItem, found: Found) -> Found:
+    """Sentinel-2 bands with the reflectance scale of their STAC item.
+
+    Reflectance is DN / 10000 plus the item's offset, except that `boa_offset_applied: true` means
+    that the offset is taken off already: then the offset written beside the scale describes the
+    agency's product, not these files (Earth Search v1).
+    """
+    bands = []
+    for band in found.bands:
+        is_optical = band.known is not None and not band.known.thermal
+        if not is_optical or not (item.is_sentinel_2 or band.header.path.name in item.rescaling):
+            bands.append(band)
+            continue
+        missed = -0.1 if (item.baseline or 0) >= 4 and item.is_sentinel_2 else 0.0
+        scale, offset = item.rescaling.get(band.header.path.name, (1e-4, missed))
+        if item.offset_applied:
+            offset = 0.0
+        bands.append(replace(band, scale=scale, offset=offset, unit="reflectance", nodata=(0.0,)))
+    return replace(
+        found,
+        name=item.path.stem,
+        date=found.date if item.date is None else item.date,
+        bands=tuple(bands),
+        metadata=(*found.metadata, item.path),
+    )
+
+
+def _stac_item(path: Path, content: dict[str, Any]) -> StacItem:
+    properties = content.get("properties") or {}
+    rescaling = {}
+    for asset in content["assets"].values():
+        bands = asset.get("raster:bands") or []
+        if len(bands) == 1 and "scale" in bands[0]:
+            name = str(asset.get("href", "")).rsplit("/", 1)[-1]
+            rescaling[name] = (float(bands[0]["scale"]), float(bands[0].get("offset") or 0.0))
+    moment = moment_in(str(properties.get("datetime") or ""))
+    baseline = properties.get("s2:processing_baseline") or properties.get(
+        "sentinel:processing_baseline"
+    )
+    applied = properties.get(
+        "earthsearch:boa_offset_applied", properties.get("sentinel:boa_offset_applied", False)
+    )
+    platform = f"{properties.get('platform', '')} {properties.get('constellation', '')}"
+    return StacItem(
+        path=path,
+        date=moment.date() if moment else None,
+        rescaling=rescaling,
+        baseline=float(baseline) if baseline else None,
+        offset_applied=bool(applied),
+        is_sentinel_2="sentinel-2" in platform.casefold(),
+    )
+
+
+def _carries(path: Path, token: BandToken | None) -> bool:
+    return token is not None and not _QUICKLOOKS.search(path.stem)
+
+
+def _found_in_group(paths: Sequence[Path], tokens: dict[Path, BandToken | None]) -> Found:
+    headers = {path: read_header(path) for path in paths}
+    several = [path for path, header in headers.items() if header.count > 1]
+    if several and len(paths) == 1:
+        return found_in_file(several[0])
+    sensor = _group_sensor(paths, tokens)
+    by_name: dict[str, FoundBand] = {}
+    quality: tuple[float, QualityLayer] | None = None
+    notes = []
+    for path in paths:
+        token, header = tokens[path], headers[path]
+        if token is None:
+            continue
+        if token.band is None:
+            layer = (scl_layer if token.name == "SCL" else qa_pixel_layer)(code_source(header))
+            size = layer.source.band.resolution_m or 0.0
+            if quality is None or size < quality[0]:
+                quality = (size, layer)
+            continue
+        known = known_band(token.name, sensor) or token.band
+        band = FoundBand(known.name, header, 1, known)
+        held = by_name.get(known.name)
+        if held is None or band.pixel_m < held.pixel_m:
+            by_name[known.name] = band
+        if header.count > 1:
+            notes.append(f"{path.name}: has {header.count} bands, the first is used")
+    acquisition = (tokens[paths[0]] or BandToken("", None, "")).acquisition
+    moment = next((found for found in map(moment_of, headers.values()) if found), None)
+    return Found(
+        name=acquisition or paths[0].resolve().parent.name,
+        date=moment.date() if moment else None,
+        bands=tuple(sorted(by_name.values(), key=_spectral_order)),
+        quality=quality[1] if quality else None,
+        notes=tuple(notes),
+    )
+
+
+def _spectral_order(band: FoundBand) -> tuple[float, str]:
+    return (band.known.wavelength_nm if band.known else np.inf, band.name)
+
+
+def _group_sensor(paths: Sequence[Path], tokens: dict[Path, BandToken | None]) -> Sensor | None:
+    """The sensor of files that lie together; B-names beside words tell that all is Sentinel-2."""
+    told = {sensor_of(path.stem) for path in paths} - {None}
+    if len(told) == 1:
+        return told.pop()
+    symbols = [token for token in tokens.values() if token and re.match(r"B\d", token.name)]
+    return "sentinel-2" if symbols else None
+
+
+def _names(header: ImageHeader, sensor: Sensor | None) -> list[tuple[str, bool]]:
+    """Each band's name, and whether the file gave it one."""
+    names: list[tuple[str, bool]] = []
+    for index, text in enumerate(header.descriptions, start=1):
+        known = known_band(text, sensor) if text else None
+        is_number = re.fullmatch(r"band[ _]?\d+", text, re.IGNORECASE)
+        if known is not None:
+            name = known.name
+        elif re.fullmatch(r"[A-Za-z][\w.@\-]{0,40}", text) and not is_number:
+            name = text
+        else:
+            name = ""
+        taken = any(name == other for other, _ in names)
+        names.append((name, True) if name and not taken else (f"band_{index}", False))
+    return names
+
+
+def _alpha(header: ImageHeader) -> tuple[int | None, tuple[str, ...]]:
+    """The number of the alpha band, if there is one."""
+    if header.colors[-1] != "alpha" or header.count == 1:
+        return None, ()
+    index = header.count
+    # GDAL declares band 4 of any 8-bit file with four bands alpha unless it was told otherwise:
+    # only values tell transparency from a near infrared band.
+    doubtful = header.count == 4 and header.dtypes[-1] == "uint8"
+    if header.descriptions[-1] and header.descriptions[-1].casefold() != "alpha":
+        return None, ()
+    if doubtful and not _is_all_or_nothing(header, index):
+        note = f"band {index} is declared alpha but holds other values than 0 and 255: a data band"
+        return None, (note,)
+    return index, (f"band {index} is an alpha band: read as validity, not as data",)
+
+
+def _is_all_or_nothing(header: ImageHeader, index: int) -> bool:
+    import rasterio
+
+    height, width = header.geobox.shape
+    with POOL.lend(header.path) as dataset:
+        for window in _spread(int(height), int(width)):
+            region = rasterio.windows.Window(
+                window.col_off, window.row_off, window.width, window.height
+            )
+            values = dataset.read(index, window=region)
+            if ((values != 0) & (values != 255)).any():
+                return False
+    return True
+
+
+def _spread(height: int, width: int) -> list[Window]:
+    side = int(np.sqrt(_ALPHA_SAMPLES))
+    tall, wide = min(_ALPHA_SIZE, height), min(_ALPHA_SIZE, width)
+    rows = np.unique(np.linspace(0, height - tall, side).astype(int))
+    cols = np.unique(np.linspace(0, width - wide, side).astype(int))
+    return [Window(int(row), int(col), tall, wide) for row in rows for col in cols]

@@ -1,0 +1,165 @@
+"""What an image file says of itself, without its pixels, and what its name says."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from odc.geo.geobox import GeoBox
+
+from covermap.core.errors import ImageryError
+from covermap.imagery.bands import (
+    QUALITY_WORDS,
+    KnownBand,
+    Sensor,
+    is_quality_word,
+    known_band,
+    sensor_of,
+)
+from covermap.imagery.sources import POOL
+
+SUFFIXES = (".tif", ".tiff", ".gtif", ".gtiff", ".vrt", ".jp2", ".png", ".jpg", ".jpeg", ".img")
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """A file's grid and what it declares of each band (tuples have one item a band)."""
+
+    path: Path
+    geobox: GeoBox
+    dtypes: tuple[str, ...]
+    nodata: tuple[float | None, ...]
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+    descriptions: tuple[str, ...]
+    colors: tuple[str, ...]
+    has_mask: bool
+    tags: tuple[tuple[str, str], ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.dtypes)
+
+
+def read_header(path: Path) -> ImageHeader:
+    """Read what a file declares.
+
+    Raises
+    ------
+    ImageryError
+        The file is missing, no image, or holds no band of its own (a container of subdatasets).
+    """
+    with POOL.lend(path) as dataset:
+        if dataset.count == 0:
+            raise ImageryError(
+                f"{path}: holds no band that can be read directly (a container such as NetCDF). "
+                "Export the bands to a GeoTIFF"
+            )
+        flags = [flag.name for flag in dataset.mask_flag_enums[0]]
+        return ImageHeader(
+            path=path,
+            geobox=GeoBox(dataset.shape, dataset.transform, _crs(dataset.crs)),
+            dtypes=tuple(dataset.dtypes),
+            nodata=tuple(dataset.nodatavals),
+            scales=tuple(dataset.scales),
+            offsets=tuple(dataset.offsets),
+            descriptions=tuple((text or "").strip() for text in dataset.descriptions),
+            colors=tuple(color.name for color in dataset.colorinterp),
+            has_mask="per_dataset" in flags and "alpha" not in flags,
+            tags=tuple(sorted(dataset.tags().items())),
+        )
+
+
+@dataclass(frozen=True)
+class BandToken:
+    """The band that a file name carries.
+
+    `band` is None for a quality layer; `acquisition` is the rest of the name, the same for all
+    files of one scene.
+    """
+
+    name: str
+    band: KnownBand | None
+    acquisition: str
+
+
+_SEPARATOR = r"[ _,.\-]"
+_RESOLUTION = re.compile(rf"{_SEPARATOR}?\d{{2}}m$", re.IGNORECASE)
+_SYMBOL = re.compile(
+    rf"(?:^|{_SEPARATOR})(S[RT]_B\d{{1,2}}|QA_PIXEL|SCL|B(?:0[1-9]|1[0-2]|8A|[1-9]))"
+    rf"(?=$|{_SEPARATOR})",
+    re.IGNORECASE,
+)
+
+
+def band_token(path: Path) -> BandToken | None:
+    """The band in a file's name (`B02`, `..._B02_10m`, `..._SR_B4`, `red`, `SCL`), or None."""
+    stem = _RESOLUTION.sub("", path.stem)
+    sensor = sensor_of(path.stem)
+    symbols = list(_SYMBOL.finditer(stem))
+    if symbols:
+        match = symbols[-1]
+        rest = (stem[: match.start()] + stem[match.end() :]).strip(" _,.-")
+        return _token(match.group(1), sensor, "" if _is_band_word(rest) else rest)
+    if _is_band_word(stem) or is_quality_word(stem):
+        return _token(stem, sensor, "")
+    parts = re.split(_SEPARATOR, stem)
+    for word, others in ((parts[-1], parts[:-1]), (parts[0], parts[1:])):
+        if others and (_is_band_word(word) or is_quality_word(word)):
+            return _token(word, sensor, "_".join(others))
+    return None
+
+
+def _token(word: str, sensor: Sensor | None, acquisition: str) -> BandToken | None:
+    if is_quality_word(word):
+        return BandToken(QUALITY_WORDS[re.sub(r"[ _\-]", "", word).casefold()], None, acquisition)
+    band = known_band(word, sensor)
+    return None if band is None else BandToken(band.name, band, acquisition)
+
+
+def _is_band_word(text: str) -> bool:
+    return known_band(text) is not None
+
+
+_MOMENT = re.compile(
+    r"(?<!\d)((?:19|20)\d{2})[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])"
+    r"(?:[T_ ]?([01]\d|2[0-3])[-:]?([0-5]\d)[-:]?([0-5]\d))?(?!\d)"
+)
+_LANDSAT_MOMENT = re.compile(r"L[A-Z]\d{7}((?:19|20)\d{2})([0-3]\d{2})", re.IGNORECASE)
+
+
+def moment_in(text: str) -> datetime.datetime | None:
+    """The first date, with its time where there is one, in a file name or tag.
+
+    Understood are `20180713`, `2018-07-13`, `20180713T100008` and Landsat's year and day of year
+    (`LE70220491999322`).
+    """
+    match = _LANDSAT_MOMENT.search(text)
+    if match and 1 <= int(match.group(2)) <= 366:
+        first = datetime.datetime(int(match.group(1)), 1, 1)
+        return first + datetime.timedelta(days=int(match.group(2)) - 1)
+    for found in _MOMENT.finditer(text):
+        try:
+            return datetime.datetime(*(int(part or 0) for part in found.groups()))  # type: ignore[arg-type]
+        except ValueError:
+            continue
+    return None
+
+
+def moment_of(header: ImageHeader) -> datetime.datetime | None:
+    """When the image was taken, by its tag `datetime` or its name."""
+    tags = {key.casefold(): value for key, value in header.tags}
+    for key in ("datetime", "acquisitiondatetime", "acquisition_date", "date_acquired"):
+        found = moment_in(tags.get(key, ""))
+        if found is not None:
+            return found
+    return moment_in(header.path.stem)
+
+
+def _crs(crs: object) -> str | None:
+    if not crs:
+        return None
+    epsg = crs.to_epsg(confidence_threshold=90)  # type: ignore[attr-defined]
+    return f"EPSG:{epsg}" if epsg else str(crs.to_wkt())  # type: ignore[attr-defined]

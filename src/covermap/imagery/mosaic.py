@@ -1,0 +1,141 @@
+"""Tiles of one date that adjoin, read as one scene."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from covermap.core.grid import Window, same_lattice, whole, window_geobox
+from covermap.imagery.file_scene import BandedScene, FileScene
+from covermap.imagery.raster import Band, Raster
+
+_LARGEST_OVERLAP = 0.5
+
+
+@dataclass(frozen=True)
+class MosaicScene(BandedScene):
+    """Tiles on one lattice; where they overlap the first valid value wins.
+
+    `places` are the tiles' windows on the mosaic's grid, in the order of `tiles`.
+    """
+
+    name: str
+    geobox: GeoBox
+    tiles: tuple[FileScene, ...]
+    places: tuple[Window, ...]
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        return self.tiles[0].bands
+
+    @property
+    def date(self) -> datetime.date | None:
+        return self.tiles[0].date
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """The files of all tiles."""
+        return tuple(dict.fromkeys(path for tile in self.tiles for path in tile.files))
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """The notes of all tiles, each once."""
+        told = dict.fromkeys(note for tile in self.tiles for note in tile.notes)
+        return (f"{len(self.tiles)} adjoining tiles opened as one scene", *told)
+
+    def read_own(self, names: Sequence[str], window: Window) -> Raster:
+        """Values and validity of own bands; only tiles that the window touches are opened."""
+        values = np.zeros((len(names), *window.shape), np.float32)
+        valid = np.zeros(values.shape, bool)
+        for tile, place, common in self._touched(window):
+            raster = tile.read_own(names, common.relative_to(place))
+            target = (slice(None), *common.relative_to(window).slices)
+            fresh = raster.valid & ~valid[target]
+            values[target] = np.where(fresh, raster.values, values[target])
+            valid[target] |= fresh
+        return Raster(values, valid, window_geobox(self.geobox, window), tuple(names))
+
+    def cloud(self, window: Window) -> np.ndarray:
+        """Bool (H, W): cloud in every tile that reaches there."""
+        cloud, seen = np.zeros(window.shape, bool), np.zeros(window.shape, bool)
+        for tile, place, common in self._touched(window):
+            target = common.relative_to(window).slices
+            found = tile.cloud(common.relative_to(place))
+            cloud[target] = np.where(seen[target], cloud[target] & found, found)
+            seen[target] = True
+        return cloud
+
+    def _touched(self, window: Window) -> list[tuple[FileScene, Window, Window]]:
+        touched = []
+        for tile, place in zip(self.tiles, self.places, strict=True):
+            common = window.intersection(place)
+            if common is not None:
+                touched.append((tile, place, common))
+        return touched
+
+
+def joined(scenes: Sequence[FileScene]) -> list[FileScene | MosaicScene]:
+    """Scenes with tiles that adjoin put together; the others as they are, in their order.
+
+    Tiles belong together when they have the same lattice, bands and date and touch each other
+    without one lying mostly (more than half) on another: pictures of the same ground stay apart.
+    """
+    groups: list[list[FileScene]] = []
+    for scene in scenes:
+        friends = [group for group in groups if _fits(scene, group)]
+        for group in friends:
+            groups.remove(group)
+        groups.append([tile for group in friends for tile in group] + [scene])
+    order = {id(scene): rank for rank, scene in enumerate(scenes)}
+    groups.sort(key=lambda group: min(order[id(tile)] for tile in group))
+    return [group[0] if len(group) == 1 else _mosaic(group, order) for group in groups]
+
+
+def _fits(scene: FileScene, group: Sequence[FileScene]) -> bool:
+    first = group[0]
+    if scene.geobox.crs is None or scene.date != first.date or scene.bands != first.bands:
+        return False
+    if same_lattice(first.geobox, scene.geobox, tolerance=0.01) is None:
+        return False
+    touches = False
+    for tile in group:
+        mine, other = whole(scene.geobox), _place(scene.geobox, tile.geobox)
+        common = mine.intersection(other)
+        if common is not None:
+            smaller = min(mine.height * mine.width, other.height * other.width)
+            if common.height * common.width > _LARGEST_OVERLAP * smaller:
+                return False
+        touches = touches or mine.expanded(1).intersection(other) is not None
+    return touches
+
+
+def _place(one: GeoBox, other: GeoBox) -> Window:
+    origin = same_lattice(one, other, tolerance=0.01)
+    if origin is None:
+        raise ValueError("the grids have no common lattice")
+    return Window(origin[0], origin[1], int(other.shape[0]), int(other.shape[1]))
+
+
+def _mosaic(tiles: Sequence[FileScene], order: dict[int, int]) -> MosaicScene:
+    tiles = sorted(tiles, key=lambda tile: order[id(tile)])
+    base = tiles[0].geobox
+    places = [_place(base, tile.geobox) for tile in tiles]
+    top, left = min(p.row_off for p in places), min(p.col_off for p in places)
+    bottom, right = max(p.row_stop for p in places), max(p.col_stop for p in places)
+    frame = Window(top, left, bottom - top, right - left)
+    snapped = tuple(
+        replace(tile, geobox=window_geobox(base, place))
+        for tile, place in zip(tiles, places, strict=True)
+    )
+    return MosaicScene(
+        name=f"{tiles[0].name}+{len(tiles) - 1}",
+        geobox=window_geobox(base, frame),
+        tiles=snapped,
+        places=tuple(place.relative_to(frame) for place in places),
+    )

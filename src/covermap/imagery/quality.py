@@ -1,0 +1,81 @@
+"""Layers that say which pixels are cloud, shadow, fill: class codes or bit flags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from covermap.core.grid import Window
+from covermap.imagery.sources import BandSource, read_codes
+
+# Sentinel-2 L2A scene classification (Sentinel-2 Products Specification Document, table of SCL):
+# 0 no data, 1 saturated or defective, 3 cloud shadow, 8 and 9 cloud of medium and high
+# probability, 10 thin cirrus. Dark areas (2) and unclassified (7) stay usable.
+SCL_INVALID = (0, 1, 3, 8, 9, 10)
+SCL_CLOUD = (3, 8, 9, 10)
+# Landsat Collection 2 QA_PIXEL (USGS LSDS-1619, table 6-3): bit 0 fill, 1 dilated cloud,
+# 2 cirrus, 3 cloud, 4 cloud shadow.
+QA_PIXEL_INVALID = 0b11111
+QA_PIXEL_CLOUD = 0b11110
+
+
+@dataclass(frozen=True)
+class QualityLayer:
+    """Codes of one layer and which of them forbid a pixel.
+
+    Attributes
+    ----------
+    source : BandSource
+        Where the codes are kept, at any resolution; the nearest one counts.
+    invalid, cloud : tuple of int or None
+        Codes that forbid a pixel, and those that mean cloud or cloud shadow. None means every
+        code but 0. With `bits` they are single numbers whose set bits are flags.
+    bits : bool
+        Whether codes are bit flags.
+    """
+
+    source: BandSource
+    invalid: tuple[int, ...] | None = None
+    cloud: tuple[int, ...] | None = None
+    bits: bool = False
+
+    def invalid_at(self, geobox: GeoBox, window: Window) -> np.ndarray:
+        """Bool (H, W): which pixels are forbidden; those the layer does not reach are, too."""
+        codes, inside = read_codes(self.source, geobox, window)
+        return self._among(codes, self.invalid) | ~inside
+
+    def cloud_at(self, geobox: GeoBox, window: Window) -> np.ndarray:
+        """Bool (H, W): which pixels are cloud or cloud shadow."""
+        codes, inside = read_codes(self.source, geobox, window)
+        return self._among(codes, self.cloud) & inside
+
+    def _among(self, codes: np.ndarray, wanted: tuple[int, ...] | None) -> np.ndarray:
+        if wanted is None:
+            return codes != 0
+        if self.bits:
+            return (codes & sum(wanted)) != 0
+        return np.isin(codes, wanted)
+
+
+def told(layer: QualityLayer) -> str:
+    """A note on which codes of a layer forbid a pixel."""
+    if layer.bits:
+        flags = [str(bit) for bit in range(16) if sum(layer.invalid or ()) >> bit & 1]
+        codes = "flags in bits " + ", ".join(flags)
+    elif layer.invalid is None:
+        codes = "all codes but 0"
+    else:
+        codes = "classes " + ", ".join(str(code) for code in layer.invalid)
+    return f"quality layer {layer.source.path.name}: {codes} are invalid"
+
+
+def scl_layer(source: BandSource) -> QualityLayer:
+    """Sentinel-2's scene classification with the default classes."""
+    return QualityLayer(source, SCL_INVALID, SCL_CLOUD)
+
+
+def qa_pixel_layer(source: BandSource) -> QualityLayer:
+    """Landsat Collection 2's QA_PIXEL with the default flags."""
+    return QualityLayer(source, (QA_PIXEL_INVALID,), (QA_PIXEL_CLOUD,), bits=True)

@@ -1,0 +1,327 @@
+"""Bands in files: open handles, windows of raw numbers, and their way onto another grid."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+
+from covermap.core.errors import ImageryError
+from covermap.core.grid import Window, same_lattice, whole
+from covermap.imagery.raster import Band
+
+# GDAL reports unreadable files here as well; the error that we raise says it once.
+logging.getLogger("rasterio._env").setLevel(logging.CRITICAL)
+
+
+class DatasetPool:
+    """Open GDAL datasets, lent to one thread at a time; the longest idle ones are closed.
+
+    A thread that finds no idle handle of a file opens another one, so threads decode side by side.
+    """
+
+    def __init__(self, lid: int = 64) -> None:
+        self._lid = lid
+        self._idle: OrderedDict[tuple[Path, int], DatasetReader] = OrderedDict()
+        self._lock = threading.Lock()
+        self._home = self._process = os.getpid()
+
+    @contextmanager
+    def lend(self, path: Path) -> Iterator[DatasetReader]:
+        """An open dataset; any failure of GDAL within the block names the file.
+
+        Raises
+        ------
+        ImageryError
+            The file is missing, is no raster, or is damaged.
+        """
+        dataset = self._taken(path) or self._opened(path)
+        try:
+            yield dataset
+        except (RasterioError, OSError) as error:
+            dataset.close()
+            raise ImageryError(
+                f"{path}: damaged or cut short, a part of it cannot be read "
+                f"({_reason(error)}). Fetch or export it again"
+            ) from None
+        except BaseException:
+            dataset.close()
+            raise
+        self._put_back(path, dataset)
+
+    def _taken(self, path: Path) -> DatasetReader | None:
+        with self._lock:
+            if os.getpid() != self._process:
+                # Handles must not be shared with the process that this one was forked from.
+                self._idle.clear()
+                self._process = os.getpid()
+            key = next((key for key in self._idle if key[0] == path), None)
+            return self._idle.pop(key) if key else None
+
+    def _put_back(self, path: Path, dataset: DatasetReader) -> None:
+        with self._lock:
+            self._idle[path, id(dataset)] = dataset
+            while len(self._idle) > self._lid:
+                self._idle.popitem(last=False)[1].close()
+
+    def _opened(self, path: Path) -> DatasetReader:
+        if not path.exists():
+            raise ImageryError(f"{path}: no such file")
+        # GDAL's pool of decoding threads does not survive a fork.
+        threads = "ALL_CPUS" if os.getpid() == self._home else "1"
+        try:
+            with warnings.catch_warnings(), rasterio.Env(GDAL_NUM_THREADS=threads):
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                return rasterio.open(path)
+        except RasterioError as error:
+            size = path.stat().st_size if path.is_file() else None
+            what = "the file is empty" if size == 0 else _reason(error)
+            raise ImageryError(
+                f"{path}: cannot be opened as an image ({what}). Expected a raster that GDAL "
+                "reads, such as a GeoTIFF"
+            ) from None
+
+
+POOL = DatasetPool()
+
+
+@dataclass(frozen=True)
+class BandSource:
+    """Where a band is kept and what its numbers mean.
+
+    Attributes
+    ----------
+    band : Band
+        What the numbers are after `DN x scale + offset`.
+    path : Path
+    index : int
+        Number of the band in the file, from 1.
+    geobox : GeoBox
+        The file's grid.
+    scale, offset : float
+    nodata : tuple of float
+        DNs that mean "nothing here"; may hold NaN.
+    mask : {"none", "dataset"} or int
+        Whether the file has a mask of its own; a number names an alpha band.
+    """
+
+    band: Band
+    path: Path
+    index: int
+    geobox: GeoBox
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: tuple[float, ...] = ()
+    mask: str | int = "none"
+
+
+def read_sources(
+    sources: Sequence[BandSource], geobox: GeoBox, window: Window
+) -> tuple[np.ndarray, np.ndarray]:
+    """Physical values and validity of bands in a window of `geobox`.
+
+    Bands on another lattice are interpolated bilinearly between valid neighbours; a pixel is valid
+    when the source pixel that its centre lies in is, so that validity never grows. Each pixel
+    depends on its own place alone, so windows commute.
+
+    Returns
+    -------
+    values : ndarray of float32, shape (C, H, W)
+        0 where not valid.
+    valid : ndarray of bool, shape (C, H, W)
+    """
+    values = np.zeros((len(sources), *window.shape), np.float32)
+    valid = np.zeros(values.shape, bool)
+    for rows in _by_file(sources):
+        group = [sources[row] for row in rows]
+        place = same_lattice(geobox, group[0].geobox)
+        if place is None:
+            values[rows], valid[rows] = _interpolated(group, geobox, window)
+            continue
+        shifted = Window(
+            window.row_off - place[0], window.col_off - place[1], window.height, window.width
+        )
+        inner = shifted.intersection(whole(group[0].geobox))
+        if inner is not None:
+            target = (rows, *inner.relative_to(shifted).slices)
+            values[target], valid[target] = _read_physical(group, inner)
+    # Values are finite here, so that this is a mask, and faster than picking.
+    np.multiply(values, valid, out=values)
+    return values, valid
+
+
+def read_codes(source: BandSource, geobox: GeoBox, window: Window) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (int64, (H, W)) of the nearest pixels of a class or bit layer, and where it reaches.
+
+    Returns
+    -------
+    codes : ndarray of int64, shape (H, W)
+        0 where the layer does not reach.
+    inside : ndarray of bool, shape (H, W)
+    """
+    codes, inside = np.zeros(window.shape, np.int64), np.zeros(window.shape, bool)
+    points = _source_points(source.geobox, geobox, window)
+    rows, cols = np.floor(points.rows), np.floor(points.cols)
+    reach = _touched(rows, cols, source.geobox, margin=0)
+    if reach is None:
+        return codes, inside
+    raw, _ = _read_raw(source.path, [source.index], reach, "none")
+    height, width = source.geobox.shape
+    inside |= (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
+    row = np.clip(rows - reach.row_off, 0, reach.height - 1).astype(np.intp)
+    col = np.clip(cols - reach.col_off, 0, reach.width - 1).astype(np.intp)
+    found = np.nan_to_num(raw[0][row, col]).astype(np.int64)
+    return np.where(inside, found, 0), inside
+
+
+@dataclass(frozen=True)
+class _Points:
+    """Pixel centres of a window in a source's pixel coordinates; (H, 1) and (1, W), or (H, W)."""
+
+    rows: np.ndarray
+    cols: np.ndarray
+
+
+def _by_file(sources: Sequence[BandSource]) -> list[list[int]]:
+    groups: dict[tuple[Path, str | int], list[int]] = {}
+    for row, source in enumerate(sources):
+        groups.setdefault((source.path, source.mask), []).append(row)
+    return list(groups.values())
+
+
+def _read_physical(sources: Sequence[BandSource], window: Window) -> tuple[np.ndarray, np.ndarray]:
+    """Values and validity of bands of one file on the file's own grid; `window` lies inside."""
+    first = sources[0]
+    raw, valid = _read_raw(first.path, [source.index for source in sources], window, first.mask)
+    values = np.empty(raw.shape, np.float32)
+    for row, source in enumerate(sources):
+        for nodata in source.nodata:
+            valid[row] &= ~_equals(raw[row], nodata)
+        if source.scale == 1 and source.offset == 0:
+            values[row] = raw[row]
+        else:
+            values[row] = raw[row].astype(np.float64) * source.scale + source.offset
+    if np.issubdtype(raw.dtype, np.floating):
+        valid &= np.isfinite(values)
+        values[~valid] = 0
+    return values, valid
+
+
+def _read_raw(
+    path: Path, indexes: list[int], window: Window, mask: str | int
+) -> tuple[np.ndarray, np.ndarray]:
+    region = rasterio.windows.Window(window.col_off, window.row_off, window.width, window.height)
+    with POOL.lend(path) as dataset, np.errstate(all="ignore"):
+        raw = dataset.read(indexes, window=region)
+        if np.iscomplexobj(raw):
+            raise ImageryError(
+                f"{path}: holds complex numbers; expected real ones (use amplitudes)"
+            )
+        if mask == "dataset":
+            valid = dataset.read_masks(indexes, window=region) > 0
+        elif isinstance(mask, int):
+            opaque = dataset.read(mask, window=region) > 0
+            valid = np.broadcast_to(opaque, raw.shape).copy()
+        else:
+            valid = np.ones(raw.shape, bool)
+    return raw, valid
+
+
+def _equals(raw: np.ndarray, nodata: float) -> np.ndarray:
+    if math.isnan(nodata):
+        return np.isnan(raw) if np.issubdtype(raw.dtype, np.floating) else np.zeros(raw.shape, bool)
+    if np.issubdtype(raw.dtype, np.floating):
+        return np.asarray(raw == raw.dtype.type(nodata))
+    limits = np.iinfo(raw.dtype)
+    if nodata != int(nodata) or not limits.min <= nodata <= limits.max:
+        return np.zeros(raw.shape, bool)
+    return np.asarray(raw == raw.dtype.type(int(nodata)))
+
+
+def _interpolated(
+    sources: Sequence[BandSource], geobox: GeoBox, window: Window
+) -> tuple[np.ndarray, np.ndarray]:
+    box = sources[0].geobox
+    height, width = box.shape
+    points = _source_points(box, geobox, window)
+    reach = _touched(points.rows, points.cols, box, margin=1)
+    shape = (len(sources), *window.shape)
+    if reach is None:
+        return np.zeros(shape, np.float32), np.zeros(shape, bool)
+    values, valid = _read_physical(sources, reach)
+    rows, cols = np.floor(points.rows), np.floor(points.cols)
+    inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
+    near = valid[
+        :,
+        np.clip(rows - reach.row_off, 0, reach.height - 1).astype(np.intp),
+        np.clip(cols - reach.col_off, 0, reach.width - 1).astype(np.intp),
+    ]
+    blended = _bilinear(np.where(valid, values, 0), points, reach)
+    if not valid.all():
+        weight = _bilinear(valid.astype(np.float32), points, reach)
+        blended = np.divide(blended, weight, out=np.zeros_like(blended), where=weight > 0)
+    return blended, near & inside
+
+
+def _bilinear(values: np.ndarray, points: _Points, reach: Window) -> np.ndarray:
+    """Values (C, h, w) of `reach` between pixel centres; beyond the outermost centres they stay."""
+    row = np.clip(points.rows - 0.5, reach.row_off, reach.row_stop - 1) - reach.row_off
+    col = np.clip(points.cols - 0.5, reach.col_off, reach.col_stop - 1) - reach.col_off
+    upper, left = np.floor(row).astype(np.intp), np.floor(col).astype(np.intp)
+    lower, right = np.minimum(upper + 1, reach.height - 1), np.minimum(left + 1, reach.width - 1)
+    down, across = (row - upper).astype(np.float32), (col - left).astype(np.float32)
+    if row.shape[1] == 1 and col.shape[0] == 1:
+        left, right, across = left[0], right[0], across[0]
+        lines = values[:, :, left] * (1 - across) + values[:, :, right] * across
+        upper, lower = upper[:, 0], lower[:, 0]
+        return np.asarray(lines[:, upper] * (1 - down) + lines[:, lower] * down)
+    top = values[:, upper, left] * (1 - across) + values[:, upper, right] * across
+    bottom = values[:, lower, left] * (1 - across) + values[:, lower, right] * across
+    return np.asarray(top * (1 - down) + bottom * down)
+
+
+def _source_points(source: GeoBox, geobox: GeoBox, window: Window) -> _Points:
+    cols = (np.arange(window.col_off, window.col_stop) + 0.5)[None, :]
+    rows = (np.arange(window.row_off, window.row_stop) + 0.5)[:, None]
+    if source.crs == geobox.crs or source.crs is None or geobox.crs is None:
+        step: Affine = ~source.affine * geobox.affine
+        if step.b == 0 and step.d == 0:
+            return _Points(step.e * rows + step.f, step.a * cols + step.c)
+        return _Points(
+            step.d * cols + step.e * rows + step.f, step.a * cols + step.b * rows + step.c
+        )
+    x, y = geobox.affine * (cols + 0 * rows, rows + 0 * cols)
+    x, y = geobox.crs.transformer_to_crs(source.crs)(x, y)
+    back: Affine = ~source.affine
+    # Points that the source's projection does not know are far outside of it.
+    x, y = (np.where(np.isfinite(axis), axis, 1e30) for axis in (x, y))
+    return _Points(back.d * x + back.e * y + back.f, back.a * x + back.b * y + back.c)
+
+
+def _touched(rows: np.ndarray, cols: np.ndarray, box: GeoBox, margin: int) -> Window | None:
+    """The part of a source that points in its pixel coordinates need, or None."""
+    inner_rows = rows[(rows > -1) & (rows < box.shape[0] + 1)]
+    inner_cols = cols[(cols > -1) & (cols < box.shape[1] + 1)]
+    if inner_rows.size == 0 or inner_cols.size == 0:
+        return None
+    top, left = math.floor(inner_rows.min()) - margin, math.floor(inner_cols.min()) - margin
+    bottom, right = math.floor(inner_rows.max()) + margin, math.floor(inner_cols.max()) + margin
+    return Window(top, left, bottom - top + 1, right - left + 1).intersection(whole(box))
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error.__cause__ or error).split())

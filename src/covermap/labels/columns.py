@@ -1,0 +1,96 @@
+"""Which column of a table holds the classes, and what its values mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Words by which people call the column of classes; they only break ties.
+_LIKELY = ("class", "cover", "lulc", "landuse", "land_use", "label", "type", "categ", "name")
+_MOST_CLASSES = 60
+
+
+@dataclass(frozen=True)
+class ColumnChoice:
+    """The chosen column, or None, and why the others were passed over."""
+
+    column: str | None
+    passed_over: tuple[str, ...]
+
+
+def choose_class_column(table: pd.DataFrame) -> ColumnChoice:
+    """The column that most likely holds the class of each row.
+
+    Text with 2 to 60 values of which some repeat comes before integers with 2 to 60 values before
+    any other column with 2 to 60 values; equal candidates are told apart by their name, then by the
+    smaller number of values.
+    """
+    ranked: list[tuple[tuple[int, int, int, int], str]] = []
+    passed: list[str] = []
+    for place, column in enumerate(table.columns):
+        values = _present(table[column])
+        distinct = int(values.nunique())
+        if distinct < 2 or distinct > _MOST_CLASSES:
+            passed.append(f"{column} ({distinct} values)")
+            continue
+        kind = _kind(values, distinct)
+        likely = next((n for n, word in enumerate(_LIKELY) if word in column.casefold()), 99)
+        ranked.append(((kind, likely, distinct, place), str(column)))
+    ranked.sort()
+    passed = [f"{name} (less likely)" for _, name in ranked[1:]] + passed
+    return ColumnChoice(ranked[0][1] if ranked else None, tuple(passed))
+
+
+def is_integer_like(values: pd.Series) -> bool:
+    """True when all present values are whole numbers."""
+    import pandas as pd
+
+    if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
+        return False
+    present = values.dropna().to_numpy(dtype="float64")
+    return bool(len(present)) and bool(np.all(present == np.round(present)))
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Values as trimmed text, whole numbers without a decimal point; null and blank as None."""
+    import pandas as pd
+
+    whole = is_integer_like(values)
+
+    def told(value: object) -> str | None:
+        if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+            return None
+        if pd.isna(value):  # type: ignore[call-overload]
+            return None
+        text = str(int(value)) if whole else str(value).strip()  # type: ignore[call-overload]
+        return text or None
+
+    return pd.Series([told(value) for value in values], index=values.index, dtype=object)
+
+
+def _present(values: pd.Series) -> pd.Series:
+    text = as_text(values)
+    return text[text.notna()]
+
+
+def _kind(values: pd.Series, distinct: int) -> int:
+    repeated = distinct < len(values)
+    numeric = values.map(_is_number).all()
+    if not numeric and repeated:
+        return 0
+    if numeric and values.map(lambda text: float(text).is_integer()).all() and repeated:
+        return 1
+    return 2
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,87 @@
+"""Adding up overlapping tiles with weights that sum to one, in memory of one tile and two seams."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from covermap.mapping.tiles import TileAxis, TilePlan
+
+
+def ramp_weights(axis: TileAxis, number: int) -> np.ndarray:
+    """Weights of the core pixels of tile `number` along one direction, float32 (core,), 0..1.
+
+    Neighbours' weights add up to one where they share pixels. At the border of the scene there is
+    no neighbour, and the weight is one.
+    """
+    weights = np.ones(axis.core, dtype=np.float32)
+    rising = ((np.arange(axis.ramp) + 0.5) / max(axis.ramp, 1)).astype(np.float32)
+    # Where the ramp is as long as the step both ends may touch, never overlap: ramp <= step.
+    if number > 0:
+        weights[: axis.ramp] = rising
+    if number < axis.count - 1:
+        weights[axis.step :] = 1 - rising
+    return weights
+
+
+class Blender:
+    """The running sum of weighted tiles; hands out what is complete.
+
+    Tiles come in the order of the plan. Kept between tiles are only the strips that the next tile
+    and the next row still add to: K x ramp x (tile height + 2 x scene width) numbers. The order of
+    additions is fixed by the plan, so sums are the same bits however often a map is interrupted.
+
+    Parameters
+    ----------
+    plan : TilePlan
+    classes : int
+        K, the planes that are added up.
+    """
+
+    def __init__(self, plan: TilePlan, classes: int) -> None:
+        self.plan = plan
+        rows, cols = plan.rows, plan.cols
+        self._left = np.zeros((classes, rows.core, cols.ramp), dtype=np.float32)
+        self._above = np.zeros((classes, rows.ramp, cols.span), dtype=np.float32)
+        self._below = np.zeros_like(self._above)
+
+    def begin_row(self) -> None:
+        """Start the next row of tiles (or the first)."""
+        self._above, self._below = self._below, self._above
+        self._below[:] = 0
+        self._left[:] = 0
+
+    def skip(self) -> None:
+        """Pass over a tile in whose core nothing is wanted."""
+        self._left[:] = 0
+
+    def add(self, row: int, col: int, planes: np.ndarray) -> np.ndarray:
+        """Add a tile.
+
+        Parameters
+        ----------
+        row, col : int
+            Place in the plan.
+        planes : ndarray, shape (K, tile height, tile width)
+            What the network says of the whole tile; its halo is left out.
+
+        Returns
+        -------
+        ndarray of float32, shape (K, h, w)
+            The sums of `plan.completed_window(row, col)`.
+        """
+        rows, cols = self.plan.rows, self.plan.cols
+        core = planes[:, rows.halo : rows.halo + rows.core, cols.halo : cols.halo + cols.core]
+        across = ramp_weights(cols, col)
+        down = ramp_weights(rows, row)[:, np.newaxis]
+        total = core.astype(np.float32) * across * down
+        total[:, :, : cols.ramp] += self._left
+        width = cols.completed(col)
+        if width < cols.core:
+            self._left[:] = total[:, :, width:]
+        total = total[:, :, :width]
+        strip = np.s_[:, :, col * cols.step : col * cols.step + width]
+        total[:, : rows.ramp] += self._above[strip]
+        height = rows.completed(row)
+        if height < rows.core:
+            self._below[strip] = total[:, height:]
+        return total[:, :height]

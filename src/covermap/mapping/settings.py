@@ -1,0 +1,50 @@
+"""What a project file may say about maps."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import field_validator
+
+from covermap.core.settings import Settings
+
+MapOutput = Literal["class", "confidence", "margin", "entropy", "probability"]
+
+# Tiles stand on the lattice of the network's coarsest level.
+TILE_MULTIPLE = 32
+SMALLEST_TILE = 64
+
+
+class MapSettings(Settings):
+    """Which maps are written, and how the scene is cut for it.
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        Which files besides the class map, which is always written: `confidence` (highest
+        probability), `margin` (highest minus second highest), `entropy` (of the probabilities,
+        0..1), `probability` (one band a class).
+    tile : int or "auto"
+        Largest side in pixels of what the network sees at once; a multiple of 32.
+    precision : str
+        Arithmetic of the network; `auto` takes what is faster here and is kept in the file.
+    """
+
+    outputs: tuple[MapOutput, ...] = ("class",)
+    tile: int | Literal["auto"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    @field_validator("outputs")
+    @classmethod
+    def _class_first_and_each_once(cls, outputs: tuple[MapOutput, ...]) -> tuple[MapOutput, ...]:
+        return tuple(dict.fromkeys(("class", *outputs)))
+
+    @field_validator("tile")
+    @classmethod
+    def _tile_fits_the_network(cls, tile: int | str) -> int | str:
+        if isinstance(tile, int) and (tile < SMALLEST_TILE or tile % TILE_MULTIPLE):
+            raise ValueError(
+                f"expected a multiple of {TILE_MULTIPLE} from {SMALLEST_TILE} on, such as 512, "
+                "or auto"
+            )
+        return tile

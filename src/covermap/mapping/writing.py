@@ -1,0 +1,305 @@
+"""The files of a map: which layers there are, how probabilities become numbers, scratch and COG."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from odc.geo.geobox import GeoBox
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.windows import Window as RasterioWindow
+
+from covermap.core.files import complete_file
+from covermap.core.grid import Window
+from covermap.core.legend import Legend
+from covermap.mapping.settings import MapOutput
+
+# Shares are written as whole per cent.
+SHARE_SCALE = 0.01
+SHARE_NODATA = 255
+
+_BLOCK = 512
+_CACHED_ROWS = 32
+_DESCRIPTIONS: dict[MapOutput, str] = {
+    "class": "land cover class",
+    "confidence": "probability of the class",
+    "margin": "probability of the class minus that of the second",
+    "entropy": "entropy of the probabilities, 0 (certain) to 1 (any class)",
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One file of a map.
+
+    Attributes
+    ----------
+    output : str
+        What it holds.
+    path : Path
+        The finished file.
+    scratch : Path
+        The file that grows tile by tile, hidden beside it.
+    bands : tuple of str
+        Descriptions, one a band.
+    dtype : str
+    nodata : int
+    """
+
+    output: MapOutput
+    path: Path
+    scratch: Path
+    bands: tuple[str, ...]
+    dtype: str
+    nodata: int
+
+
+def plan_layers(out: Path, legend: Legend, outputs: tuple[MapOutput, ...]) -> tuple[Layer, ...]:
+    """The files of a map: the class map at `out`, others beside it as `<stem>_<output>.tif`."""
+    layers = []
+    for output in outputs:
+        is_class = output == "class"
+        path = out if is_class else out.with_name(f"{out.stem}_{output}.tif")
+        layers.append(
+            Layer(
+                output=output,
+                path=path,
+                scratch=out.with_name(f".{out.stem}.{output}.scratch.tif"),
+                bands=legend.names if output == "probability" else (_DESCRIPTIONS[output],),
+                dtype=legend.dtype if is_class else "uint8",
+                nodata=legend.nodata if is_class else SHARE_NODATA,
+            )
+        )
+    return tuple(layers)
+
+
+def encode(
+    shares: np.ndarray, wanted: np.ndarray, legend: Legend, outputs: tuple[MapOutput, ...]
+) -> dict[MapOutput, np.ndarray]:
+    """Numbers to be written, nodata where a pixel is not wanted.
+
+    Parameters
+    ----------
+    shares : ndarray of float32, shape (K, h, w)
+        Probabilities, 0..1.
+    wanted : ndarray of bool, shape (h, w)
+    legend : Legend
+        Of K classes.
+    outputs : tuple of str
+
+    Returns
+    -------
+    dict
+        Output to array of shape (bands, h, w): class ids, or per cent 0..100. Of equally probable
+        classes the first of the legend wins.
+    """
+    best, highest, second = _highest_two(shares)
+    layers: dict[MapOutput, np.ndarray] = {}
+    for output in outputs:
+        if output == "class":
+            layers[output] = legend.to_ids(best, wanted)[np.newaxis]
+            continue
+        values = {
+            "confidence": lambda: highest[np.newaxis],
+            "margin": lambda: (highest - second)[np.newaxis],
+            "entropy": lambda: _entropy(shares)[np.newaxis],
+            "probability": lambda: shares,
+        }[output]()
+        percent = np.rint(np.clip(values, 0, 1) * 100)
+        layers[output] = np.where(wanted, percent, SHARE_NODATA).astype(np.uint8)
+    return layers
+
+
+class Scratch:
+    """The growing files of a map: filled with nodata, written by windows, copied once to COGs.
+
+    They are tiled and not compressed, so that a block written again keeps its place: a process
+    killed between two rows of tiles leaves readable files.
+    """
+
+    def __init__(self, layers: tuple[Layer, ...], geobox: GeoBox) -> None:
+        self.layers = layers
+        self._geobox = geobox
+
+    def exists(self) -> bool:
+        """Whether all files of an earlier run are there."""
+        return all(layer.scratch.exists() for layer in self.layers)
+
+    def create(self, tags: Mapping[str, str], legend: Legend) -> None:
+        """Make empty files with all that a reader needs to understand them."""
+        self.layers[0].scratch.parent.mkdir(parents=True, exist_ok=True)
+        for layer in self.layers:
+            # Under its own name at once: while there is no ledger nobody takes it for work done,
+            # and a process killed here leaves nothing that the next one does not overwrite.
+            with (
+                _pictures_allowed(),
+                rasterio.open(layer.scratch, "w", **self._profile(layer)) as dataset,
+            ):
+                dataset.update_tags(**tags)
+                dataset.descriptions = layer.bands
+                if layer.output != "class":
+                    dataset.scales = (SHARE_SCALE,) * len(layer.bands)
+                elif layer.dtype == "uint8":
+                    dataset.write_colormap(1, _colormap(legend))
+
+    @contextmanager
+    def opened(self) -> Iterator[_Writer]:
+        """The files for writing; what was written is on disk when the block ends."""
+        with ExitStack() as stack, _pictures_allowed():
+            datasets = {
+                layer.output: stack.enter_context(rasterio.open(layer.scratch, "r+"))
+                for layer in self.layers
+            }
+            yield _Writer(datasets)
+
+    def class_windows(self) -> Iterator[tuple[Window, np.ndarray]]:
+        """The class ids by windows of bounded size, row by row."""
+        layer = next(layer for layer in self.layers if layer.output == "class")
+        with _pictures_allowed(), rasterio.open(layer.scratch) as dataset:
+            for _, place in dataset.block_windows(1):
+                window = Window(place.row_off, place.col_off, place.height, place.width)
+                yield window, dataset.read(1, window=place)
+
+    def publish(self, legend: Legend) -> None:
+        """Copy every file to its final name as a Cloud Optimized GeoTIFF; the class map last."""
+        for layer in sorted(self.layers, key=lambda layer: layer.output == "class"):
+            if layer.output == "class":
+                _write_category_names(layer.path, legend)
+            with complete_file(layer.path) as path, _pictures_allowed():
+                # GDAL refuses to overwrite what it did not make itself: hand it a free name.
+                path.unlink()
+                rasterio.shutil.copy(
+                    layer.scratch,
+                    path,
+                    driver="COG",
+                    compress="DEFLATE",
+                    blocksize=_BLOCK,
+                    overview_resampling="MODE" if layer.output == "class" else "AVERAGE",
+                    num_threads="ALL_CPUS",
+                    bigtiff="IF_SAFER",
+                )
+
+    def remove(self) -> None:
+        for layer in self.layers:
+            layer.scratch.unlink(missing_ok=True)
+
+    def _profile(self, layer: Layer) -> dict[str, object]:
+        height, width = self._geobox.shape
+        return {
+            "driver": "GTiff",
+            "height": height,
+            "width": width,
+            "count": len(layer.bands),
+            "dtype": layer.dtype,
+            "nodata": layer.nodata,
+            "crs": None if self._geobox.crs is None else str(self._geobox.crs.to_wkt()),
+            "transform": self._geobox.affine,
+            "tiled": True,
+            "blockxsize": _BLOCK,
+            "blockysize": _BLOCK,
+            "interleave": "band",
+            "photometric": "MINISBLACK",
+            "bigtiff": "IF_SAFER",
+        }
+
+
+class _Writer:
+    def __init__(self, datasets: dict[MapOutput, rasterio.io.DatasetWriter]) -> None:
+        self._datasets = datasets
+
+    def write(self, window: Window, layers: dict[MapOutput, np.ndarray]) -> None:
+        place = RasterioWindow(window.col_off, window.row_off, window.width, window.height)
+        for output, values in layers.items():
+            self._datasets[output].write(values, window=place)
+
+
+def _highest_two(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Position of the highest of K planes, its value, and the second highest value (0 if K = 1)."""
+    # Plane by plane over a few rows that fit the cache: argmax over the first axis of a (K, h, w)
+    # array is many times slower.
+    best = np.zeros(shares.shape[1:], dtype=np.int16)
+    highest = shares[0].copy()
+    second = np.zeros_like(highest)
+    for start in range(0, len(best), _CACHED_ROWS):
+        rows = slice(start, start + _CACHED_ROWS)
+        first, next_best, place = highest[rows], second[rows], best[rows]
+        for number in range(1, len(shares)):
+            plane = shares[number, rows]
+            np.copyto(place, number, where=plane > first)
+            np.maximum(next_best, np.minimum(first, plane), out=next_best)
+            np.maximum(first, plane, out=first)
+    return best, highest, second
+
+
+def _entropy(shares: np.ndarray) -> np.ndarray:
+    """Shannon entropy of K planes divided by log K, its largest value; 0 for one class."""
+    if len(shares) == 1:
+        return np.zeros(shares.shape[1:], dtype=np.float32)
+    total = np.zeros(shares.shape[1:], dtype=np.float32)
+    for plane in shares:
+        total -= plane * np.log(np.maximum(plane, np.float32(1e-12)))
+    return total / np.float32(np.log(len(shares)))
+
+
+def _colormap(legend: Legend) -> dict[int, tuple[int, int, int, int]]:
+    colors = {
+        item.id: (*(int(item.color[i : i + 2], 16) for i in (1, 3, 5)), 255)
+        for item in legend.classes
+    }
+    return {**colors, legend.nodata: (0, 0, 0, 0)}  # type: ignore[dict-item]
+
+
+def map_tags(
+    legend: Legend, model: str, precision: str, version: str, title: str
+) -> dict[str, str]:
+    """What a file says of its origin: names of classes, network, precision, version; no time."""
+    return {
+        "class_names": json.dumps(dict(zip(legend.ids, legend.names, strict=True))),
+        "model": model,
+        "precision": precision,
+        "software": f"covermap {version}",
+        "title": title,
+    }
+
+
+def _write_category_names(path: Path, legend: Legend) -> None:
+    """Class names beside a map, where GDAL and QGIS look for them.
+
+    GeoTIFF has no place for them inside (GDAL's persistent auxiliary metadata, `.aux.xml`).
+    """
+    if legend.dtype != "uint8":
+        return
+    names = dict(zip(legend.ids, legend.names, strict=True))
+    lines = [
+        f"      <Category>{escape(names.get(number, ''))}</Category>"
+        for number in range(max(names) + 1)
+    ]
+    text = "\n".join(
+        [
+            "<PAMDataset>",
+            '  <PAMRasterBand band="1">',
+            "    <CategoryNames>",
+            *lines,
+            "    </CategoryNames>",
+            "  </PAMRasterBand>",
+            "</PAMDataset>",
+        ]
+    )
+    with complete_file(path.with_name(path.name + ".aux.xml")) as scratch:
+        scratch.write_text(text + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _pictures_allowed() -> Iterator[None]:
+    # A picture without georeference is a scene like any other.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield

@@ -1,0 +1,109 @@
+"""The project file as an object: each part belongs to the floor that acts on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from covermap.chips.settings import ChipSettings, SplitSettings
+from covermap.core.errors import ProjectError
+from covermap.core.settings import Settings, parse
+from covermap.imagery.settings import ImagerySettings
+from covermap.labels.settings import LabelSettings
+from covermap.mapping.settings import MapSettings
+from covermap.models.settings import LossSettings, ModelSettings
+from covermap.training.settings import TrainingSettings
+
+
+class Project(Settings):
+    """What one YAML file describes. Only `imagery` and `labels` are required.
+
+    Attributes
+    ----------
+    name : str
+        Title of the report; the file's name when not given.
+    imagery : list of ImagerySettings
+        Scenes, or one stack of dates each.
+    bands : list of str, optional
+        What the network sees: bands and indices; all bands common to the scenes when not given.
+    aoi : str, optional
+        Polygons outside of which nothing is used or mapped.
+    labels : LabelSettings
+        Polygons with classes.
+    truth : str, optional
+        Class raster of the whole truth, where it is known (generated worlds): scores of all valid
+        pixels of the tested ground are then reported beside those of its labels.
+    """
+
+    name: str = ""
+    imagery: list[ImagerySettings] = Field(min_length=1)
+    bands: list[str] | None = Field(None, min_length=1)
+    aoi: str | None = None
+    labels: LabelSettings
+    truth: str | None = None
+    task: Literal["segmentation"] = "segmentation"
+    chips: ChipSettings = ChipSettings()
+    split: SplitSettings = SplitSettings()
+    model: ModelSettings = ModelSettings()
+    loss: LossSettings = LossSettings()
+    training: TrainingSettings = TrainingSettings()
+    map: MapSettings = MapSettings()
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    @field_validator("imagery", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [{"path": value}]
+        if isinstance(value, dict):
+            return [value]
+        if isinstance(value, list):
+            return [{"path": item} if isinstance(item, str) else item for item in value]
+        return value
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _path_or_more(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str) else value
+
+    @field_validator("bands", mode="before")
+    @classmethod
+    def _bands_as_text(cls, value: object) -> object:
+        return [str(item) for item in value] if isinstance(value, list) else value
+
+
+def read_project(path: Path) -> Project:
+    """Read and check a project file.
+
+    Raises
+    ------
+    ProjectError
+        No such file, no YAML, or a key or value that is not known; says which and what is.
+    """
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ProjectError(
+            f"{path}: no such project file; write one with `covermap init IMAGE LABELS --out "
+            f"{path.name}`"
+        ) from None
+    except (IsADirectoryError, UnicodeDecodeError, PermissionError) as error:
+        raise ProjectError(f"{path}: not readable as a project file ({error})") from None
+    try:
+        values: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ProjectError(f"{path}: not valid YAML: {_place(error)}") from None
+    if values is None:
+        raise ProjectError(f"{path}: the project file is empty; imagery and labels are needed")
+    project = parse(Project, values, str(path))
+    return project if project.name else project.model_copy(update={"name": path.stem})
+
+
+def _place(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "unreadable"
+    return f"{problem}, line {mark.line + 1}" if mark else str(problem)

@@ -1,0 +1,140 @@
+"""The run folder: which step made which file from what, and what need not be done again."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from covermap import __version__
+from covermap.core.errors import OutputError
+from covermap.core.files import (
+    content_digest,
+    file_digest,
+    read_json,
+    refuse_strangers,
+    write_json,
+)
+
+_PACKAGES = (
+    "torch", "lightning", "segmentation-models-pytorch", "timm", "numpy", "rasterio", "geopandas",
+    "scikit-learn",
+)  # fmt: skip
+
+
+@dataclass
+class RunFolder:
+    """A folder of results with its `run.json`."""
+
+    path: Path
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open or begin a run folder; no file is written yet.
+
+        Raises
+        ------
+        OutputError
+            The path is a file, or holds a `run.json` that is not ours.
+        """
+        if path.exists() and not path.is_dir():
+            raise OutputError(f"{path}: is a file; give a folder with --out")
+        folder = cls(path)
+        if folder._file.exists():
+            record = read_json(folder._file)
+            if not isinstance(record, dict) or "steps" not in record:
+                raise OutputError(f"{folder._file}: not written by covermap; choose another --out")
+            folder.record = record
+        else:
+            folder.record = {"steps": {}}
+        return folder
+
+    @property
+    def _file(self) -> Path:
+        return self.path / "run.json"
+
+    def owned(self) -> set[Path]:
+        """All files and folders that steps of this run wrote."""
+        names = [
+            name for step in self.record["steps"].values() for name in (step.get("outputs") or {})
+        ]
+        names += self.record.get("claimed", [])
+        return {self.path / name for name in names}
+
+    def claim(self, outputs: Iterable[str]) -> None:
+        """Make sure that files to be written are ours or do not exist yet, and note them as ours.
+
+        Raises
+        ------
+        OutputError
+            A stranger's file is in the way.
+        """
+        names = list(outputs)
+        refuse_strangers([self.path / name for name in names], self.owned())
+        claimed = set(self.record.get("claimed", [])) | set(names)
+        self.record["claimed"] = sorted(claimed)
+        self.save()
+
+    def is_fresh(self, step: str, inputs: dict[str, Any]) -> bool:
+        """True when a step was done with these inputs and all its files are as it left them."""
+        done = self.record["steps"].get(step)
+        if not done or done["inputs"] != content_digest(inputs):
+            return False
+        return all(
+            (self.path / name).exists() and file_digest(self.path / name) == digest
+            for name, digest in done["outputs"].items()
+        )
+
+    def output_digests(self, step: str) -> dict[str, str]:
+        """Digests of the files of a step: inputs of the steps that stand on it."""
+        return dict(self.record["steps"].get(step, {}).get("outputs", {}))
+
+    def finish(self, step: str, inputs: dict[str, Any], outputs: Iterable[str]) -> None:
+        """Note a finished step with the digests of what it read and wrote."""
+        self.record["steps"][step] = {
+            "inputs": content_digest(inputs),
+            "outputs": {name: file_digest(self.path / name) for name in sorted(outputs)},
+        }
+        self.save()
+
+    def forget(self, step: str) -> None:
+        """Drop a step, so that it is done again."""
+        self.record["steps"].pop(step, None)
+
+    def choose(self, key: str, value: Any) -> None:
+        """Keep a choice that was made for this run, to be used again."""
+        self.record.setdefault("choices", {})[key] = value
+        self.save()
+
+    def choice(self, key: str) -> Any:
+        """A choice kept earlier, or None."""
+        return self.record.get("choices", {}).get(key)
+
+    def begin(self, command: str, seed: int) -> None:
+        """Note the command, versions and seed."""
+        self.record = {
+            "command": command,
+            "seed": seed,
+            "versions": versions(),
+            **{k: v for k, v in self.record.items() if k not in {"command", "seed", "versions"}},
+        }
+
+    def save(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self._file, self.record)
+
+
+def versions() -> dict[str, str]:
+    """Versions that results depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"covermap": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,152 @@
+"""The text of a project file that a person can read, correct and keep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from covermap.imagery.inspection import BandFacts, SceneFacts
+
+GUESSED = "# guessed from the value range: check"
+
+
+@dataclass(frozen=True)
+class ImageryEntry:
+    """One entry of `imagery:` and what was seen in it.
+
+    `scales` is a guessed scale for each band or None; `dates` is more than 1 for a stack.
+    """
+
+    path: str | list[str]
+    facts: SceneFacts
+    scales: tuple[float | None, ...]
+    dates: int
+    warnings: tuple[str, ...]
+
+
+def project_text(
+    name: str,
+    entries: Sequence[ImageryEntry],
+    labels_path: str,
+    attribute: str,
+    passed_over: str,
+    classes: Sequence[str],
+) -> str:
+    """A project file with comments, valid as it stands."""
+    lines = [
+        f"name: {_quoted(name)}",
+        "",
+        "imagery:",
+    ]
+    for entry in entries:
+        lines += _entry_lines(entry)
+    kept = _kept_bands(entries)
+    lines.append("")
+    if kept is not None:
+        chosen, left_out = kept
+        lines.append(
+            f"bands: {_list(chosen)}    # what the network sees; indices such as ndvi may be added"
+        )
+        lines += [f"#   left out: {text}" for text in left_out]
+    else:
+        lines.append("# bands: [...]    # what the network sees; all bands when left out")
+    other = f"    # passed over: {passed_over}" if passed_over else ""
+    lines += [
+        "",
+        "labels:",
+        f"  path: {_quoted(labels_path)}",
+        f"  attribute: {_quoted(attribute)}{other}",
+        f"  # classes found: {', '.join(classes)}",
+        "  # ignore: [unknown]     # classes whose ground is left unlabelled",
+        "  # complete: true        # ground nobody drew is the class `background`",
+        "",
+        "# Everything below is optional; these are the defaults.",
+        "# aoi: area.gpkg          # nothing outside it is used or mapped",
+        "# chips: {size: auto}",
+        "# split: {by: auto}       # blocks, or a k-fold by polygons where labels are few",
+        "# model: {name: unet, encoder: efficientnet-lite0, weights: imagenet}",
+        "# training: {epochs: auto}",
+        "# map: {outputs: [class, confidence]}",
+        "# seed: 0",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _entry_lines(entry: ImageryEntry) -> list[str]:
+    facts = entry.facts
+    lines = _path_lines(entry.path)
+    size = f"{facts.width} x {facts.height} px"
+    ground = f" of {facts.pixel_width_m:.3g} x {facts.pixel_height_m:.3g} m" if facts.crs else ""
+    lines.append(f"    # {size}{ground}, {facts.crs or 'no CRS'}, {facts.usable_share:.0%} usable")
+    names = [item.band.name for item in facts.bands]
+    lines.append(f"    # bands: {', '.join(names)}")
+    if entry.dates > 1:
+        lines += [
+            f"    stack: dates          # {entry.dates} dates of one place are one image",
+            "    # max_invalid: 0.05    # leave out dates with more cloud than this",
+        ]
+    lines += _scale_lines(entry)
+    for share, value in ((facts.white_share, 255), (facts.black_share, 0)):
+        if share > 0.005:
+            lines.append(f"    nodata: {value}           {GUESSED}")
+            break
+    return lines
+
+
+def _path_lines(path: str | list[str]) -> list[str]:
+    if isinstance(path, str):
+        return [f"  - path: {_quoted(path)}"]
+    return ["  - path:", *(f"      - {_quoted(item)}" for item in path)]
+
+
+def _scale_lines(entry: ImageryEntry) -> list[str]:
+    scales = entry.scales
+    if not any(scales):
+        return []
+    if all(scale == scales[0] for scale in scales):
+        return [f"    scale: {scales[0]}         {GUESSED}"]
+    units = ["reflectance" if scale else item.band.unit
+             for scale, item in zip(scales, entry.facts.bands, strict=True)]  # fmt: skip
+    return [
+        f"    scale: {_list([scale or 1 for scale in scales])}    {GUESSED}",
+        f"    unit: {_list(units)}",
+    ]
+
+
+def _kept_bands(entries: Sequence[ImageryEntry]) -> tuple[list[str], list[str]] | None:
+    """Bands worth giving to a network, and why others are left out; None when all are."""
+    left_out: dict[str, str] = {}
+    names = [item.band.name for item in entries[0].facts.bands]
+    for entry in entries:
+        for item in entry.facts.bands:
+            why = _useless(item)
+            if why:
+                left_out[item.band.name] = why
+    if not left_out or entries[0].dates > 1:
+        return None
+    kept = [name for name in names if name not in left_out]
+    return (kept, [f"{name}: {why}" for name, why in left_out.items()]) if kept else None
+
+
+def _useless(item: BandFacts) -> str | None:
+    if item.valid_share == 0:
+        return "no valid pixel"
+    if item.minimum == item.maximum:
+        return f"{item.minimum:g} everywhere"
+    if item.integers and item.distinct <= 12 and item.band.unit == "dn":
+        return f"only {item.distinct} values: a mask or class layer?"
+    return None
+
+
+def _quoted(text: str) -> str:
+    """Text as YAML reads it back: plain where that is safe."""
+    import yaml
+
+    if text and yaml.safe_load(f"a: {text} # b") == {"a": text} and "\n" not in text:
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _list(items: Sequence[object]) -> str:
+    return "[" + ", ".join(_quoted(i) if isinstance(i, str) else str(i) for i in items) + "]"

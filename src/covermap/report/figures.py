@@ -1,0 +1,322 @@
+"""Figures of a report: plain functions that give a matplotlib figure, or pictures of classes."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from covermap.core.legend import Legend
+from covermap.report.content import Curve, Panel, SplitMap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, MUTED, FAINT, ACCENT = "#1f2a2e", "#66757a", "#e3e8e6", "#17695a"
+# Okabe and Ito 2008 (jfly.uni-koeln.de/color): told apart with every kind of colour blindness.
+PART_COLORS = {"train": "#0072b2", "val": "#f0e442", "test": "#d55e00"}
+_FOLD_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442")
+_ANSWER_STYLES = (("o", ACCENT), ("s", "#e69f00"), ("D", "#8c9699"))
+_UNLABELLED, _RIGHT, _WRONG = "#f4f5f3", "#c9d2d0", "#d55e00"
+_RC: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": "#b6c0be",
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    # Text stays text: sharp, small, and in the reader's own scripts.
+    "svg.fonttype": "none",
+    # A class name may hold a dollar sign: it is no formula.
+    "text.parse_math": False,
+    # Names inside the file then do not change from run to run.
+    "svg.hashsalt": "covermap",
+}
+
+
+@dataclass(frozen=True)
+class PanelPictures:
+    """A panel painted for the eye; each uint8 (H, W, 3)."""
+
+    image: np.ndarray
+    truth: np.ndarray
+    prediction: np.ndarray
+    error: np.ndarray
+
+
+def figure_uri(figure: Figure, kind: Literal["svg", "png"] = "svg") -> str:
+    """A figure as a data URI: the same figure gives the same text."""
+    without: dict[str, dict[str, Any]] = {
+        "svg": {"Date": None, "Creator": None},
+        "png": {"Software": None},
+    }
+    buffer = io.BytesIO()
+    with _style(), warnings.catch_warnings():
+        # The reader's browser has glyphs that matplotlib's own font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure.savefig(buffer, format=kind, dpi=150, metadata=without[kind], bbox_inches="tight")
+    return _data_uri(buffer, "svg+xml" if kind == "svg" else "png")
+
+
+def picture_uri(picture: np.ndarray) -> str:
+    """A picture, uint8 (H, W, 3), as a PNG in a data URI, pixel by pixel."""
+    from matplotlib.image import imsave
+
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(f"expected uint8 (H, W, 3), got {picture.dtype} {picture.shape}")
+    buffer = io.BytesIO()
+    without: dict[str, Any] = {"Software": None}
+    imsave(buffer, np.ascontiguousarray(picture), format="png", metadata=without)
+    return _data_uri(buffer, "png")
+
+
+def panel_pictures(panel: Panel, legend: Legend) -> PanelPictures:
+    """The image, both class pictures in the legend's colours, and where they differ."""
+    scored = (panel.truth >= 0) & (panel.prediction >= 0)
+    error = np.where(scored, (panel.truth != panel.prediction) + 1, 0)
+    return PanelPictures(
+        image=panel.image,
+        truth=_painted(panel.truth, legend.colors),
+        prediction=_painted(panel.prediction, legend.colors),
+        error=_painted(error, (_UNLABELLED, _RIGHT, _WRONG)),
+    )
+
+
+def confusion_figures(matrix: np.ndarray, names: Sequence[str]) -> tuple[Figure, Figure]:
+    """The confusion matrix in pixels, and in shares of each class's reference.
+
+    Parameters
+    ----------
+    matrix : ndarray of int, shape (K, K)
+        Rows reference, columns prediction.
+    names : sequence of str
+        K names; long ones are shortened.
+    """
+    matrix = np.asarray(matrix, np.int64)
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+    return (
+        _matrix_figure("Pixels", shares, np.vectorize(_compact)(matrix), names),
+        _matrix_figure("Share of each row, %", shares, np.vectorize(_percent)(shares), names),
+    )
+
+
+def scores_figure(answers: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure:
+    """The leading scores of the model and its baselines, with 95 % intervals.
+
+    Parameters
+    ----------
+    answers : sequence of (str, mapping)
+        Name and metrics of at most three answers, the model first.
+    """
+    scores = (
+        ("overall_accuracy", "Overall accuracy"),
+        ("class_mean_iou", "Class-mean IoU"),
+        ("micro_iou", "Micro IoU"),
+    )
+    with _style():
+        figure = _figure(6.2, 2.9)
+        axes = figure.add_axes((0, 0, 1, 1))
+        for row, (key, _) in enumerate(scores):
+            for place, (_, metrics) in enumerate(answers):
+                if metrics.get(key) is not None:
+                    height = row + 0.24 * (place - (len(answers) - 1) / 2)
+                    _draw_score(axes, metrics, key, height, *_ANSWER_STYLES[place])
+        for (name, _), (marker, color) in zip(answers, _ANSWER_STYLES, strict=False):
+            axes.plot([], [], marker=marker, color=color, label=name, lw=1.6)
+        axes.set_yticks(range(len(scores)), [title for _, title in scores])
+        axes.set_ylim(len(scores) - 0.5, -0.5)
+        axes.set_xlim(0, 1)
+        axes.set_xticks(np.linspace(0, 1, 6), [f"{tick} %" for tick in range(0, 101, 20)])
+        axes.grid(axis="x", color=FAINT)
+        axes.set_axisbelow(True)
+        axes.tick_params(length=0)
+        axes.spines["left"].set_visible(False)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    return figure
+
+
+def curve_figure(curve: Curve) -> Figure:
+    """Loss and class-mean IoU of each epoch."""
+    epochs = [row.epoch for row in curve.rows]
+    validation = _numbers([row.validation_loss for row in curve.rows])
+    iou = _numbers([row.validation_class_mean_iou for row in curve.rows])
+    marker = "o" if len(epochs) < 15 else ""
+    with _style():
+        figure = _figure(8.6, 2.9)
+        losses, scores = figure.subplots(1, 2)
+        losses.plot(epochs, [row.loss for row in curve.rows], MUTED, marker=marker, ms=4)
+        losses.plot(epochs, validation, ACCENT, marker=marker, ms=4, ls="--")
+        losses.legend(["training", "validation"], frameon=False)
+        losses.set_title("Loss", fontsize=11, loc="left")
+        scores.plot(epochs, iou, ACCENT, marker=marker, ms=4)
+        scores.set_ylim(0, 1)
+        scores.set_yticks(np.linspace(0, 1, 6), [f"{tick} %" for tick in range(0, 101, 20)])
+        scores.set_title("Class-mean IoU on validation ground", fontsize=11, loc="left")
+        for axes in (losses, scores):
+            axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.grid(color=FAINT)
+            axes.set_axisbelow(True)
+        figure.tight_layout(w_pad=2)
+    return figure
+
+
+def split_figure(split: SplitMap) -> Figure:
+    """The polygons on the scene, coloured by the part that they belong to."""
+    from matplotlib.collections import PolyCollection
+    from matplotlib.patches import Patch
+
+    left, right, bottom, top = split.extent
+    width = 7.6
+    height = float(np.clip(width * abs(top - bottom) / max(abs(right - left), 1e-9), 3, 9))
+    # Paler ground lets the colours of the parts speak.
+    pale = (split.background * 0.65 + 255 * 0.35).astype(np.uint8)
+    handles = []
+    with _style():
+        figure = _figure(width, height + 0.6)
+        axes = figure.add_subplot()
+        axes.imshow(pale, extent=split.extent, interpolation="nearest")
+        for place, (name, rings) in enumerate(split.parts):
+            color = PART_COLORS.get(name, _FOLD_COLORS[place % len(_FOLD_COLORS)])
+            shapes = PolyCollection(
+                [np.asarray(ring) for ring in rings],
+                facecolors=(color, 0.55),
+                edgecolors=INK,
+                linewidths=0.7,
+            )
+            axes.add_collection(shapes, autolim=False)
+            handles.append(
+                Patch(facecolor=(color, 0.7), edgecolor=INK, label=f"{name} ({len(rings)})")
+            )
+        axes.set_xlim(left, right)
+        axes.set_ylim(bottom, top)
+        axes.ticklabel_format(style="plain", useOffset=False)
+        axes.locator_params(nbins=4)
+        axes.tick_params(labelsize=9)
+        axes.set_xlabel("x", fontsize=9)
+        axes.set_ylabel("y", fontsize=9)
+        axes.legend(
+            handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=5, frameon=False
+        )
+        figure.tight_layout()
+    return figure
+
+
+def _matrix_figure(
+    title: str, shares: np.ndarray, texts: np.ndarray, names: Sequence[str]
+) -> Figure:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    short = [_short(name) for name in names]
+    places = np.arange(len(names)) + 0.5
+    side = 0.4 * len(names)
+    with _style():
+        colors = LinearSegmentedColormap.from_list("accent", ["#ffffff", "#8fc1b5", ACCENT])
+        # The matrix fills the figure: saving makes room for the names round it.
+        figure = _figure(side, side)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.pcolormesh(shares, cmap=colors, vmin=0, vmax=1, edgecolors="#dfe5e3", linewidth=0.8)
+        for row, column in np.ndindex(shares.shape):
+            axes.text(
+                column + 0.5, row + 0.5, str(texts[row, column]),
+                ha="center", va="center", fontsize=9,
+                color="#ffffff" if shares[row, column] > 0.6 else INK,
+                weight="bold" if row == column else "normal",
+            )  # fmt: skip
+        axes.set_xticks(places, short, rotation=90)
+        axes.set_yticks(places, short)
+        axes.set_aspect("equal")
+        axes.invert_yaxis()
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.set_title(title, fontsize=11, loc="left")
+    return figure
+
+
+def _draw_score(
+    axes: Axes, metrics: Mapping[str, Any], key: str, height: float, marker: str, color: str
+) -> None:
+    value: float = metrics[key]
+    low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
+    ends = [end for end in (low, value, high) if end is not None]
+    if low is not None and high is not None:
+        axes.plot([low, high], [height, height], color=color, lw=2.2, solid_capstyle="butt")
+    axes.plot([value], [height], marker=marker, color=color, ms=7, mec="white", mew=0.8)
+    # After the bar, or before it where the text would leave the figure.
+    after = max(ends) < 0.9
+    axes.annotate(
+        f"{100 * value:.1f}",
+        (max(ends) if after else min(ends), height),
+        xytext=(7 if after else -7, 0),
+        textcoords="offset points",
+        ha="left" if after else "right",
+        va="center",
+        fontsize=9,
+        color=MUTED,
+    )
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        # A reader's own matplotlibrc would change the bytes of the page.
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        yield
+
+
+def _figure(width: float, height: float) -> Figure:
+    # Without pyplot nothing is kept between figures, and no display is looked for.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), facecolor="none")
+
+
+def _data_uri(buffer: io.BytesIO, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _painted(index: np.ndarray, colors: Sequence[str]) -> np.ndarray:
+    """Uint8 (H, W, 3): the colour of each position in `colors`; pale where below 0."""
+    rows = [[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in (*colors, _UNLABELLED)]
+    palette = np.array(rows, np.uint8)
+    return palette[np.where(index < 0, len(colors), index)]
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    return [math.nan if value is None else value for value in values]
+
+
+def _short(name: str, length: int = 22) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def _compact(count: int) -> str:
+    """At most four characters: 950, 1.2k, 34k, 5.6M; nothing for 0."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            scaled = count / size
+            return f"{scaled:.1f}{unit}" if scaled < 9.95 else f"{scaled:.0f}{unit}"
+    return str(count) if count else ""
+
+
+def _percent(share: float) -> str:
+    if share == 0:
+        return ""
+    return "<1" if share < 0.005 else f"{100 * share:.0f}"

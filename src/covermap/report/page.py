@@ -1,0 +1,322 @@
+"""One HTML page that a stranger can read: the numbers, the map, and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from covermap.assessment.areas import AREA_WORDING
+from covermap.core.legend import Legend
+from covermap.report import figures
+from covermap.report.content import Doubt, ReportContent
+
+# An interval wider than this says little: 20 points of 100.
+WIDE_INTERVAL = 0.20
+LEADING_SCORES = {
+    "overall_accuracy": "overall accuracy",
+    "class_mean_iou": "class-mean IoU",
+    "micro_iou": "micro IoU",
+}
+_COMPARED = ("class_mean_iou", "overall_accuracy")
+_NARROW_SPACE = "\u202f"
+_DASH = "\u2013"
+
+
+def headlines_of(
+    metrics: Mapping[str, Any],
+    model: str = "network",
+    leak_allowed: bool = False,
+    folds: int | None = None,
+) -> list[str]:
+    """What a reader must know before any number, the most important line first.
+
+    Parameters
+    ----------
+    metrics : mapping
+        The content of `metrics.json`.
+    model : str
+        What the lines call the model: `network`, `random forest`.
+    leak_allowed : bool
+        The project says `split: {allow_leak: true}`.
+    folds : int, optional
+        Of the k-fold, where there was one.
+    """
+    test = metrics["test"]
+    lines = []
+    if leak_allowed:
+        lines.append(
+            "LEAK ALLOWED: this project lets the model train on ground that it is tested on. "
+            "The scores below are not an accuracy of the map."
+        )
+    baselines = metrics.get("baselines", {})
+    lines += _better_baseline(
+        test, baselines.get("random_forest", {}), "The random forest", model,
+        "Prefer it, or draw more polygons.",
+    )  # fmt: skip
+    lines += _better_baseline(
+        test, baselines.get("majority", {}), "Giving every pixel the commonest class", model,
+        "Do not use this map; draw more polygons.",
+    )  # fmt: skip
+    lines += _true_scores(test)
+    if test.get("not_assessed"):
+        lines.append(
+            f"Not assessed, for want of polygons in both training and test: "
+            f"{', '.join(test['not_assessed'])}. These classes may be on the map, but nothing is "
+            "known of how well."
+        )
+    lines += _loose_scores(test)
+    if folds:
+        lines.append(
+            f"There were too few polygons to set a test part aside: {folds} models were each "
+            f"tested on the share of the polygons that they had not seen, and one tally pools "
+            "them. The model that made the map has learnt from all polygons."
+        )
+    return lines
+
+
+def render(content: ReportContent) -> str:
+    """The page as one HTML text that needs no other file; the same content gives the same bytes."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("covermap.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=percent, count=count, hectares=hectares)
+    page = environment.get_template("report.html.j2")
+    return page.render(
+        content=content,
+        test=content.metrics["test"],
+        scores=_score_rows(content.metrics),
+        classes=_class_rows(content.metrics["test"], content.legend),
+        areas=_area_rows(content),
+        figures=_figures(content),
+        panels=[(p.caption, _panel_uris(content, k)) for k, p in enumerate(content.panels)],
+        doubts=[_DoubtRow.of(doubt) for doubt in content.doubts],
+        area_wording=AREA_WORDING,
+    )
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as text: `84.2 %`, or a dash where it is undefined."""
+    return _DASH if value is None else f"{100 * value:.{digits}f}{_NARROW_SPACE}%"
+
+
+def count(value: int) -> str:
+    """A whole number as text, in groups of three digits."""
+    return f"{value:,}".replace(",", _NARROW_SPACE)
+
+
+def hectares(value: float) -> str:
+    """An area as text, with no more digits than can be read."""
+    text = f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" if value >= 1 else f"{value:.2f}"
+    return f"{text.replace(',', _NARROW_SPACE)}{_NARROW_SPACE}ha"
+
+
+@dataclass(frozen=True)
+class _Score:
+    """A score and its interval, as text; `interval` is empty where there is none."""
+
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class _ScoreRow:
+    title: str
+    model: _Score
+    forest: _Score
+    majority: _Score
+    true: str
+
+
+@dataclass(frozen=True)
+class _ClassRow:
+    name: str
+    color: str
+    scores: tuple[str, ...]
+    pixels: int
+    groups: int
+    assessed: bool
+
+
+@dataclass(frozen=True)
+class _AreaRow:
+    name: str
+    color: str
+    hectares: str
+    share: float | None
+    bar_percent: str
+
+
+@dataclass(frozen=True)
+class _DoubtRow:
+    doubt: Doubt
+    place: str
+    thumbnail: str | None
+
+    @classmethod
+    def of(cls, doubt: Doubt) -> _DoubtRow:
+        known = doubt.longitude is not None and doubt.latitude is not None
+        place = f"{doubt.longitude:.5f}, {doubt.latitude:.5f}" if known else _DASH
+        picture = None if doubt.thumbnail is None else figures.picture_uri(doubt.thumbnail)
+        return cls(doubt, place, picture)
+
+
+def _better_baseline(
+    test: Mapping[str, Any], baseline: Mapping[str, Any], who: str, model: str, advice: str
+) -> list[str]:
+    """A line when the baseline is ahead in a compared score, else nothing."""
+    pairs = {
+        key: (baseline[key], test[key])
+        for key in _COMPARED
+        if baseline.get(key) is not None and test.get(key) is not None
+    }
+    ahead = [key for key, (theirs, ours) in pairs.items() if theirs > ours]
+    if not ahead:
+        return []
+    told = " and ".join(_told(key, *pairs[key]) for key in ahead)
+    behind = [_told(key, *pairs[key]) for key in pairs if key not in ahead]
+    but = f" It does worse by {behind[0]}." if behind else ""
+    return [f"{who} does better here than the {model}: {told}.{but} {advice}"]
+
+
+def _told(key: str, theirs: float, ours: float) -> str:
+    return f"{LEADING_SCORES[key]} {percent(theirs)} against {percent(ours)}"
+
+
+def _true_scores(test: Mapping[str, Any]) -> list[str]:
+    """What the whole truth says of the reported scores, where it is known."""
+    lines = []
+    for key in _COMPARED:
+        true, low, high = test.get(f"true_{key}"), test.get(f"{key}_low"), test.get(f"{key}_high")
+        if true is None:
+            continue
+        line = (
+            f"Here the truth of every pixel is known: the reported {LEADING_SCORES[key]} is "
+            f"{percent(test[key])}, the true one {percent(true)}"
+        )
+        if low is not None and high is not None:
+            where = "inside" if low <= true <= high else "OUTSIDE"
+            line += f", {where} the interval of {_span(low, high)}"
+        lines.append(line + ".")
+    return lines
+
+
+def _loose_scores(test: Mapping[str, Any]) -> list[str]:
+    """Warnings of scores whose interval is wide or missing."""
+    groups = count(test["groups"])
+    loose = []
+    for key in _COMPARED:
+        low, high = test.get(f"{key}_low"), test.get(f"{key}_high")
+        if low is not None and high is not None and high - low > WIDE_INTERVAL:
+            loose.append(f"{LEADING_SCORES[key]} ({_span(low, high)})")
+    if loose:
+        return [
+            f"Wide intervals: {' and '.join(loose)}. The test ground has {groups} groups of "
+            "polygons; more of them, in other places, make the number firmer."
+        ]
+    if test.get("overall_accuracy") is not None and test.get("overall_accuracy_low") is None:
+        return [
+            f"No interval can be given: the test ground has {groups} group of polygons, and one "
+            "group does not say how others would differ."
+        ]
+    return []
+
+
+def _score_rows(metrics: Mapping[str, Any]) -> list[_ScoreRow]:
+    test, baselines = metrics["test"], metrics.get("baselines", {})
+    return [
+        _ScoreRow(
+            title=title[0].upper() + title[1:],
+            model=_score(test, key),
+            forest=_score(baselines.get("random_forest", {}), key),
+            majority=_score(baselines.get("majority", {}), key),
+            true=percent(test[f"true_{key}"]) if test.get(f"true_{key}") is not None else "",
+        )
+        for key, title in LEADING_SCORES.items()
+    ]
+
+
+def _score(metrics: Mapping[str, Any], key: str) -> _Score:
+    low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
+    interval = "" if low is None or high is None else _span(low, high)
+    return _Score(percent(metrics.get(key)), interval)
+
+
+def _span(low: float, high: float) -> str:
+    return f"{100 * low:.1f} to {100 * high:.1f}{_NARROW_SPACE}%"
+
+
+def _class_rows(test: Mapping[str, Any], legend: Legend) -> list[_ClassRow]:
+    absent = set(test.get("not_assessed", ()))
+    keys = ("iou", "f1", "users_accuracy", "producers_accuracy")
+    return [
+        _ClassRow(
+            name=item.name,
+            color=item.color,
+            scores=tuple(percent(test["per_class"][item.name][key]) for key in keys),
+            pixels=test["per_class"][item.name]["labelled_pixels"],
+            groups=test["per_class"][item.name]["groups"],
+            assessed=item.name not in absent,
+        )
+        for item in legend.classes
+    ]
+
+
+def _area_rows(content: ReportContent) -> list[_AreaRow]:
+    colors = dict(zip(content.legend.names, content.legend.colors, strict=True))
+    largest = max((area.share or 0.0 for area in content.areas), default=0.0)
+    return [
+        _AreaRow(
+            name=area.name,
+            color=colors[area.name],
+            hectares=hectares(area.hectares),
+            share=area.share,
+            bar_percent=f"{100 * (area.share or 0.0) / largest if largest else 0:.1f}",
+        )
+        for area in content.areas
+    ]
+
+
+def _figures(content: ReportContent) -> dict[str, Any]:
+    """The pictures of the page as data URIs, None where there is nothing to show."""
+    test = content.metrics["test"]
+    split, picture = content.split, content.map_picture
+    return {
+        "scores": figures.figure_uri(figures.scores_figure(_answers(content))),
+        "confusion": [
+            figures.figure_uri(figure)
+            for figure in figures.confusion_figures(test["confusion_matrix"], test["classes"])
+        ],
+        "map": None if picture is None else figures.picture_uri(picture),
+        "split": None if split is None else figures.figure_uri(figures.split_figure(split), "png"),
+        "curves": [
+            (curve.title, figures.figure_uri(figures.curve_figure(curve)))
+            for curve in content.curves
+            if curve.rows
+        ],
+    }
+
+
+def _answers(content: ReportContent) -> list[tuple[str, Mapping[str, Any]]]:
+    baselines = content.metrics.get("baselines", {})
+    named = (("random_forest", "random forest by pixel"), ("majority", "commonest class"))
+    return [
+        (content.model, content.metrics["test"]),
+        *((title, baselines[key]) for key, title in named if key in baselines),
+    ]
+
+
+def _panel_uris(content: ReportContent, place: int) -> list[tuple[str, str]]:
+    pictures = figures.panel_pictures(content.panels[place], content.legend)
+    return [
+        ("image", figures.picture_uri(pictures.image)),
+        ("drawn", figures.picture_uri(pictures.truth)),
+        ("mapped", figures.picture_uri(pictures.prediction)),
+        ("errors", figures.picture_uri(pictures.error)),
+    ]

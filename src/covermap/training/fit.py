@@ -1,0 +1,297 @@
+"""Training a network, with a checkpoint after every epoch that a later call goes on from.
+
+An interrupted and resumed training gives the bytes of one that ran through: each epoch depends on
+the state at its begin, the seed and its number only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from covermap.chips.sample import SampleSource
+from covermap.core.errors import ModelError
+from covermap.core.files import complete_file, content_digest
+from covermap.core.progress import progress
+from covermap.models.hardware import bfloat16_pays, prepare_cpu
+from covermap.models.libraries import lightning
+from covermap.models.loading import network_weights, put_weights
+from covermap.models.settings import LossSettings
+from covermap.training.data import TrainingBatches, ValidationBatches
+from covermap.training.history import EpochRow, kept_epoch
+from covermap.training.settings import ResolvedTraining
+
+_STATE = "covermap"
+_CHECKPOINT = "last.ckpt"
+_LARGEST_GRADIENT_NORM = 1.0
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """All that a training depends on.
+
+    Attributes
+    ----------
+    network : Module
+        With its initial weights; it is trained in place.
+    train, validation : SampleSource
+        Chips whose sides are multiples of 32 px; without validation the last epoch is kept.
+    classes : int
+        Number of the network's outputs.
+    loss : LossSettings
+    settings : ResolvedTraining
+        Of `covermap.training.settings.resolve` for as many chips as `train` has.
+    seed : int
+        0 or more; decides the order and turns of chips.
+    folder : Path
+        For checkpoints; nothing else may be in it.
+    key : str
+        Digest of the inputs: a checkpoint that was made with another key is started over.
+    title : str
+        What stands before the progress bar.
+    """
+
+    network: nn.Module
+    train: SampleSource
+    validation: SampleSource | None
+    classes: int
+    loss: LossSettings
+    settings: ResolvedTraining
+    seed: int
+    folder: Path
+    key: str
+    title: str = "train"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished training.
+
+    Attributes
+    ----------
+    network : Module
+        With the kept weights, on the CPU, in eval mode.
+    history : tuple of EpochRow
+        All epochs, those before a restart included.
+    kept_epoch : int
+        From 1; see `covermap.training.history.kept_epoch`.
+    resumed_from : int
+        Epochs that were done already; 0 for a training from the start.
+    precision : str
+        `float32` or `bfloat16`.
+    """
+
+    network: nn.Module
+    history: tuple[EpochRow, ...]
+    kept_epoch: int
+    resumed_from: int
+    precision: str
+
+
+def fit(plan: FitPlan) -> Fit:
+    """Train a network, or go on with it where `plan.folder` holds a checkpoint of the same plan.
+
+    Raises
+    ------
+    ModelError
+        The loss became infinite or NaN, or the checkpoint is damaged.
+    KeyboardInterrupt
+        The user stopped it; the last finished epoch is kept in `plan.folder`.
+    """
+    prepare_cpu()
+    state = _State.read(plan) or _State.fresh(plan)
+    done = len(state.rows)
+    if done < plan.settings.epochs:
+        _train(plan, state)
+    kept = kept_epoch(state.rows)
+    network = plan.network.cpu()
+    put_weights(network, _read_weights(_weights_file(plan.folder, kept)), str(plan.folder))
+    return Fit(network.eval(), tuple(state.rows), kept, done, state.precision)
+
+
+@dataclass
+class _State:
+    """What a checkpoint holds beside lightning's own: whose it is, and its epochs so far."""
+
+    digest: str
+    precision: str
+    rows: list[EpochRow]
+
+    @classmethod
+    def fresh(cls, plan: FitPlan) -> _State:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        (plan.folder / _CHECKPOINT).unlink(missing_ok=True)
+        for path in plan.folder.glob("weights-*.safetensors"):
+            path.unlink()
+        precision = plan.settings.precision
+        if precision == "auto":
+            precision = "bfloat16" if bfloat16_pays() else "float32"
+        return cls(_digest(plan), precision, [])
+
+    @classmethod
+    def read(cls, plan: FitPlan) -> _State | None:
+        """The state to go on from; None without a checkpoint or with one of another plan."""
+        path = plan.folder / _CHECKPOINT
+        if not path.exists():
+            return None
+        try:
+            held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)[_STATE]
+        except Exception as error:  # torch raises what its unpickler meets
+            raise ModelError(
+                f"{path}: not readable as a checkpoint of covermap "
+                f"({type(error).__name__}); remove it to train from the start"
+            ) from None
+        if held["digest"] != _digest(plan):
+            return None
+        return cls(held["digest"], held["precision"], [EpochRow(**row) for row in held["rows"]])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "digest": self.digest,
+            "precision": self.precision,
+            "rows": [row.to_dict() for row in self.rows],
+        }
+
+
+def _train(plan: FitPlan, state: _State) -> None:
+    from covermap.training.task import SegmentationTask
+
+    settings = plan.settings
+    per_epoch = settings.steps // settings.epochs
+    # mypy: torch's annotations leave out the memory format, which its documentation promises.
+    network: nn.Module = plan.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    left = settings.steps - len(state.rows) * per_epoch
+    with progress(plan.title, left) as bar:
+
+        def on_step(loss: float) -> None:
+            bar.advance(1, f"epoch {len(state.rows) + 1} of {settings.epochs}, loss {loss:.3f}")
+
+        def on_epoch(row: EpochRow) -> None:
+            state.rows.append(row)
+            _write_checkpoint(plan, state, trainer)
+
+        task = SegmentationTask(
+            network,
+            plan.classes,
+            plan.loss,
+            settings,
+            on_step,
+            on_epoch,
+            lambda: {_STATE: state.to_dict()},
+        )
+        trainer = _trainer(plan, state.precision)
+        train = TrainingBatches(plan.train, settings.batch_size, plan.seed, lambda: len(state.rows))
+        if len(train) != per_epoch:
+            raise ValueError(f"settings are resolved for {per_epoch} batches, not {len(train)}")
+        validation = None
+        if plan.validation is not None and len(plan.validation):
+            validation = ValidationBatches(plan.validation, settings.batch_size)
+        resume_from = plan.folder / _CHECKPOINT if state.rows else None
+        with _quiet(), _own_randomness(), _keyboard_interrupt():
+            trainer.fit(task, train, validation, ckpt_path=resume_from, weights_only=True)
+
+
+def _trainer(plan: FitPlan, precision: str) -> Any:
+    return lightning().Trainer(
+        accelerator="auto",
+        devices=1,
+        precision="bf16-mixed" if precision == "bfloat16" else "32-true",
+        max_epochs=plan.settings.epochs,
+        gradient_clip_val=_LARGEST_GRADIENT_NORM,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=plan.folder,
+    )
+
+
+def _write_checkpoint(plan: FitPlan, state: _State, trainer: Any) -> None:
+    kept = kept_epoch(state.rows)
+    if kept == state.rows[-1].epoch:
+        _write_weights(_weights_file(plan.folder, kept), plan.network)
+    with complete_file(plan.folder / _CHECKPOINT) as scratch:
+        trainer.save_checkpoint(scratch)
+    # Only now: the checkpoint before this one may have named weights of another epoch.
+    for path in plan.folder.glob("weights-*.safetensors"):
+        if path != _weights_file(plan.folder, kept):
+            path.unlink()
+
+
+def _weights_file(folder: Path, epoch: int) -> Path:
+    return folder / f"weights-{epoch:05d}.safetensors"
+
+
+def _write_weights(path: Path, network: nn.Module) -> None:
+    from safetensors.numpy import save_file
+
+    with complete_file(path) as scratch:
+        save_file(network_weights(network), scratch)
+
+
+def _read_weights(path: Path) -> dict[str, Any]:
+    from safetensors.numpy import load_file
+
+    if not path.exists():
+        raise ModelError(
+            f"{path}: no such file, though the checkpoint beside it needs it; remove "
+            f"{path.parent} to train from the start"
+        )
+    return dict(load_file(path))
+
+
+def _digest(plan: FitPlan) -> str:
+    return content_digest(
+        {
+            "key": plan.key,
+            "seed": plan.seed,
+            "classes": plan.classes,
+            "loss": plan.loss.weights,
+            "settings": dataclasses.asdict(plan.settings),
+            "weights": {
+                name: list(value.shape) for name, value in plan.network.state_dict().items()
+            },
+        }
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without lightning's advice on loaders and loggers that we chose not to have."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\b")
+        yield
+
+
+@contextmanager
+def _own_randomness() -> Iterator[None]:
+    """Seeding inside changes nobody else's random numbers."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        yield
+
+
+@contextmanager
+def _keyboard_interrupt() -> Iterator[None]:
+    """Ctrl-C arrives as KeyboardInterrupt, where lightning would exit and stay deaf to the next."""
+    in_main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if in_main else None
+    try:
+        yield
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if in_main:
+            signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,109 @@
+"""demo: the whole of covermap on a generated world whose truth is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from covermap.core.errors import OutputError
+from covermap.core.files import complete_file, read_json, write_json
+from covermap.core.progress import say
+from covermap.datasets.world import write_world
+from covermap.project.steps import RunFolder
+
+_PROJECT = """\
+# A generated world: Sentinel-2-like bands, clouds, and polygons as a person would draw them.
+name: demo world
+imagery:
+  - path: world            # a folder of bands: what is no band in it is passed over
+labels:
+  path: world/labels.gpkg
+  attribute: cover
+truth: world/truth.tif     # the whole truth: only a generated world has one
+map: {{outputs: [class, confidence]}}
+seed: {seed}
+"""
+
+
+def demo(
+    out: str | Path,
+    size: str = "1000",
+    seed: int = 0,
+    world_only: bool = False,
+    bands: Sequence[str] | None = None,
+    single_file: bool = False,
+    force: bool = False,
+) -> RunFolder | None:
+    """Generate a world and, unless only that is wanted, run everything on it.
+
+    Parameters
+    ----------
+    out : path
+        Gets `world/`, `project.yaml` and `run/`.
+    size : str
+        `W` or `WxH`, pixels of 10 m.
+    seed : int
+        Of the world and of the run.
+    world_only : bool
+        Only write the world.
+    bands : sequence of str, optional
+        Only these bands.
+    single_file : bool
+        All bands in one GeoTIFF.
+    force : bool
+        Repeat the steps of the run.
+
+    Raises
+    ------
+    OutputError
+        `out` holds another world, or files that are none of the demo's.
+    """
+    folder = Path(out)
+    width, height = _size(size)
+    asked: dict[str, object] = {
+        "width": width,
+        "height": height,
+        "seed": seed,
+        "bands": None if bands is None else list(bands),
+        "single_file": single_file,
+    }
+    _world(folder, asked)
+    if world_only:
+        return None
+    from covermap.verbs.run import run
+
+    project = folder / "project.yaml"
+    text = _PROJECT.format(seed=seed)
+    if not project.exists():
+        with complete_file(project) as scratch:
+            scratch.write_text(text, encoding="utf-8")
+    return run(project, folder / "run", force=force)
+
+
+def _world(folder: Path, asked: dict[str, object]) -> None:
+    """Write the world unless it is there already."""
+    world, note = folder / "world", folder / ".world.json"
+    if world.exists():
+        if note.exists() and read_json(note) == asked:
+            say("world: as asked for, kept")
+            return
+        raise OutputError(f"{world}: holds another world; choose another --out or remove it")
+    bands = asked["bands"]
+    write_world(
+        world,
+        width=int(str(asked["width"])),
+        height=int(str(asked["height"])),
+        seed=int(str(asked["seed"])),
+        bands=bands if isinstance(bands, list) else None,
+        single_file=bool(asked["single_file"]),
+    )
+    write_json(note, asked)
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", text.strip())
+    if not match:
+        raise OutputError(f"--size {text}: expected W or WxH in pixels, such as 1000 or 1200x800")
+    width = int(match[1])
+    return width, int(match[2] or width)

@@ -1,0 +1,48 @@
+"""How training imagery was described, kept so that files which say less can be read alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from covermap.imagery.raster import Scene
+from covermap.imagery.settings import ImagerySettings
+
+# What a new scene takes over; where it lies, its name and its date are its own.
+_OWN = {"path", "name", "date"}
+
+
+def describe_imagery(item: ImagerySettings, scene: Scene) -> dict[str, Any]:
+    """Settings of the training imagery that a new file may need, its declared nodata included."""
+    described = item.model_dump(mode="json", exclude=_OWN, exclude_none=True)
+    quality = described.get("quality")
+    if quality is not None and quality.get("path") is not None:
+        # Where a mask file lies is no fact of the sensor.
+        described.pop("quality")
+    declared = _declared_nodata(scene.files)
+    if "nodata" not in described and declared is not None:
+        described["nodata"] = declared
+    return described
+
+
+def usable_rule(item: ImagerySettings, scene: Scene) -> int | None:
+    """How many dates of a stack must be valid; None where all bands must be."""
+    if item.stack is None:
+        return None
+    return int(getattr(scene, "min_dates", None) or item.min_dates or 1)
+
+
+def _declared_nodata(files: tuple[Path, ...]) -> float | None:
+    import math
+
+    import rasterio
+    from rasterio.errors import RasterioIOError
+
+    for path in files:
+        try:
+            with rasterio.open(path) as dataset:
+                value = dataset.nodata
+        except RasterioIOError:
+            continue
+        return None if value is None or math.isnan(value) else float(value)
+    return None

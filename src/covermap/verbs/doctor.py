@@ -1,0 +1,168 @@
+"""doctor: what covermap sees in files, before any work is done with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from covermap.core.errors import CovermapError
+from covermap.imagery.inspection import SceneFacts, inspect, warnings_of
+from covermap.imagery.opening import open_scenes
+from covermap.imagery.settings import ImagerySettings
+
+VECTOR_SUFFIXES = frozenset(
+    {".shp", ".gpkg", ".geojson", ".json", ".fgb", ".kml", ".gml", ".parquet", ".geoparquet"}
+)
+_PROJECT_SUFFIXES = frozenset({".yaml", ".yml"})
+
+
+@dataclass(frozen=True)
+class LabelFacts:
+    """Polygons as they would be read without a project."""
+
+    path: str
+    crs: str
+    polygons: dict[str, int]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that was recognised, and what looks wrong with it."""
+
+    scenes: tuple[SceneFacts, ...]
+    labels: tuple[LabelFacts, ...]
+    warnings: tuple[str, ...]
+
+
+def doctor(paths: Sequence[str | Path]) -> Findings:
+    """Look at images, folders, label files or project files.
+
+    Memory and time are bounded by a sample of each image.
+
+    Raises
+    ------
+    CovermapError
+        A path cannot be read as any of these.
+    """
+    scenes: list[SceneFacts] = []
+    labels: list[LabelFacts] = []
+    warnings: list[str] = []
+    for path in map(Path, paths):
+        if path.suffix.lower() in _PROJECT_SUFFIXES:
+            imagery, label_settings, base = _of_project(path)
+        elif is_vector(path):
+            imagery, label_settings, base = [], {"path": path.name}, path.parent
+        else:
+            imagery, label_settings, base = [ImagerySettings(path=str(path))], None, Path()
+        for settings in imagery:
+            for scene in open_scenes(settings, base):
+                facts = inspect(scene)
+                scenes.append(facts)
+                warnings += [f"{facts.name}: {text}" for text in warnings_of(facts)]
+        if label_settings is not None:
+            labels.append(_label_facts(label_settings, base))
+    return Findings(tuple(scenes), tuple(labels), tuple(warnings))
+
+
+def is_vector(path: Path) -> bool:
+    """Whether a path names polygons rather than an image."""
+    return path.is_file() and path.suffix.lower() in VECTOR_SUFFIXES
+
+
+def as_text(found: Findings) -> str:
+    """Findings for a person."""
+    lines: list[str] = []
+    for facts in found.scenes:
+        lines += [*_scene_lines(facts), ""]
+    for item in found.labels:
+        lines += [f"{item.path}", f"  CRS       {item.crs}"]
+        lines.append(
+            "  classes   "
+            + ", ".join(f"{name} ({number} polygons)" for name, number in item.polygons.items())
+        )
+        lines += [f"  note      {note}" for note in item.notes]
+        lines.append("")
+    lines += [f"WARNING  {text}" for text in found.warnings]
+    if not found.warnings:
+        lines.append("Nothing looks wrong.")
+    return "\n".join(lines)
+
+
+def to_json(found: Findings) -> str:
+    """Findings for a script."""
+    import dataclasses
+
+    def plain(value: Any) -> Any:
+        return str(value)
+
+    return json.dumps(dataclasses.asdict(found), indent=2, default=plain)
+
+
+def _of_project(path: Path) -> tuple[list[ImagerySettings], dict[str, Any], Path]:
+    from covermap.project.schema import read_project
+
+    project = read_project(path)
+    return list(project.imagery), project.labels.model_dump(), path.parent
+
+
+def _label_facts(settings: dict[str, Any], base: Path) -> LabelFacts:
+    from covermap.labels.polygons import read_polygons
+    from covermap.labels.settings import LabelSettings
+
+    labels = read_polygons(LabelSettings(**settings), base)
+    counts = labels.table["index"].value_counts()
+    return LabelFacts(
+        path=str(labels.path),
+        crs=str(labels.table.crs),
+        polygons={name: int(counts.get(k, 0)) for k, name in enumerate(labels.legend.names)},
+        notes=labels.notes,
+    )
+
+
+def _scene_lines(facts: SceneFacts) -> list[str]:
+    left, bottom, right, top = facts.bounds
+    size = f"{facts.width} x {facts.height} pixels of "
+    size += (
+        f"{facts.pixel_width_m:.2f} x {facts.pixel_height_m:.2f} m"
+        if facts.crs
+        else "unknown size (no CRS)"
+    )
+    lines = [
+        facts.name,
+        f"  grid      {facts.crs or 'no CRS'}, {size}",
+        f"  bounds    {left:.6g} {bottom:.6g} {right:.6g} {top:.6g}",
+        f"  date      {facts.date.isoformat() if facts.date else 'unknown'}",
+        f"  usable    {facts.usable_share:.1%} of the pixels; cloud {facts.cloud_share:.1%}",
+        "",
+        f"  {'band':<12} {'unit':<12} {'nm':>6} {'pixel m':>8} {'valid':>7} "
+        f"{'min':>10} {'1 %':>10} {'median':>10} {'99 %':>10} {'max':>10}",
+    ]
+    for item in facts.bands:
+        band = item.band
+        values = (item.minimum, item.percentile_1, item.median, item.percentile_99, item.maximum)
+        lines.append(
+            f"  {band.name:<12} {band.unit:<12} {_number(band.wavelength_nm, 0):>6} "
+            f"{_number(band.resolution_m, 1):>8} {item.valid_share:>7.1%} "
+            + " ".join(f"{_number(value, 4):>10}" for value in values)
+        )
+    lines += [f"  note: {note}" for note in facts.notes]
+    return lines
+
+
+def _number(value: float | None, digits: int) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def require_images(paths: Sequence[Path]) -> None:
+    """Stop when there is no image among paths."""
+    if not paths:
+        raise CovermapError(
+            "no image among the paths; give at least one image or folder and a label file: "
+            "covermap init scene.tif polygons.gpkg"
+        )

@@ -1,0 +1,266 @@
+"""evaluate: the test ground mapped by the engine that maps, tallied from the written file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from covermap.assessment.metrics import metrics_of
+from covermap.assessment.tally import GroupedTally
+from covermap.bundle import Bundle, read_bundle
+from covermap.chips.audit import shares_of
+from covermap.chips.loading import Share
+from covermap.chips.split import Training
+from covermap.chips.table import read_chips
+from covermap.core.errors import LabelError
+from covermap.core.files import file_digest, write_json
+from covermap.core.grid import Window, window_geobox
+from covermap.core.progress import say
+from covermap.imagery.raster import Scene
+from covermap.mapping.reading import read_map_window
+from covermap.project.steps import RunFolder
+from covermap.verbs.baseline_scores import Baselines, fit_baselines
+from covermap.verbs.doubts import DoubtCounts, write_doubts
+from covermap.verbs.map_scenes import map_key
+from covermap.verbs.train import bundle_folder
+from covermap.verbs.truth import Truth
+from covermap.verbs.workspace import Workspace
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+OUTPUTS = ("metrics.json", "evaluation")
+
+
+def evaluate(project: str | Path, out: str | Path, force: bool = False) -> RunFolder:
+    """Score the networks of a run on ground that taught none of them.
+
+    Parameters
+    ----------
+    project : path
+        Project file.
+    out : path
+        Folder of the run, with the files of `prepare` and `train`.
+    force : bool
+        Repeat the step although nothing changed.
+
+    Returns
+    -------
+    RunFolder
+        Now with `metrics.json` and `evaluation/` (maps of the tested ground, scores by polygon).
+    """
+    workspace = Workspace.open(project, out, "evaluate")
+    evaluate_step(workspace, force)
+    return workspace.folder
+
+
+def evaluate_step(workspace: Workspace, force: bool) -> None:
+    """The step in an opened workspace."""
+    truth = workspace.project.truth
+    inputs = workspace.inputs(
+        "evaluate",
+        {
+            "train": workspace.standing_on("train"),
+            "map": workspace.project.map.model_dump(exclude={"outputs"}),
+            "truth": None if truth is None else file_digest(_existing(workspace.base / truth)),
+        },
+    )
+    workspace.folder.claim(OUTPUTS)
+    workspace.step("evaluate", inputs, lambda: _evaluate(workspace), force)
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise LabelError(f"{path}: no such file; check truth: in the project")
+    return path
+
+
+def _evaluate(workspace: Workspace) -> tuple[str, ...]:
+    folder = workspace.folder.path
+    chips = read_chips(folder / "chips.parquet")
+    legend, split, seed = workspace.labels.legend, workspace.split, workspace.project.seed
+    shutil.rmtree(folder / "evaluation", ignore_errors=True)
+    found = _Found.empty(workspace)
+    for training in split.trainings:
+        if training.score:
+            found.add(training, *_score_training(workspace, chips, training))
+    metrics: dict[str, Any] = {
+        "test": metrics_of(found.model, legend, split.assessed, seed),
+        "baselines": {
+            "majority": metrics_of(found.majority, legend, split.assessed, seed),
+            "random_forest": metrics_of(found.forest, legend, split.assessed, seed),
+        },
+    }
+    if found.truth is not None:
+        metrics["test"] |= found.truth.scores(split.assessed)
+    metrics["split"] = {
+        "scheme": split.scheme,
+        "of": split.ground.kind,
+        "reasons": list(split.reasons),
+        "leak_allowed": workspace.project.split.allow_leak,
+    }
+    write_doubts(folder / "evaluation" / "polygons.csv", found.doubts.rows(workspace.labels))
+    write_json(folder / "metrics.json", metrics)
+    _say_scores(metrics)
+    return OUTPUTS
+
+
+class _Found:
+    """Tallies of all networks of a run, pooled as they come."""
+
+    def __init__(
+        self,
+        model: GroupedTally,
+        majority: GroupedTally,
+        forest: GroupedTally,
+        doubts: DoubtCounts,
+        truth: Truth | None,
+    ) -> None:
+        self.model, self.majority, self.forest = model, majority, forest
+        self.doubts, self.truth = doubts, truth
+
+    @classmethod
+    def empty(cls, workspace: Workspace) -> _Found:
+        project, nothing = workspace.project, GroupedTally({})
+        truth = None
+        if project.truth is not None:
+            truth = Truth(workspace.base / project.truth, workspace.labels.legend)
+        return cls(nothing, nothing, nothing, DoubtCounts(len(workspace.labels.legend)), truth)
+
+    def add(self, training: Training, scorer: _Scorer, baselines: Baselines) -> None:
+        for place in range(len(scorer.share.windows)):
+            scorer.score(place, baselines, self)
+
+
+def _score_training(
+    workspace: Workspace, chips: gpd.GeoDataFrame, training: Training
+) -> tuple[_Scorer, Baselines]:
+    teach, _, score = shares_of(workspace.viewer, chips, training)
+    assert score is not None
+    bundle = read_bundle(bundle_folder(workspace.folder.path, training))
+    scorer = _Scorer(workspace, training, score, bundle)
+    scorer.map_ground()
+    statistics = _Normaliser(bundle)
+    baselines = fit_baselines(
+        teach, statistics.normalise, len(workspace.labels.legend), workspace.project.seed
+    )
+    return scorer, baselines
+
+
+class _Normaliser:
+    """Normalisation as a bundle has it."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.mean = np.asarray([c.mean for c in bundle.channels], dtype=np.float32)
+        self.std = np.asarray([c.std for c in bundle.channels], dtype=np.float32)
+
+    def normalise(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """Values (N, C) with mean 0 and spread 1; 0 where not valid."""
+        return np.where(valid, (values - self.mean) / self.std, np.float32(0)).astype(np.float32)
+
+
+class _Scorer:
+    """Scores one network on its ground, window by window, from the maps that it wrote."""
+
+    def __init__(
+        self, workspace: Workspace, training: Training, share: Share, bundle: Bundle
+    ) -> None:
+        self.workspace, self.training = workspace, training
+        self.share, self.bundle = share, bundle
+        self.folder = workspace.folder.path / "evaluation"
+        self.legend = workspace.labels.legend
+
+    def map_path(self, scene_name: str) -> Path:
+        return self.folder / f"{self.training.name}_{scene_name}.tif"
+
+    def map_ground(self) -> None:
+        """Map the tested windows of each scene; tiles elsewhere are not computed."""
+        import shapely
+
+        from covermap.mapping.engine import map_scene
+        from covermap.mapping.predictor import open_predictor
+
+        project = self.workspace.project
+        predictor = open_predictor(self.bundle, project.map.precision)
+        settings = project.map.model_copy(update={"outputs": ("class", "confidence")})
+        for name in dict.fromkeys(scene for scene, _ in self.share.windows):
+            scene = self.workspace.viewer.scenes[name]
+            shapes = [
+                window_geobox(scene.geobox, window).extent.geom
+                for other, window in self.share.windows
+                if other == name
+            ]
+            map_scene(
+                scene,
+                self.bundle,
+                predictor,
+                self.map_path(name),
+                settings,
+                ground=shapely.union_all(shapes),
+                title=f"Test ground, {self.training.name}",
+                key=map_key(self.bundle, scene),
+            )
+
+    def score(self, place: int, baselines: Baselines, found: _Found) -> None:
+        """Tally one window of the written map, and the baselines on the same pixels."""
+        name, window = self.share.windows[place]
+        scene = self.workspace.viewer.scenes[name]
+        view = self.share.read(place)
+        counted = self.share.counted(view)
+        predicted, mapped = self._read(scene, window)
+        confidence = self._read_confidence(scene, window)
+        if (counted & ~mapped).any():
+            raise RuntimeError(f"{self.map_path(name)}: scored pixels are not mapped")
+        classes, reference = len(self.legend), view.target.index
+        values = np.zeros(0, np.int16)
+        if counted.any():
+            values = baselines.predict(
+                view.raster.values[:, counted].T, view.raster.valid[:, counted].T
+            )
+        by_forest = np.zeros(counted.shape, np.int16)
+        by_forest[counted] = values
+        always = np.full(counted.shape, baselines.majority, np.int16)
+        groups = view.groups
+        found.model += GroupedTally.of(reference, predicted, counted, groups, classes)
+        found.forest += GroupedTally.of(reference, by_forest, counted, groups, classes)
+        found.majority += GroupedTally.of(reference, always, counted, groups, classes)
+        found.doubts.add(view.target.source, predicted, confidence, counted)
+        if found.truth is not None:
+            standing = view.hidden(self.workspace.viewer.codes(self.training.score))
+            found.truth.add(scene, window, predicted, mapped & standing & view.inside)
+
+    def _read(self, scene: Scene, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        ids = read_map_window(self.map_path(scene.name), window, self.legend.nodata)
+        return self.legend.to_index(ids)
+
+    def _read_confidence(self, scene: Scene, window: Window) -> np.ndarray:
+        path = self.map_path(scene.name)
+        return read_map_window(path.with_name(f"{path.stem}_confidence.tif"), window, 255) / 100.0
+
+
+def _say_scores(metrics: dict[str, Any]) -> None:
+    rows = [
+        ("model", metrics["test"]),
+        ("random forest", metrics["baselines"]["random_forest"]),
+        ("majority class", metrics["baselines"]["majority"]),
+    ]
+    say(f"\n  {'':<16}{'overall accuracy':>26}{'class-mean IoU':>26}")
+    for name, scores in rows:
+        cells = "".join(
+            f"{_told(scores, key):>26}" for key in ("overall_accuracy", "class_mean_iou")
+        )
+        say(f"  {name:<16}{cells}")
+    true = metrics["test"].get("true_overall_accuracy")
+    if true is not None:
+        say(f"  {'true':<16}{true:>26.3f}{metrics['test']['true_class_mean_iou']:>26.3f}")
+    say("")
+
+
+def _told(scores: dict[str, Any], key: str) -> str:
+    value, low, high = scores[key], scores[f"{key}_low"], scores[f"{key}_high"]
+    if value is None:
+        return "undefined"
+    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"

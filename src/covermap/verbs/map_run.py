@@ -1,0 +1,79 @@
+"""The map of a run: each scene of the project with the final model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from covermap.bundle import read_bundle
+from covermap.core.files import write_json
+from covermap.core.progress import say
+from covermap.verbs.map_scenes import map_key, output_files
+from covermap.verbs.workspace import Workspace
+
+AREAS = "map.json"
+PREVIEW = "preview.png"
+
+
+def map_step(workspace: Workspace, force: bool) -> None:
+    """Map the scenes of a trained run: `map.tif`, or `maps/<scene>.tif` when there are several."""
+    inputs = workspace.inputs(
+        "map",
+        {
+            "train": workspace.standing_on("train"),
+            "map": workspace.project.map.model_dump(),
+        },
+    )
+    workspace.folder.claim(_outputs(workspace))
+    workspace.step("map", inputs, lambda: _map(workspace), force)
+
+
+def map_paths(workspace: Workspace) -> dict[str, Path]:
+    """Where the class map of each scene lies, by the scene's name."""
+    folder = workspace.folder.path
+    if len(workspace.scenes) == 1:
+        return {workspace.scenes[0].name: folder / "map.tif"}
+    return {scene.name: folder / "maps" / f"{scene.name}.tif" for scene in workspace.scenes}
+
+
+def _outputs(workspace: Workspace) -> tuple[str, ...]:
+    if len(workspace.scenes) > 1:
+        return ("maps", AREAS, PREVIEW)
+    files = output_files(workspace.folder.path / "map.tif", workspace.project.map)
+    names = tuple(path.name for path in files if path.suffix != ".png")
+    return (*names, AREAS, PREVIEW)
+
+
+def _map(workspace: Workspace) -> tuple[str, ...]:
+    from covermap.mapping.checks import self_check
+    from covermap.mapping.engine import map_scene
+    from covermap.mapping.predictor import open_predictor
+    from covermap.mapping.preview import write_preview
+
+    folder, project = workspace.folder.path, workspace.project
+    bundle = read_bundle(folder / "bundle")
+    predictor = open_predictor(bundle, project.map.precision)
+    workspace.folder.choose("map_precision", predictor.precision)
+    paths = map_paths(workspace)
+    areas = {}
+    for scene in workspace.scenes:
+        result = map_scene(
+            scene,
+            bundle,
+            predictor,
+            paths[scene.name],
+            project.map,
+            title=f"Mapping {scene.name}",
+            key=map_key(bundle, scene),
+        )
+        for warning in self_check(result, bundle.legend):
+            say(f"{paths[scene.name].name}: {warning}")
+        areas[scene.name] = {
+            "class_area_m2": {str(key): value for key, value in result.class_area_m2.items()},
+            "class_pixels": {str(key): value for key, value in result.class_pixels.items()},
+            "valid_pixels": result.valid_pixels,
+            "total_pixels": result.total_pixels,
+        }
+    write_json(folder / AREAS, areas)
+    first = workspace.scenes[0].name
+    write_preview(paths[first], bundle.legend, folder / PREVIEW, title=f"{project.name}: {first}")
+    return tuple(name for name in _outputs(workspace) if (folder / name).exists())

@@ -1,0 +1,76 @@
+"""What a training will do, told before it begins."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from covermap.core.progress import say
+from covermap.verbs.workspace import Workspace
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from covermap.chips.sample import SampleSource
+    from covermap.training.settings import ResolvedTraining
+
+
+def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
+    """Say which classes, split, channels, network and device a training will have."""
+    from covermap.models.hardware import device_name
+
+    project, split = workspace.project, workspace.split
+    pixels = class_pixels(chips)
+    polygons = workspace.labels.table["index"].value_counts()
+    say(f"\n{project.name}")
+    width = max(len(name) for name in workspace.labels.legend.names)
+    for place, name in enumerate(workspace.labels.legend.names):
+        number = int(polygons.get(place, 0))
+        drawn = f"{number:>5} polygon{'' if number == 1 else 's'}" if number else " " * 12
+        missed = "" if name in split.assessed else "   not assessed"
+        say(f"  {name:<{width}}  {drawn:<14} {pixels.get(name, 0):>10,} pixels{missed}")
+    parts = chips["split"].value_counts()
+    told = ", ".join(f"{parts[part]} {part}" for part in split.ground.parts if part in parts)
+    say(f"  split     {told} ({split.scheme} of {split.ground.kind})")
+    say(f"  channels  {', '.join(workspace.channels)}")
+    model = project.model
+    say(f"  network   {model.name}, {model.encoder}, weights: {model.initial_weights}")
+    say(f"  device    {device_name()}")
+
+
+def class_pixels(chips: gpd.GeoDataFrame) -> dict[str, int]:
+    """Counted pixels of each class in all chips."""
+    totals: dict[str, float] = {}
+    weights = chips["share_labelled"] * chips["width"] * chips["height"]
+    for weight, shares in zip(weights, chips["class_shares"], strict=True):
+        for name, share in shares.items():
+            totals[name] = totals.get(name, 0.0) + float(weight) * float(share)
+    return {name: round(total) for name, total in totals.items()}
+
+
+def forecast(network: Any, source: SampleSource, settings: ResolvedTraining, networks: int) -> str:
+    """How long the trainings will take, from one step forward and back on real chips, in words."""
+    import copy
+
+    import torch
+
+    from covermap.models.hardware import prepare_cpu
+
+    prepare_cpu()
+    batch = np.stack([source[number % len(source)].values for number in range(settings.batch_size)])
+    trial = copy.deepcopy(network).to(memory_format=torch.channels_last).train()
+    values = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
+    seconds = 0.0
+    for _ in range(2):  # the first step pays for choosing kernels
+        begun = time.perf_counter()
+        trial(values).square().mean().backward()
+        seconds = time.perf_counter() - begun
+    minutes = seconds * settings.steps * networks / 60
+    told = "less than a minute" if minutes < 1 else f"about {minutes:.0f} min"
+    many = f", {networks} networks" if networks > 1 else ""
+    return (
+        f"  training  {settings.epochs} epochs of {settings.steps // settings.epochs} steps, "
+        f"{settings.batch_size} chips each{many}: {told}\n"
+    )

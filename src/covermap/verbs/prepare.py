@@ -1,0 +1,138 @@
+"""prepare: open, plan chips, split, audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from covermap.chips.audit import audit, require_passed
+from covermap.chips.scan import Scan, scan
+from covermap.chips.split import auto_chip_size, decide_split
+from covermap.chips.split_file import write_split
+from covermap.chips.table import plan_chips, write_chips
+from covermap.core.errors import LabelError
+from covermap.core.files import write_json
+from covermap.core.progress import say
+from covermap.project.steps import RunFolder
+from covermap.verbs.workspace import Workspace
+
+OUTPUTS = ("chips.parquet", "split.json", "audit.json")
+
+
+def prepare(project: str | Path, out: str | Path, force: bool = False) -> RunFolder:
+    """Plan the chips of a project, split their ground and prove that nothing leaks.
+
+    Parameters
+    ----------
+    project : path
+        Project file.
+    out : path
+        Folder of the run.
+    force : bool
+        Repeat the step although nothing changed.
+
+    Returns
+    -------
+    RunFolder
+        Now with `chips.parquet`, `split.json` and `audit.json`.
+
+    Raises
+    ------
+    CovermapError
+        Imagery or labels cannot be used, or no honest split of them exists.
+    """
+    workspace = Workspace.open(project, out, "prepare")
+    prepare_step(workspace, force)
+    return workspace.folder
+
+
+def prepare_step(workspace: Workspace, force: bool) -> None:
+    """The step in an opened workspace."""
+    project = workspace.project
+    labels = project.labels.model_dump(exclude={"path"})
+    inputs = workspace.inputs(
+        "prepare",
+        {
+            "files": sorted(workspace.source_digests.values()),
+            "imagery": [item.model_dump(mode="json", exclude={"path"}) for item in project.imagery],
+            "bands": project.bands,
+            "labels": labels,
+            "chips": project.chips.model_dump(),
+            "split": project.split.model_dump(),
+        },
+    )
+    workspace.folder.claim(OUTPUTS)
+    workspace.step("prepare", inputs, lambda: _prepare(workspace), force)
+
+
+def _prepare(workspace: Workspace) -> tuple[str, ...]:
+    project, folder = workspace.project, workspace.folder.path
+    for scene in workspace.scenes:
+        for note in scene.notes:
+            say(f"{scene.name}: {note}")
+    for note in workspace.labels.notes:
+        say(f"{workspace.labels.path.name}: {note}")
+    _require_meeting(workspace)
+    channels = workspace.channels
+    scans = [scan(scene, workspace.labels, channels) for scene in workspace.scenes]
+    _require_usable(workspace, scans)
+    size = (
+        auto_chip_size(workspace.scenes, scans)
+        if project.chips.size == "auto"
+        else int(project.chips.size)
+    )
+    split = decide_split(
+        workspace.scenes, scans, workspace.labels, project.split, size, project.seed
+    )
+    workspace.__dict__["split"] = split
+    viewer = workspace.viewer
+    chips = plan_chips(workspace.scenes, scans, split, viewer, size)
+    found = audit(viewer, chips, split)
+    for reason in split.reasons:
+        say(f"split: {reason}")
+    for line in found.lines():
+        say(f"audit: {line}")
+    write_json(folder / "audit.json", found.to_dict())
+    require_passed(found, project.split.allow_leak)
+    write_chips(folder / "chips.parquet", chips)
+    write_split(folder / "split.json", split)
+    return OUTPUTS
+
+
+def _require_meeting(workspace: Workspace) -> None:
+    """Stop when no polygon lies on any scene, saying where both are."""
+    labels = workspace.labels
+    outside = 0
+    hits = set()
+    for scene in workspace.scenes:
+        if scene.geobox.crs is None:
+            labels.burn(scene.geobox)
+        table = labels.in_crs(scene.geobox.crs)
+        hits |= set(table.sindex.query(scene.geobox.extent.geom, predicate="intersects").tolist())
+    outside = len(labels.table) - len(hits)
+    if not hits:
+        scene = workspace.scenes[0]
+        here = scene.geobox.extent.to_crs("EPSG:4326").boundingbox
+        there = labels.in_crs("EPSG:4326").total_bounds
+        raise LabelError(
+            f"{labels.path}: no polygon lies on the imagery. Image {scene.name}: longitude "
+            f"{here.left:.4f} to {here.right:.4f}, latitude {here.bottom:.4f} to {here.top:.4f}; "
+            f"polygons: {there[0]:.4f} to {there[2]:.4f}, {there[1]:.4f} to {there[3]:.4f}. Check "
+            "the CRS of both"
+        )
+    if outside:
+        say(f"{labels.path.name}: {outside} of {len(labels.table)} polygons lie outside all scenes")
+
+
+def _require_usable(workspace: Workspace, scans: list[Scan]) -> None:
+    if any(len(item.counts) for item in scans):
+        return
+    labelled = sum(item.labelled for item in scans)
+    if labelled:
+        raise LabelError(
+            f"{workspace.labels.path}: {labelled:,} pixels are labelled but none of them is valid "
+            "in the imagery (nodata, cloud or missing bands); `covermap doctor` shows how much is"
+        )
+    raise LabelError(
+        f"{workspace.labels.path}: the polygons meet the imagery but hold no pixel centre; they "
+        "are smaller than a pixel"
+    )

@@ -1,0 +1,186 @@
+"""A project opened for work: its scenes, labels and channels, and the folder of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from covermap.chips.split import Split
+from covermap.chips.split_file import read_split
+from covermap.chips.view import Viewer, scenes_by_name
+from covermap.core.errors import CovermapError, LabelError, ProjectError
+from covermap.core.files import file_digest
+from covermap.core.progress import say
+from covermap.imagery.opening import open_scenes
+from covermap.imagery.raster import Scene
+from covermap.labels.polygons import Polygons, read_polygons
+from covermap.project.schema import Project, read_project
+from covermap.project.steps import RunFolder, versions
+
+# Files beside a shapefile that hold part of its content.
+_SHAPEFILE_PARTS = (".shp", ".dbf", ".shx", ".prj", ".cpg")
+
+
+@dataclass
+class Workspace:
+    """What every step of a run starts from; things are opened when first asked for."""
+
+    project_path: Path
+    project: Project
+    folder: RunFolder
+
+    @classmethod
+    def open(cls, project: str | Path, out: str | Path, command: str) -> Workspace:
+        """Read a project and open its run folder; nothing is written yet."""
+        path = Path(project)
+        workspace = cls(path, read_project(path), RunFolder.open(Path(out)))
+        workspace.folder.begin(command, workspace.project.seed)
+        return workspace
+
+    @property
+    def base(self) -> Path:
+        """Folder that the project's relative paths start from."""
+        return self.project_path.parent
+
+    @cached_property
+    def scenes(self) -> list[Scene]:
+        """All scenes of the project, clipped to its `aoi`, names all different."""
+        scenes: list[Scene] = []
+        for item in self.project.imagery:
+            scenes.extend(open_scenes(item, self.base))
+        names = [scene.name for scene in scenes]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ProjectError(
+                f"{self.project_path}: two scenes are called '{twice[0]}'; give one of them "
+                "another name: imagery: [{path: ..., name: ...}]"
+            )
+        if self.project.aoi is None:
+            return scenes
+        return [clipped_to(scene, self.base / self.project.aoi) for scene in scenes]
+
+    @cached_property
+    def labels(self) -> Polygons:
+        return read_polygons(self.project.labels, self.base)
+
+    @cached_property
+    def channels(self) -> tuple[str, ...]:
+        """Names of what the network sees, all checked against every scene."""
+        names = self.project.bands or common_bands(self.scenes)
+        for scene in self.scenes:
+            scene.describe(names)
+        return tuple(names)
+
+    @cached_property
+    def split(self) -> Split:
+        path = self.folder.path / "split.json"
+        if not path.exists():
+            raise CovermapError(f"{path}: no such file; run `covermap prepare` first")
+        return read_split(path)
+
+    @cached_property
+    def viewer(self) -> Viewer:
+        return Viewer(scenes_by_name(self.scenes), self.labels, self.channels, self.split.ground)
+
+    @cached_property
+    def source_digests(self) -> dict[str, str]:
+        """Digest of every file that the project reads, by path relative to it where possible."""
+        files = [path for scene in self.scenes for path in scene.files]
+        files += parts_of(self.base / self.project.labels.path)
+        if self.project.aoi is not None:
+            files += parts_of(self.base / self.project.aoi)
+        return {str(path): file_digest(path) for path in dict.fromkeys(files)}
+
+    def inputs(self, step: str, parts: dict[str, Any]) -> dict[str, Any]:
+        """What a step stands on, as an object to be digested.
+
+        Paths are left out: a project that moved is the same project.
+        """
+        return {
+            "step": step,
+            "versions": versions(),
+            "seed": self.project.seed,
+            **parts,
+        }
+
+    def step(
+        self,
+        name: str,
+        inputs: dict[str, Any],
+        work: Callable[[], Sequence[str]],
+        force: bool,
+    ) -> bool:
+        """Do a step unless its inputs are those of last time; True when it was done."""
+        if not force and self.folder.is_fresh(name, inputs):
+            say(f"{name}: nothing changed, skipped (--force repeats it)")
+            return False
+        self.folder.forget(name)
+        outputs = work()
+        self.folder.finish(name, inputs, outputs)
+        return True
+
+    def standing_on(self, step: str) -> str:
+        """Digest of an earlier step's inputs.
+
+        Raises
+        ------
+        CovermapError
+            The step was not done yet.
+        """
+        done = self.folder.record["steps"].get(step)
+        if not done:
+            raise CovermapError(
+                f"{self.folder.path}: nothing to stand on; run `covermap {step} "
+                f"{self.project_path} --out {self.folder.path}` first"
+            )
+        return str(done["inputs"])
+
+
+def common_bands(scenes: Sequence[Scene]) -> list[str]:
+    """Names of the bands that all scenes have, in the order of the first.
+
+    Raises
+    ------
+    ProjectError
+        There is none.
+    """
+    names = [
+        band.name
+        for band in scenes[0].bands
+        if all(band.name in {b.name for b in scene.bands} for scene in scenes)
+    ]
+    if not names:
+        raise ProjectError(
+            "the scenes have no band in common: "
+            + "; ".join(f"{s.name}: {', '.join(b.name for b in s.bands)}" for s in scenes[:3])
+            + ". Name their bands alike: imagery: [{path: ..., bands: [...]}]"
+        )
+    return names
+
+
+def parts_of(path: Path) -> list[Path]:
+    """All files that hold the content of a vector file."""
+    if path.suffix.lower() != ".shp":
+        return [path]
+    return [p for p in (path.with_suffix(s) for s in _SHAPEFILE_PARTS) if p.exists()]
+
+
+def clipped_to(scene: Scene, path: Path) -> Scene:
+    """A scene, invalid outside the polygons of a file."""
+    import pyogrio
+
+    if not path.exists():
+        raise LabelError(f"{path}: no such file; check aoi: in the project")
+    try:
+        table = pyogrio.read_dataframe(path, columns=[])
+    except Exception as error:
+        raise LabelError(f"{path}: cannot be read as vector data ({error})") from None
+    if not len(table) or table.crs is None or scene.geobox.crs is None:
+        raise LabelError(f"{path}: an aoi needs polygons, and it and the image need a CRS")
+    area = table.to_crs(str(scene.geobox.crs)).geometry.union_all()
+    if not area.intersects(scene.geobox.extent.geom):
+        raise LabelError(f"{path}: the aoi does not meet {scene.name}; check the CRS of both")
+    return scene.clipped(area)

@@ -1,0 +1,47 @@
+import datetime
+from pathlib import Path
+
+import pytest
+
+from covermap.imagery.headers import band_token, moment_in
+
+
+@pytest.mark.parametrize(
+    ("name", "band", "acquisition"),
+    [
+        ("B02.tif", "B02", ""),
+        ("SCL.tif", "SCL", ""),
+        ("2018-10-13, Sentinel-2B L1C, B01.tiff", "B01", "2018-10-13, Sentinel-2B L1C"),
+        ("T33SVB_20181229T095411_B02_10m.jp2", "B02", "T33SVB_20181229T095411"),
+        ("52UEA_08_20180720_B8A_10m.tif", "B8A", "52UEA_08_20180720"),
+        ("LC08_L2SP_008059_20191201_02_T1_SR_B4.TIF", "SR_B4", "LC08_L2SP_008059_20191201_02_T1"),
+        ("SWIR B12.tif", "B12", ""),
+        ("Scene Classification Layer.tif", "SCL", ""),
+        ("red_patch_192.TIF", "red", "patch_192"),
+    ],
+)
+def test_the_band_is_read_from_the_name(name, band, acquisition):
+    token = band_token(Path(name))
+    assert (token.name, token.acquisition) == (band, acquisition)
+
+
+@pytest.mark.parametrize(
+    "name", ["truth.tif", "TCI.tif", "labels.tif", "scene_2018.tif", "CLD.tif"]
+)
+def test_other_names_carry_no_band(name):
+    assert band_token(Path(name)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("NDVI_20150711T100008", datetime.datetime(2015, 7, 11, 10, 0, 8)),
+        ("2018-10-13, Sentinel-2B", datetime.datetime(2018, 10, 13)),
+        ("LE70220491999322EDC01", datetime.datetime(1999, 11, 18)),
+        ("LC08_L2SP_008059_20191201_02", datetime.datetime(2019, 12, 1)),
+        ("tile_20181340", None),
+        ("855_sat", None),
+    ],
+)
+def test_dates_are_read_from_names(text, moment):
+    assert moment_in(text) == moment

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from covermap.core.errors import ImageryError
+from covermap.imagery.inspection import (
+    guess_scale,
+    inspect,
+    require_valid,
+    sample_windows,
+    warnings_of,
+)
+from covermap.imagery.opening import open_scene
+from covermap.imagery.raster import Band
+from tiny import ArrayScene, shared_data, tiny_geobox, write_scene
+
+
+def scene(low, high, unit="dn", valid=None, dtype=float, count=2):
+    random = np.random.default_rng(0)
+    values = random.uniform(low, high, (count, 60, 70)).astype(dtype)
+    bands = [Band(f"b{number}", unit, 600.0 + number, 10.0) for number in range(count)]
+    return ArrayScene(values, valid, tiny_geobox(60, 70), bands)
+
+
+def test_facts_of_a_small_scene_are_exact():
+    made = scene(0, 1, "reflectance")
+    facts = inspect(made)
+    assert facts.sampled_pixels == 60 * 70
+    assert facts.bands[0].minimum == made.values[0].min()
+    assert facts.bands[0].median == pytest.approx(np.median(made.values[0]), abs=1e-6)
+    assert (facts.pixel_width_m, facts.usable_share) == (10, 1)
+    assert warnings_of(facts) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (scene(200, 3000, "reflectance"), "scale missing"),
+        (scene(-0.2, -0.01, "reflectance"), "offset applied twice"),
+        (scene(200, 3000, dtype=int), "looks like reflectance x 10000; give scale: 0.0001"),
+        (scene(5, 5), "constant"),
+        (scene(0, 4, dtype=int), "mask or class layer"),
+        (scene(0, 1, "reflectance", valid=np.zeros((2, 60, 70), bool)), "no usable pixel"),
+    ],
+)
+def test_what_looks_wrong_is_told_with_what_to_type(made, message):
+    assert any(message in warning for warning in warnings_of(inspect(made)))
+
+
+@pytest.mark.parametrize(("value", "word"), [(255, "white"), (0, "black")])
+def test_a_frame_in_all_8_bit_bands_is_told(value, word):
+    made = scene(20, 200, dtype=int, count=3)
+    made.values[:, :5] = value
+    warnings = warnings_of(inspect(made))
+    assert any(word in text and f"nodata: {value}" in text for text in warnings)
+
+
+def test_scale_is_guessed_only_for_whole_optical_numbers():
+    assert guess_scale(inspect(scene(200, 3000, dtype=int))) == (0.0001, 0.0001)
+    assert guess_scale(inspect(scene(0, 255, dtype=int))) == (None, None)
+    assert guess_scale(inspect(scene(200, 3000))) == (None, None)
+    thermal = ArrayScene(
+        np.full((1, 9, 9), 2900) + np.arange(9), None, tiny_geobox(9, 9), [Band("t", "dn", 11450.0)]
+    )
+    assert guess_scale(inspect(thermal)) == (None,)
+
+
+@pytest.mark.parametrize("shape", [(20_000, 30_000), (1_000_000, 40), (5, 2_000_000)])
+def test_the_sample_of_a_large_scene_is_bounded_and_inside(shape):
+    windows = list(sample_windows(tiny_geobox(*shape), 4_000_000))
+    assert 1_000_000 < sum(w.height * w.width for w in windows) < 6_000_000
+    assert all(w.row_off >= 0 and w.row_stop <= shape[0] for w in windows)
+    assert all(w.col_off >= 0 and w.col_stop <= shape[1] for w in windows)
+    assert min(w.row_off for w in windows) == 0
+    assert max(w.row_stop for w in windows) == shape[0]
+    assert max(w.col_stop for w in windows) == shape[1]
+
+
+def test_a_scene_of_nodata_opens_but_is_refused_where_pixels_are_needed(tmp_path):
+    path = write_scene(
+        tmp_path / "a.tif", nodata=7, values=np.full((2, 9, 9), 7), bands=["B02", "B03"]
+    )
+    made = open_scene(path)
+    assert inspect(made).usable_share == 0
+    with pytest.raises(ImageryError, match="no valid pixel"):
+        require_valid(made)
+
+
+def test_one_valid_pixel_is_enough():
+    valid = np.zeros((2, 60, 70), bool)
+    valid[1, 33, 44] = True
+    require_valid(scene(0, 1, valid=valid))
+
+
+def test_real_rendered_pictures_get_the_white_frame_told():
+    made = open_scene(shared_data("rachel_carson_s2") / "sentinel-2")
+    assert any("nodata: 255" in text for text in warnings_of(inspect(made)))
+
+
+def test_real_mask_band_and_empty_band_are_told():
+    folder = shared_data("landsat7_training_polygons")
+    first = warnings_of(inspect(open_scene(folder / "LE70220491999322EDC01_stack.gtif")))
+    second = warnings_of(inspect(open_scene(folder / "LE70220492002106EDC00_stack.gtif")))
+    assert any("band_8: constant" in text for text in first)
+    assert any("band_8" in text and "mask or class layer" in text for text in second)
+    assert not any("ST_B6" in text for text in first)

@@ -1,0 +1,133 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from rasterio.warp import Resampling, reproject
+from scipy.ndimage import map_coordinates
+
+from covermap.core.errors import ImageryError
+from covermap.core.grid import Window, whole
+from covermap.imagery.raster import Band
+from covermap.imagery.sources import BandSource, DatasetPool, read_codes, read_sources
+from tiny import tiny_geobox, write_scene
+
+FINE = tiny_geobox(40, 60, resolution=10)
+
+
+def source(path, geobox, **more):
+    return BandSource(Band("B11", "dn"), path, 1, geobox, **more)
+
+
+def coarse_file(tmp_path, **more):
+    box = tiny_geobox(20, 30, resolution=20)
+    return write_scene(
+        tmp_path / "B11.tif", bands=["B11"], geobox=box, height=20, width=30, **more
+    ), box
+
+
+def test_nested_grids_agree_with_scipys_linear_interpolation(tmp_path):
+    path, box = coarse_file(tmp_path)
+    values, valid = read_sources([source(path, box)], FINE, whole(FINE))
+    with rasterio.open(path) as dataset:
+        raw = dataset.read(1).astype(float)
+    rows, cols = np.mgrid[0:40, 0:60]
+    expected = map_coordinates(
+        raw, [(rows + 0.5) / 2 - 0.5, (cols + 0.5) / 2 - 0.5], order=1, mode="nearest"
+    )
+    assert valid.all()
+    np.testing.assert_allclose(values[0], expected, rtol=1e-6)
+
+
+def test_another_crs_agrees_with_gdals_bilinear_warp(tmp_path):
+    box = tiny_geobox(50, 50, resolution=20, crs=4326)
+    path = write_scene(tmp_path / "geo.tif", bands=["B11"], geobox=box, height=50, width=50)
+    x, y = 15.005, 44.995
+    west, north = box.crs.transformer_to_crs("EPSG:32633")(x, y)
+    target = GeoBox((12, 14), Affine(11, 0, west - 80, 0, -11, north + 70), "EPSG:32633")
+    values, valid = read_sources([source(path, box)], target, whole(target))
+    expected = np.zeros((12, 14), np.float32)
+    with rasterio.open(path) as dataset:
+        reproject(
+            dataset.read(1).astype(np.float32), expected, src_transform=dataset.transform,
+            src_crs=dataset.crs, dst_transform=target.affine, dst_crs="EPSG:32633",
+            resampling=Resampling.bilinear, tolerance=0,
+        )  # fmt: skip
+    assert valid.all()
+    np.testing.assert_allclose(values[0], expected, rtol=2e-3)
+
+
+def test_invalid_neighbours_do_not_bleed_into_values(tmp_path):
+    box = tiny_geobox(20, 30, resolution=20)
+    data = np.full((1, 20, 30), 500)
+    data[0, 5:9, 5:9] = 0
+    path = write_scene(tmp_path / "B11.tif", bands=["B11"], geobox=box, values=data)
+    values, valid = read_sources([source(path, box, nodata=(0.0,))], FINE, whole(FINE))
+    assert np.array_equal(~valid[0], np.kron(data[0] == 0, np.ones((2, 2), bool)))
+    np.testing.assert_allclose(values[0][valid[0]], 500, rtol=1e-6)
+
+
+def test_codes_take_the_nearest_pixel_and_end_with_the_layer(tmp_path):
+    box = tiny_geobox(10, 30, resolution=20)
+    data = np.arange(300).reshape(1, 10, 30)
+    path = write_scene(tmp_path / "SCL.tif", bands=["SCL"], geobox=box, values=data)
+    codes, inside = read_codes(source(path, box), FINE, whole(FINE))
+    assert inside[:20].all()
+    assert not inside[20:].any()
+    assert np.array_equal(codes[:20], np.kron(data[0], np.ones((2, 2), int)))
+
+
+def test_scale_is_applied_in_double_precision(tmp_path):
+    path = write_scene(tmp_path / "B11.tif", bands=["B11"], height=40, width=60)
+    values, _ = read_sources([source(path, FINE, scale=1e-4, offset=-0.1)], FINE, whole(FINE))
+    with rasterio.open(path) as dataset:
+        expected = dataset.read(1).astype(np.float64) * 1e-4 - 0.1
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values[0], expected.astype(np.float32))
+
+
+def test_a_window_beyond_the_file_is_invalid(tmp_path):
+    path = write_scene(tmp_path / "B11.tif", bands=["B11"], height=40, width=60)
+    values, valid = read_sources([source(path, FINE)], FINE, Window(-3, 55, 10, 20))
+    assert valid.sum() == 7 * 5
+    assert values[~valid].max() == 0
+
+
+def test_threads_read_the_same_as_one(tmp_path):
+    path = write_scene(tmp_path / "B11.tif", bands=["B11"], height=40, width=60)
+    windows = [Window(row, col, 7, 9) for row in range(0, 33, 4) for col in range(0, 50, 5)]
+    one = [read_sources([source(path, FINE)], FINE, window)[0] for window in windows]
+    with ThreadPoolExecutor(6) as pool:
+        many = list(pool.map(lambda w: read_sources([source(path, FINE)], FINE, w)[0], windows))
+    assert all(np.array_equal(a, b) for a, b in zip(one, many, strict=True))
+
+
+def test_the_pool_closes_the_longest_idle_handles(tmp_path):
+    paths = [write_scene(tmp_path / f"{k}.tif", height=8, width=8) for k in range(4)]
+    pool = DatasetPool(lid=2)
+    handles = []
+    for path in paths:
+        with pool.lend(path) as dataset:
+            handles.append(dataset)
+    assert [handle.closed for handle in handles] == [True, True, False, False]
+    with pool.lend(paths[3]) as dataset:
+        assert dataset is handles[3]
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no image"])
+def test_a_file_that_is_no_image_is_named(tmp_path, content):
+    path = tmp_path / "broken.tif"
+    path.write_bytes(content)
+    with pytest.raises(ImageryError, match=r"broken\.tif") as caught, DatasetPool().lend(path):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+def test_a_truncated_file_is_named_when_its_blocks_are_read(tmp_path):
+    path = write_scene(tmp_path / "B11.tif", bands=["B11"], height=400, width=600)
+    path.write_bytes(path.read_bytes()[:200_000])
+    box = tiny_geobox(400, 600)
+    with pytest.raises(ImageryError, match=r"B11\.tif"):
+        read_sources([source(path, box)], box, whole(box))

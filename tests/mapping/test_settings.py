@@ -1,0 +1,27 @@
+import pytest
+
+from covermap.core.errors import ProjectError
+from covermap.core.settings import parse
+from covermap.mapping.settings import MapSettings
+
+
+def test_the_class_map_is_always_written_and_first():
+    assert MapSettings().outputs == ("class",)
+    chosen = parse(MapSettings, {"outputs": ["confidence", "class", "confidence"]}, "map")
+    assert chosen.outputs == ("class", "confidence")
+
+
+def test_an_unknown_output_names_the_known_ones():
+    with pytest.raises(ProjectError, match="'confidence', 'margin', 'entropy' or 'probability'"):
+        parse(MapSettings, {"outputs": ["certainty"]}, "map")
+
+
+@pytest.mark.parametrize("tile", [32, 100, 0, -64])
+def test_a_tile_that_no_network_can_take_is_refused(tile):
+    with pytest.raises(ProjectError, match="multiple of 32 from 64 on"):
+        parse(MapSettings, {"tile": tile}, "map")
+
+
+def test_a_tile_may_be_left_to_the_program():
+    assert parse(MapSettings, {"tile": "auto"}, "map").tile == "auto"
+    assert parse(MapSettings, {"tile": 512}, "map").tile == 512

@@ -1,0 +1,146 @@
+import base64
+import io
+import struct
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from matplotlib.text import Text
+
+from covermap.report import figures
+from covermap.report.content import Curve, Panel, SplitMap
+from report.example_report import Epoch, content, legend, metrics
+
+
+def decoded(uri):
+    kind, text = uri.removeprefix("data:image/").split(";base64,")
+    return kind, base64.b64decode(text)
+
+
+def chunks(png):
+    """Names of the parts of a PNG file."""
+    names, place = [], 8
+    while place < len(png):
+        (length,) = struct.unpack(">I", png[place : place + 4])
+        names.append(png[place + 4 : place + 8].decode())
+        place += length + 12
+    return names
+
+
+def texts(figure):
+    return [t for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
+
+
+@pytest.mark.parametrize("classes", [2, 7, 30])
+def test_a_confusion_matrix_is_readable_at_any_number_of_classes(classes):
+    matrix = np.random.default_rng(0).integers(0, 2_000_000, (classes, classes))
+    names = [f"a class with a rather long name {k}" for k in range(classes)]
+    for figure in figures.confusion_figures(matrix, names):
+        assert min(text.get_fontsize() for text in texts(figure)) >= 9
+        assert max(len(text.get_text()) for text in texts(figure)) <= 22
+        assert figure.get_size_inches()[0] >= 0.4 * classes
+
+
+def test_shares_are_of_the_reference_and_an_empty_row_stays_empty():
+    counts, shares = figures.confusion_figures(np.array([[75, 25], [0, 0]]), ["a", "b"])
+    assert [t.get_text() for t in counts.axes[0].texts] == ["75", "25", "", ""]
+    assert [t.get_text() for t in shares.axes[0].texts] == ["75", "25", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, ""), (7, "7"), (999, "999"), (1234, "1.2k"), (9999, "10k"), (45_600_000, "46M")],
+)
+def test_counts_are_shortened_to_four_characters(number, text):
+    assert figures._compact(number) == text
+
+
+def test_small_shares_are_told_from_none():
+    assert [figures._percent(share) for share in (0, 0.001, 0.005, 0.5, 1)] == [
+        "", "<1", "0", "50", "100",
+    ]  # fmt: skip
+
+
+def test_dollars_and_tags_in_a_class_name_are_plain_text():
+    names = [r"$\frac$", "<script>alert(1)</script>"]
+    figure, _ = figures.confusion_figures(np.eye(2, dtype=int), names)
+    _, svg = decoded(figures.figure_uri(figure))
+    assert b"<script" not in svg
+    assert b"frac" in svg
+
+
+def test_the_same_figure_gives_the_same_bytes_without_dates():
+    numbers = metrics()
+    answers = [("network", numbers["test"]), ("forest", numbers["baselines"]["random_forest"])]
+    first, second = (figures.figure_uri(figures.scores_figure(answers)) for _ in range(2))
+    assert first == second
+    _, svg = decoded(first)
+    assert b"date" not in svg.lower()
+    assert b"Matplotlib" not in svg
+
+
+def test_the_readers_own_settings_do_not_change_a_figure():
+    split = content().split
+    before = figures.figure_uri(figures.split_figure(split), "png")
+    with mpl.rc_context({"font.size": 20, "axes.facecolor": "red"}):
+        assert figures.figure_uri(figures.split_figure(split), "png") == before
+        assert mpl.rcParams["font.size"] == 20
+
+
+def test_pictures_are_exact_and_hold_no_notes():
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    kind, png = decoded(figures.picture_uri(picture))
+    assert kind == "png"
+    assert set(chunks(png)) <= {"IHDR", "pHYs", "IDAT", "IEND"}
+    assert np.array_equal(np.round(imread(io.BytesIO(png))[..., :3] * 255), picture)
+
+
+def test_png_figures_hold_no_notes():
+    _, png = decoded(figures.figure_uri(figures.split_figure(content().split), "png"))
+    assert set(chunks(png)) <= {"IHDR", "pHYs", "IDAT", "IEND"}
+
+
+def test_a_picture_of_another_type_is_an_error():
+    with pytest.raises(ValueError, match="uint8"):
+        figures.picture_uri(np.zeros((4, 4, 3), np.float32))
+
+
+def test_panels_are_painted_in_the_colours_of_the_legend():
+    known = legend(("water", "forest"))
+    truth = np.array([[0, 1, -1]], np.int16)
+    prediction = np.array([[0, 0, 1]], np.int16)
+    panel = Panel("here", np.zeros((1, 3, 3), np.uint8), truth, prediction)
+    pictures = figures.panel_pictures(panel, known)
+    colors = [[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in known.colors]
+    assert pictures.truth[0, :2].tolist() == colors
+    assert pictures.prediction[0].tolist() == [colors[0], colors[0], colors[1]]
+    right, wrong, unscored = pictures.error[0].tolist()
+    assert len({tuple(right), tuple(wrong), tuple(unscored)}) == 3
+    assert pictures.truth[0, 2].tolist() == unscored
+
+
+def test_scores_that_are_undefined_are_left_out():
+    test = metrics()["test"] | {"class_mean_iou": None, "micro_iou_low": None}
+    figure = figures.scores_figure([("network", test)])
+    shown = [text.get_text() for text in figure.axes[0].texts]
+    assert shown == [f"{100 * test[key]:.1f}" for key in ("overall_accuracy", "micro_iou")]
+
+
+def test_epochs_without_validation_leave_gaps():
+    rows = (Epoch(1, 1.0, None, None), Epoch(2, 0.8, 0.9, 0.4))
+    losses, scores = figures.curve_figure(Curve("one", rows)).axes
+    assert np.isnan(losses.lines[1].get_ydata()).tolist() == [True, False]
+    assert np.isnan(scores.lines[0].get_ydata()).tolist() == [True, False]
+
+
+def test_every_part_of_a_split_has_a_colour_of_its_own():
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
+    for names in (("train", "val", "test"), tuple(f"fold {k}" for k in range(1, 6))):
+        split = SplitMap(
+            np.zeros((4, 4, 3), np.uint8), (0, 4, 0, 4), tuple((name, [square]) for name in names)
+        )
+        axes = figures.split_figure(split).axes[0]
+        assert len({tuple(c.get_facecolor()[0]) for c in axes.collections}) == len(names)
+        assert [t.get_text() for t in axes.get_legend().get_texts()] == [f"{n} (1)" for n in names]
+        assert axes.get_xlim() == (0, 4)

@@ -1,0 +1,217 @@
+import dataclasses
+import functools
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from covermap.report.page import count, headlines_of, hectares, percent, render
+from report.example_report import NAMES, content, metrics
+
+VOID = {"meta", "img", "br", "link"}
+
+
+class Structure(HTMLParser):
+    """Ids of sections in order, and whether every element is closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.sections, self.text, self.addresses = [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        named = dict(attributes)
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "section":
+            self.sections.append(named["id"])
+        self.addresses += [named[key] for key in ("src", "href") if key in named]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def read(html):
+    structure = Structure()
+    structure.feed(html)
+    assert structure.open == []
+    return structure
+
+
+def with_scores(test, forest=None, majority=None):
+    """Metrics of the example with some scores set by hand."""
+    numbers = metrics()
+    for part, changes in (
+        (numbers["test"], test),
+        (numbers["baselines"]["random_forest"], forest or {}),
+        (numbers["baselines"]["majority"], majority or {}),
+    ):
+        part |= changes
+    return numbers
+
+
+@functools.cache
+def example_page():
+    return render(content(headlines=["Mind the gap."]))
+
+
+def bare(**changes):
+    """A report with numbers only."""
+    nothing = {
+        "curves": (), "panels": (), "split": None, "doubts": (), "map_picture": None, "areas": (),
+        "provenance": (), "map_file": None, "bundle_file": None,
+    }  # fmt: skip
+    return content(**(nothing | changes))
+
+
+MODEL = {"class_mean_iou": 0.60, "overall_accuracy": 0.80}
+WORSE = {"class_mean_iou": 0.50, "overall_accuracy": 0.70}
+CALM = {"not_assessed": []} | {
+    f"{key}_{end}": value
+    for key, low, high in (("overall_accuracy", 0.76, 0.84), ("class_mean_iou", 0.55, 0.65))
+    for end, value in (("low", low), ("high", high))
+}
+
+
+def test_nothing_is_said_where_nothing_is_amiss():
+    assert headlines_of(with_scores(MODEL | CALM, WORSE, WORSE)) == []
+
+
+def test_a_better_forest_is_the_first_line():
+    numbers = with_scores(MODEL, {"class_mean_iou": 0.65, "overall_accuracy": 0.81}, WORSE)
+    line = headlines_of(numbers, folds=5)[0].replace("\u202f", " ")
+    assert line == (
+        "The random forest does better here than the network: class-mean IoU 65.0 % against "
+        "60.0 % and overall accuracy 81.0 % against 80.0 %. Prefer it, or draw more polygons."
+    )
+
+
+def test_a_forest_that_is_better_by_one_score_only_is_told_with_the_other():
+    numbers = with_scores(MODEL, {"class_mean_iou": 0.55, "overall_accuracy": 0.82}, WORSE)
+    line = headlines_of(numbers)[0].replace("\u202f", " ")
+    assert "overall accuracy 82.0 % against 80.0 %" in line
+    assert "It does worse by class-mean IoU 55.0 % against 60.0 %." in line
+
+
+def test_a_model_below_the_commonest_class_is_not_to_be_used():
+    numbers = with_scores(MODEL | CALM, WORSE, {"class_mean_iou": 0.2, "overall_accuracy": 0.9})
+    (line,) = headlines_of(numbers)
+    assert line.startswith("Giving every pixel the commonest class does better here")
+    assert "Do not use this map" in line
+
+
+def test_a_leak_comes_before_everything():
+    numbers = with_scores(MODEL, {"class_mean_iou": 0.65}, WORSE)
+    lines = headlines_of(numbers, leak_allowed=True)
+    assert lines[0].startswith("LEAK ALLOWED")
+    assert lines[1].startswith("The random forest does better")
+
+
+def test_classes_that_are_not_assessed_are_named():
+    lines = headlines_of(with_scores(MODEL | CALM | {"not_assessed": ["bog", "fen"]}, WORSE, WORSE))
+    assert len(lines) == 1
+    assert "bog, fen" in lines[0]
+
+
+def test_wide_and_missing_intervals_are_told():
+    wide = CALM | {"overall_accuracy_low": 0.60, "overall_accuracy_high": 0.81, "groups": 5}
+    (line,) = headlines_of(with_scores(MODEL | wide, WORSE, WORSE))
+    assert "overall accuracy (60.0 to 81.0" in line
+    assert "5 groups" in line
+    missing = CALM | {f"{key}_{end}": None for key in MODEL for end in ("low", "high")}
+    (line,) = headlines_of(with_scores(MODEL | missing | {"groups": 1}, WORSE, WORSE))
+    assert line.startswith("No interval can be given")
+
+
+@pytest.mark.parametrize(("true", "word"), [(0.79, "inside"), (0.70, "OUTSIDE")])
+def test_the_true_score_is_set_beside_the_reported_one(true, word):
+    numbers = with_scores(MODEL | CALM | {"true_overall_accuracy": true}, WORSE, WORSE)
+    (line,) = headlines_of(numbers)
+    assert f"{word} the interval" in line
+    html = render(bare(metrics=numbers))
+    assert "true value" in html
+
+
+def test_a_k_fold_is_explained():
+    (line,) = headlines_of(with_scores(MODEL | CALM, WORSE, WORSE), folds=4)
+    assert "4 models" in line
+
+
+def test_the_page_has_its_sections_in_order_and_needs_no_other_file():
+    structure = read(example_page())
+    assert structure.sections == [
+        "first", "scores", "classes", "confusion", "map", "panels", "split", "doubts", "learning",
+        "meaning", "provenance",
+    ]  # fmt: skip
+    assert structure.addresses
+    assert all(address.startswith("data:image/") for address in structure.addresses)
+    text = " ".join(structure.text)
+    assert "mapped area, not an estimate" in text
+    assert "blocks of 128 px, 10 of 64 never seen" in text
+    assert "Mind the gap." in text
+
+
+def test_sections_without_content_are_left_out():
+    assert read(render(bare())).sections == ["scores", "classes", "confusion", "meaning"]
+
+
+def test_the_same_content_gives_the_same_bytes():
+    assert render(content(headlines=["Mind the gap."])) == example_page()
+
+
+def test_what_users_write_is_escaped():
+    evil = '<script>alert("x")</script>'
+    names = (evil, *NAMES[1:])
+    nasty = content(
+        names,
+        metrics=metrics(names, absent=(0,)),
+        headlines=[evil],
+        name=evil,
+        how_tested=evil,
+        provenance=((evil, evil),),
+        map_file=evil,
+    )
+    nasty = dataclasses.replace(
+        nasty,
+        panels=tuple(dataclasses.replace(panel, caption=evil) for panel in nasty.panels),
+        split=dataclasses.replace(nasty.split, audit=(evil,)),
+        doubts=tuple(dataclasses.replace(d, source=evil, drawn=evil) for d in nasty.doubts),
+        curves=tuple(dataclasses.replace(curve, title=evil) for curve in nasty.curves),
+    )
+    html = render(nasty)
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert "default-src 'none'" in html
+
+
+def test_a_leak_is_stamped_on_every_table():
+    html = render(content(leak_allowed=True))
+    tables = html.count("<table>")
+    assert tables == 4
+    for section in re.split(r"<section", html)[1:]:
+        assert ("<table>" not in section) or ('class="stamp"' in section)
+    assert 'class="stamp"' not in example_page()
+
+
+def test_a_class_that_is_not_assessed_is_marked_in_the_table():
+    html = example_page()
+    row = re.search(r'<tr class="unassessed">.*?</tr>', html).group()
+    assert "bog" in row
+    assert row.count("–") == 4
+
+
+def test_a_page_without_baselines_has_dashes():
+    numbers = {"test": metrics()["test"], "baselines": {}}
+    assert headlines_of(numbers)
+    assert read(render(bare(metrics=numbers))).sections
+
+
+def test_numbers_are_written_for_people():
+    assert percent(0.8424) == "84.2\u202f%"
+    assert percent(None) == "–"
+    assert count(1234567) == "1\u202f234\u202f567"
+    assert [hectares(v) for v in (0.034, 12.34, 12345.6)] == [
+        "0.03\u202fha", "12.3\u202fha", "12\u202f346\u202fha",
+    ]  # fmt: skip

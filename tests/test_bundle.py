@@ -1,0 +1,177 @@
+"""A trained model as a folder: written, read, compared with a scene."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from covermap.bundle import Bundle, Channel, check_fits, read_bundle, read_weights, write_bundle
+from covermap.core.errors import BundleError, ImageryError
+from covermap.core.files import file_digest
+from covermap.core.legend import Legend
+from covermap.imagery.raster import Band
+
+WEIGHTS = {
+    "b.weight": np.arange(6, dtype=np.float32).reshape(2, 3).T,
+    "a.count": np.array(7, np.int64),
+    "c": np.zeros((0, 4), np.float32),
+}
+
+
+def channel(name, unit="reflectance", wavelength=None):
+    return Channel(name, unit, wavelength, mean=0.1, std=0.05, low=0.01, high=0.4)
+
+
+def bundle():
+    return Bundle(
+        task="segmentation",
+        model={"name": "unet", "encoder": "resnet18", "weights": None},
+        channels=(channel("B04", wavelength=665.0), channel("B08"), channel("ndvi", "index")),
+        resolution_m=10.0,
+        legend=Legend.of({0: "Wald", 7: "Wasser, süß"}),
+        chip_size=64,
+        receptive_radius=40,
+        min_dates=None,
+        imagery={"scale": 0.0001, "nodata": [0, None]},
+        trained_on={"chips": 12},
+        scores={"overall_accuracy": None},
+        versions={"covermap": "0"},
+    )
+
+
+class FakeScene:
+    """Bands by name; `ndvi` where B04 and B08 are there."""
+
+    name = "scene-1"
+
+    def __init__(self, resolution=10.0, crs="EPSG:32633", units=None, lacking=()):
+        units = units or {}
+        self.bands = tuple(
+            Band(name, units.get(name, "reflectance"))
+            for name in ("B02", "B04", "B08")
+            if name not in lacking
+        )
+        affine = Affine(resolution, 0, 5e5, 0, -resolution, 5e6)
+        self.geobox = GeoBox((8, 8), affine, crs)
+
+    def describe(self, names):
+        known = {band.name: band for band in self.bands}
+        if {"B04", "B08"} <= set(known):
+            known["ndvi"] = Band("ndvi", "index")
+        for name in names:
+            if name not in known:
+                raise ImageryError(f"no {name}")
+        return tuple(known[name] for name in names)
+
+
+def test_a_bundle_is_read_as_it_was_written(tmp_path):
+    written = write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
+    assert written == dataclasses.replace(bundle(), folder=tmp_path / "bundle")
+    read = read_bundle(tmp_path / "bundle")
+    assert read == written
+    weights = read_weights(read)
+    assert sorted(weights) == sorted(WEIGHTS)
+    for name, array in WEIGHTS.items():
+        assert weights[name].dtype == array.dtype
+        assert weights[name].shape == array.shape
+        np.testing.assert_array_equal(weights[name], array)
+
+
+def test_the_same_bundle_gives_the_same_bytes(tmp_path):
+    write_bundle(tmp_path / "a", bundle(), WEIGHTS)
+    write_bundle(tmp_path / "b", bundle(), dict(reversed(WEIGHTS.items())))
+    assert file_digest(tmp_path / "a") == file_digest(tmp_path / "b")
+
+
+def test_a_bundle_takes_the_place_of_an_older_one(tmp_path):
+    write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
+    newer = dataclasses.replace(bundle(), chip_size=128)
+    write_bundle(tmp_path / "bundle", newer, WEIGHTS)
+    assert read_bundle(tmp_path / "bundle").chip_size == 128
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_weights_are_not_read_from_nowhere():
+    with pytest.raises(ValueError, match="not read from a folder"):
+        read_weights(bundle())
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "weights.safetensors").unlink(), "lacks its weights"),
+        (lambda f: (f / "bundle.json").unlink(), r"not a bundle \(no bundle\.json"),
+        (lambda f: (f / "bundle.json").write_text("{"), "not readable as JSON"),
+        (lambda f: (f / "bundle.json").write_text("[1]"), "no 'format' in it"),
+        (lambda f: edit(f, format=99), "bundle format 99.*reads format 1"),
+        (lambda f: edit(f, legend=None), "not of its kind"),
+        (lambda f: edit(f, drop="channels"), "key 'channels' is missing"),
+        (lambda f: (f / "model.pt").write_bytes(b"x"), r"holds model\.pt, which can run"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_named(tmp_path, damage, message):
+    folder = tmp_path / "bundle"
+    write_bundle(folder, bundle(), WEIGHTS)
+    damage(folder)
+    with pytest.raises(BundleError, match=message) as caught:
+        read_bundle(folder)
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def edit(folder, drop=None, **changes):
+    facts = json.loads((folder / "bundle.json").read_text())
+    facts.update(changes)
+    facts.pop(drop, None)
+    (folder / "bundle.json").write_text(json.dumps(facts))
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(BundleError, match="no such folder"):
+        read_bundle(tmp_path / "nowhere")
+
+
+def test_truncated_weights_are_named(tmp_path):
+    written = write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
+    path = tmp_path / "bundle" / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(BundleError, match=r"weights\.safetensors: not readable"):
+        read_weights(written)
+
+
+def test_a_scene_like_the_training_imagery_fits():
+    check_fits(bundle(), FakeScene())
+
+
+def test_all_missing_bands_and_indices_are_named_at_once():
+    with pytest.raises(BundleError, match=r"scene-1 .*lacks B04, ndvi .*has B02, B08"):
+        check_fits(bundle(), FakeScene(lacking=["B04"]))
+
+
+def test_another_unit_is_refused():
+    with pytest.raises(BundleError, match="B08 is in dn, expected reflectance"):
+        check_fits(bundle(), FakeScene(units={"B08": "dn"}))
+
+
+@pytest.mark.parametrize("resolution", [9.0, 9.5, 10.0, 11.0])
+def test_a_resolution_within_a_tenth_fits(resolution):
+    check_fits(bundle(), FakeScene(resolution))
+
+
+@pytest.mark.parametrize("resolution", [8.9, 11.1, 20.0])
+def test_a_resolution_more_than_a_tenth_off_is_refused(resolution):
+    with pytest.raises(BundleError, match=f"pixels are {resolution:g} m, expected 10 m"):
+        check_fits(bundle(), FakeScene(resolution))
+
+
+def test_pictures_without_a_crs_are_not_compared_by_resolution():
+    check_fits(bundle(), FakeScene(1.0, crs=None))
+
+
+def test_all_problems_are_told_together():
+    scene = FakeScene(30.0, units={"B08": "dn"}, lacking=["B04"])
+    with pytest.raises(BundleError, match=r"lacks B04, ndvi.*B08 is in dn.*30 m, expected 10 m"):
+        check_fits(bundle(), scene)

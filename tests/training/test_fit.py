@@ -1,0 +1,165 @@
+"""Training: it learns, keeps the best epoch, and stops as it should."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from covermap.chips.sample import Sample
+from covermap.core.errors import ModelError
+from covermap.models.loading import network_weights
+from covermap.models.registry import build_network
+from covermap.models.settings import LossSettings, ModelSettings
+from covermap.training.fit import FitPlan, fit
+from covermap.training.settings import TrainingSettings, resolve
+
+
+class Chips:
+    """Chips of three classes that differ by brightness in each of two bands."""
+
+    def __init__(self, count, size=32, seed=0, counted=1.0):
+        self.count, self.size, self.seed, self.counted = count, size, seed, counted
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng([self.seed, index])
+        blocks = rng.integers(0, 3, (self.size // 8, self.size // 8))
+        target = np.kron(blocks, np.ones((8, 8), np.int64)).astype(np.int64)
+        noise = rng.normal(0, 0.2, (2, self.size, self.size))
+        values = np.stack([target - 1.0, (target == 1) * 2.0 - 1.0]) + noise
+        counted = rng.random((self.size, self.size)) < self.counted
+        valid = np.ones((self.size, self.size), bool)
+        return Sample(values.astype(np.float32), valid, target, counted)
+
+
+def tiny_network(seed=0):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Conv2d(2, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 3, 1)
+        )
+
+
+def plan(folder, network=None, chips=6, validation=3, key="key", **settings):
+    settings = {"epochs": 4, "batch_size": 3, "learning_rate": 0.02} | settings
+    return FitPlan(
+        network=network if network is not None else tiny_network(),
+        train=Chips(chips),
+        validation=Chips(validation, seed=9) if validation else None,
+        classes=3,
+        loss=LossSettings(),
+        settings=resolve(TrainingSettings(**settings), chips, 32),
+        seed=3,
+        folder=folder,
+        key=key,
+    )
+
+
+def same_weights(one, other):
+    one, other = network_weights(one), network_weights(other)
+    return list(one) == list(other) and all(one[n].tobytes() == other[n].tobytes() for n in one)
+
+
+def test_a_separable_problem_is_learnt(tmp_path):
+    result = fit(plan(tmp_path, epochs=12))
+    assert result.history[-1].loss < 0.5 * result.history[0].loss
+    assert max(row.validation_class_mean_iou for row in result.history) > 0.9
+    assert [row.epoch for row in result.history] == list(range(1, 13))
+    assert result.resumed_from == 0
+    assert not result.network.training
+
+
+def test_the_same_plan_gives_the_same_bytes(tmp_path):
+    one, other = fit(plan(tmp_path / "a")), fit(plan(tmp_path / "b"))
+    assert same_weights(one.network, other.network)
+    assert one.history == other.history
+
+
+def test_the_kept_epoch_is_the_best_on_validation(tmp_path):
+    result = fit(plan(tmp_path))
+    best = max(row.validation_class_mean_iou for row in result.history)
+    kept = result.history[result.kept_epoch - 1]
+    assert kept.validation_class_mean_iou == best
+    assert [p.name for p in tmp_path.glob("weights-*")] == [
+        f"weights-{result.kept_epoch:05d}.safetensors"
+    ]
+
+
+def test_the_last_epoch_is_kept_without_validation(tmp_path):
+    result = fit(plan(tmp_path, validation=0))
+    assert result.kept_epoch == 4
+    assert result.history[0].validation_loss is None
+
+
+def test_validation_numbers_do_not_depend_on_the_batch_size(tmp_path):
+    rows = []
+    for number, batch_size in enumerate((2, 5)):
+        source = Chips(5, seed=9, counted=0.3)
+        base = plan(tmp_path / str(number), chips=2, epochs=1, batch_size=batch_size)
+        rows.append(fit(dataclasses.replace(base, validation=source)).history[0])
+    assert rows[0].validation_class_mean_iou == pytest.approx(rows[1].validation_class_mean_iou)
+    assert rows[0].validation_loss == pytest.approx(rows[1].validation_loss, rel=1e-5)
+
+
+def test_the_learning_rate_ends_near_zero(tmp_path):
+    history = fit(plan(tmp_path, epochs=6)).history
+    assert history[-1].learning_rate < 1e-4 < history[1].learning_rate
+
+
+def test_a_loss_that_is_not_a_number_is_named_with_advice(tmp_path):
+    network = tiny_network()
+    with torch.no_grad():
+        network[0].weight.fill_(float("nan"))
+    with pytest.raises(ModelError, match=r"learning_rate: 0\.002"):
+        fit(plan(tmp_path, network))
+
+
+def test_settings_for_another_number_of_chips_are_a_mistake(tmp_path):
+    wrong = dataclasses.replace(plan(tmp_path), train=Chips(20))
+    with pytest.raises(ValueError, match="resolved for 2 batches, not 7"):
+        fit(wrong)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    (tmp_path / "last.ckpt").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match=r"last\.ckpt.*remove it"):
+        fit(plan(tmp_path))
+
+
+def test_nobody_elses_random_numbers_change(tmp_path):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    fit(plan(tmp_path, epochs=1))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_nothing_is_printed_or_warned(tmp_path, capfd):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(plan(tmp_path, epochs=1))
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err == ""
+
+
+def test_a_single_chip_trains(tmp_path):
+    network = build_network(ModelSettings(encoder="resnet18"), [None, None], 3, seed=0)
+    result = fit(plan(tmp_path, network, chips=1, validation=1, epochs=1))
+    assert len(result.history) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", ["resnet18", "efficientnet-lite0"])
+def test_a_real_network_learns_a_separable_problem(tmp_path, encoder):
+    network = build_network(ModelSettings(encoder=encoder), [665.0, 842.0], 3, seed=0)
+    base = plan(tmp_path, network, epochs=12, batch_size=4, learning_rate=3e-3)
+    chips = Chips(12, size=64)
+    settings = dataclasses.replace(base.settings, steps=36)
+    result = fit(dataclasses.replace(base, train=chips, settings=settings))
+    assert max(row.validation_class_mean_iou for row in result.history) > 0.9

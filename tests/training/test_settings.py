@@ -1,0 +1,58 @@
+"""What a project file may say of training, and what `auto` comes to."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from covermap.core.errors import ProjectError
+from covermap.core.settings import parse
+from covermap.training.settings import TrainingSettings, batch_sizes, resolve
+
+
+@pytest.mark.parametrize(
+    ("chips", "chip_size", "batch_size", "epochs"),
+    [(30, 128, 4, 38), (3, 128, 2, 200), (1, 128, 2, 200), (1000, 128, 8, 10), (40, 64, 8, 60)],
+)
+def test_auto_aims_at_some_hundred_steps(chips, chip_size, batch_size, epochs):
+    resolved = resolve(TrainingSettings(), chips, chip_size)
+    assert (resolved.batch_size, resolved.epochs) == (batch_size, epochs)
+    assert resolved.steps == epochs * len(batch_sizes(chips, batch_size))
+
+
+def test_what_is_said_is_done():
+    settings = TrainingSettings(epochs=7, batch_size=5, optimizer="sgd", precision="float32")
+    resolved = resolve(settings, 12, 64)
+    assert (resolved.epochs, resolved.batch_size, resolved.steps) == (7, 5, 21)
+    assert (resolved.optimizer, resolved.precision) == ("sgd", "float32")
+
+
+@given(chips=st.integers(1, 500), batch_size=st.integers(2, 64))
+def test_every_chip_is_in_a_batch_and_none_is_alone(chips, batch_size):
+    sizes = batch_sizes(chips, batch_size)
+    assert min(sizes) >= 2
+    assert max(sizes) <= batch_size + 1
+    assert sum(sizes) == max(chips, 2)
+
+
+@given(chips=st.integers(1, 2000), chip_size=st.sampled_from([32, 64, 96, 128, 256, 512]))
+def test_auto_never_takes_more_than_half_of_the_chips(chips, chip_size):
+    resolved = resolve(TrainingSettings(), chips, chip_size)
+    assert 2 <= resolved.batch_size <= max(2, chips // 2)
+    assert 10 <= resolved.epochs <= 200
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epochs": 0}, "epochs"),
+        ({"epochs": "many"}, "epochs"),
+        ({"optimizer": "adamm"}, "optimizer"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"learning_rte": 0.1}, "did you mean 'learning_rate'?"),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_key(values, message):
+    with pytest.raises(ProjectError) as caught:
+        parse(TrainingSettings, values, "training")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
