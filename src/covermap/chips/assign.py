@@ -40,8 +40,12 @@ def assign(
     counts = np.asarray(counts, dtype=np.float64)
     total = counts.sum(axis=0)
     shares = counts[:, total > 0] / total[total > 0]
-    # The last column makes the number of groups follow the fractions as well.
-    shares = np.column_stack([shares, np.full(len(counts), 1 / max(1, len(counts)))])
+    # Besides pixels, the groups of each class and all groups follow the fractions: a class that is
+    # tested in one place only, however large, is hardly tested.
+    present = counts[:, total > 0] > 0
+    shares = np.column_stack(
+        [shares, present / present.sum(axis=0), np.full(len(counts), 1 / max(1, len(counts)))]
+    )
     wanted = np.asarray(fractions, dtype=np.float64)
     fixed = np.zeros(len(counts), dtype=bool)
     if keep_first is not None and keep_first.any():

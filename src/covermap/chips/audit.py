@@ -197,7 +197,8 @@ def _read_on(viewer: Viewer, share: Share, place: int, box: GeoBox) -> np.ndarra
         src_crs=other.crs.to_wkt(),
         dst_transform=box.affine,
         dst_crs=box.crs.to_wkt(),
-        resampling=Resampling.nearest,
+        # Shown is shown, however little of a pixel it is.
+        resampling=Resampling.max,
         tolerance=0,
     )
     return taken > 0

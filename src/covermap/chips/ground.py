@@ -77,10 +77,6 @@ class Ground:
         """Codes of parts by name."""
         return np.asarray([self.parts.index(name) for name in names], dtype=np.int16)
 
-    def on_lattice(self, geobox: GeoBox) -> bool:
-        """Whether pixels of a grid lie in one block each, as those of the first scene do."""
-        return self.origin is None or same_lattice(self.origin, geobox) is not None
-
     def _by_block(self, geobox: GeoBox, which: int) -> np.ndarray:
         assert self.origin is not None
         rows, cols = lattice_of(self.origin, geobox)

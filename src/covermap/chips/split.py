@@ -23,7 +23,9 @@ _FEWEST_POLYGONS = 10
 _FEWEST_BLOCKS = 3
 # Auto sizes of chips, largest first, and how many labelled groups make a size good or passable.
 _SIZES = (256, 224, 192, 160, 128, 96, 64, 32)
-_GOOD_GROUPS, _FEWEST_GROUPS = 40, 8
+_GOOD_GROUPS, _FEWEST_GROUPS = 50, 8
+# Where groups are few, a k-fold is likely, which trains one network after the other.
+_LARGEST_OF_FEW = 128
 # Training labels keep this distance from held-out ground, in pixels, unless the project says.
 _BUFFER_PX = {"blocks": 4, "polygons": 1}
 # Polygons that share more than this of the smaller one are the same ground.
@@ -68,7 +70,7 @@ class Split:
 def auto_chip_size(scenes: Sequence[Scene], scans: Sequence[Scan]) -> int:
     """Largest multiple of 32 up to 256 that leaves many labelled groups, and at least 32.
 
-    With labels in many places 40 groups or more, else at least 8 where the ground allows.
+    With labels in many places 50 groups or more, else at least 8 where the ground allows.
     """
     smallest = min(max(scene.geobox.shape) for scene in scenes)
     sizes = [size for size in _SIZES if size <= max(CELL, smallest)]
@@ -77,7 +79,9 @@ def auto_chip_size(scenes: Sequence[Scene], scans: Sequence[Scan]) -> int:
         enough = [size for size in sizes if groups[size] >= wanted]
         if enough:
             # Chips of less than 64 px show a network too little; blocks that small leak more.
-            return max(enough[0], min(64, sizes[0])) if wanted == _GOOD_GROUPS else enough[0]
+            if wanted == _GOOD_GROUPS:
+                return max(enough[0], min(64, sizes[0]))
+            return min(enough[0], _LARGEST_OF_FEW)
     return CELL
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
 from covermap.chips.ground import Ground
-from covermap.core.grid import Window, whole, window_geobox
+from covermap.core.grid import Window, resolution_m, same_lattice, whole, window_geobox
 from covermap.imagery.raster import Raster, Scene
 from covermap.labels.polygons import Polygons
 from covermap.labels.target import Target
@@ -29,8 +31,9 @@ class View:
         Usable pixels; pixels of the scene's own grid.
     target : Target
         The labels.
-    standing : ndarray of int16, shape (H + 2m, W + 2m)
-        Code of the part whose ground each pixel is, with a margin of m pixels around the window.
+    held : ndarray of uint8, shape (H + 2m, W + 2m)
+        Bit k is set where ground of the part with code k lies, with a margin of m pixels around the
+        window.
     counting : ndarray of int16
         Code of the part in which each pixel counts; -1 where it is unusable or unlabelled.
     groups : ndarray of int32
@@ -38,14 +41,15 @@ class View:
     margin : int
         m.
     sliver : int
-        Pixels by which held-out ground is widened: 1 where pixels may straddle a block border.
+        Pixels by which held-out ground is widened: those that may lie under a pixel of another
+        scene that counts there.
     """
 
     raster: Raster
     usable: np.ndarray
     inside: np.ndarray
     target: Target
-    standing: np.ndarray
+    held: np.ndarray
     counting: np.ndarray
     groups: np.ndarray
     margin: int
@@ -53,15 +57,18 @@ class View:
 
     def hidden(self, codes: np.ndarray) -> np.ndarray:
         """Ground of the parts `codes`, which others may not even see; bool (H, W)."""
-        return self._cropped(_spread(np.isin(self.standing, codes), self.sliver))
+        return self._cropped(_spread(self._held_by(codes), self.sliver))
 
     def near(self, codes: np.ndarray, buffer_px: int) -> np.ndarray:
         """Ground nearer than `buffer_px` to that of the parts `codes`; bool (H, W)."""
-        return self._cropped(_spread(np.isin(self.standing, codes), buffer_px))
+        return self._cropped(_spread(self._held_by(codes), buffer_px))
 
     def counted(self, codes: np.ndarray) -> np.ndarray:
         """Pixels that count in one of the parts `codes`; bool (H, W)."""
         return np.isin(self.counting, codes)
+
+    def _held_by(self, codes: np.ndarray) -> np.ndarray:
+        return (self.held & _bits(codes).sum(dtype=np.uint8)) > 0
 
     def _cropped(self, mask: np.ndarray) -> np.ndarray:
         m = self.margin
@@ -94,7 +101,8 @@ class Viewer:
 
     def _read(self, scene_name: str, window: Window) -> View:
         scene = self.scenes[scene_name]
-        margin = max(1, self.ground.buffer_px)
+        sliver = self._slivers[scene_name]
+        margin = max(1, self.ground.buffer_px, sliver)
         wide = window.expanded(margin)
         wide_box = window_geobox(scene.geobox, wide)
         wide_target = self.labels.burn(wide_box)
@@ -109,16 +117,45 @@ class Viewer:
             usable=usable,
             inside=inside,
             target=target,
-            standing=self.ground.standing_on(wide_box, wide_target),
+            held=self._held(wide_box, wide_target, whole_pixels=sliver > 0),
             counting=np.where(usable, counting, -1).astype(np.int16),
             groups=self.ground.group_numbers(box, target),
             margin=margin,
-            sliver=0 if self.ground.on_lattice(scene.geobox) else 1,
+            sliver=sliver,
         )
 
     def codes(self, parts: Collection[str]) -> np.ndarray:
         """Codes of parts by name."""
         return self.ground.codes(parts)
+
+    @cached_property
+    def _slivers(self) -> dict[str, int]:
+        """Of each scene, pixels by which held-out ground is widened.
+
+        Where all pixels coincide, 0. Else a pixel of another scene that counts at the edge of
+        held-out ground reaches over it by half its diagonal, and so does a pixel of this scene.
+        """
+        boxes = {name: scene.geobox for name, scene in self.scenes.items()}
+        first = self.ground.origin or next(iter(boxes.values()))
+        if all(same_lattice(first, box) is not None for box in boxes.values()):
+            return dict.fromkeys(boxes, 0)
+        sides = {name: resolution_m(box) for name, box in boxes.items()}
+        largest = max(np.hypot(*side) for side in sides.values())
+        return {
+            name: int(np.ceil((np.hypot(*side) + largest) / 2 / min(side)))
+            for name, side in sides.items()
+        }
+
+    def _held(self, geobox: GeoBox, target: Target, whole_pixels: bool) -> np.ndarray:
+        """Bits of the parts that hold each pixel, uint8 (H, W)."""
+        standing = self.ground.standing_on(geobox, target)
+        held = np.where(standing >= 0, _bits(np.maximum(standing, 0)), np.uint8(0))
+        if whole_pixels and self.ground.kind == "polygons":
+            # A polygon that holds no pixel centre here may hold one of another scene.
+            owner = self.ground.part_of_source[:-1]
+            for code in np.unique(owner[owner >= 0]):
+                held[self.labels.touched(geobox, owner == code)] |= _bits(code)
+        return held
 
 
 def scenes_by_name(scenes: Sequence[Scene]) -> dict[str, Scene]:
@@ -132,6 +169,10 @@ def _inside(scene: Scene, window: Window) -> np.ndarray:
     if common is not None:
         inside[common.relative_to(window).slices] = True
     return inside
+
+
+def _bits(codes: np.ndarray) -> np.ndarray:
+    return np.left_shift(1, codes).astype(np.uint8)
 
 
 def _cropped_target(target: Target, margin: int) -> Target:

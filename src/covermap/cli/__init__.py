@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from covermap.core.errors import CovermapError
@@ -9,6 +10,9 @@ from covermap.core.errors import CovermapError
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one line and exit status 2."""
+    # Threads of torch that wait by spinning stall each other as soon as the machine has other work;
+    # this is read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from covermap.cli.app import app
 
     try:

@@ -67,13 +67,7 @@ class Polygons:
         """
         from rasterio.features import rasterize
 
-        if geobox.crs is None:
-            raise LabelError(
-                f"{self.path}: polygons cannot be laid over an image without a CRS; give it one "
-                "(gdal_edit.py -a_srs EPSG:CODE image.tif)"
-            )
-        table = self.in_crs(geobox.crs)
-        near = np.sort(table.sindex.query(geobox.extent.geom, predicate="intersects"))
+        table, near = self._near(geobox)
         shape = (int(geobox.shape[0]), int(geobox.shape[1]))
         source = np.full(shape, -1, dtype=np.int32)
         if len(near):
@@ -85,10 +79,31 @@ class Polygons:
             )
         return self._target(source)
 
+    def touched(self, geobox: GeoBox, chosen: np.ndarray) -> np.ndarray:
+        """Pixels of a grid that any of the `chosen` rows of the table touches; bool (H, W)."""
+        from rasterio.features import rasterize
+
+        table, near = self._near(geobox)
+        shapes = table.geometry.to_numpy()[near[chosen[near]]]
+        touched = np.zeros(tuple(int(n) for n in geobox.shape), dtype=np.uint8)
+        if len(shapes):
+            rasterize(shapes, out=touched, transform=geobox.affine, all_touched=True)
+        return touched > 0
+
     def classes_of(self, source: np.ndarray) -> np.ndarray:
         """Position of the class in the legend for each `source`; -1 for none or ignored."""
         lookup = np.append(self.table["index"].to_numpy(dtype=np.int16), np.int16(-1))
         return lookup[source]
+
+    def _near(self, geobox: GeoBox) -> tuple[gpd.GeoDataFrame, np.ndarray]:
+        """The table in the grid's CRS, and its rows that may meet the grid, in order."""
+        if geobox.crs is None:
+            raise LabelError(
+                f"{self.path}: polygons cannot be laid over an image without a CRS; give it one "
+                "(gdal_edit.py -a_srs EPSG:CODE image.tif)"
+            )
+        table = self.in_crs(geobox.crs)
+        return table, np.sort(table.sindex.query(geobox.extent.geom, predicate="intersects"))
 
     def _target(self, source: np.ndarray) -> Target:
         index = self.classes_of(source)

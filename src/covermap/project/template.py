@@ -15,13 +15,15 @@ GUESSED = "# guessed from the value range: check"
 class ImageryEntry:
     """One entry of `imagery:` and what was seen in it.
 
-    `scales` is a guessed scale for each band or None; `dates` is more than 1 for a stack.
+    `scales` is a guessed scale for each band or None; `dates` is more than 1 for a stack, and `masks`
+    then a glob of a mask for each date.
     """
 
     path: str | list[str]
     facts: SceneFacts
     scales: tuple[float | None, ...]
     dates: int
+    masks: str | None
     warnings: tuple[str, ...]
 
 
@@ -84,8 +86,12 @@ def _entry_lines(entry: ImageryEntry) -> list[str]:
     if entry.dates > 1:
         lines += [
             f"    stack: dates          # {entry.dates} dates of one place are one image",
-            "    # max_invalid: 0.05    # leave out dates with more cloud than this",
+            "    # max_invalid: 0.05    # leave out dates with a larger invalid or masked share",
         ]
+        if entry.masks is not None:
+            lines.append(
+                f"    quality: {{path: {_quoted(entry.masks)}}}    # codes other than 0 are invalid"
+            )
     lines += _scale_lines(entry)
     for share, value in ((facts.white_share, 255), (facts.black_share, 0)):
         if share > 0.005:

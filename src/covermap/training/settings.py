@@ -16,7 +16,10 @@ _Count = Annotated[int, Field(ge=1)]
 # Measured on two cores in float32, U-Net with EfficientNet-Lite0 and ten bands: chips a second are
 # 42 at 64 px, 17 at 128 px, 5 at 256 px, and a batch of 4 costs no more a chip than one of 8. Few
 # chips therefore gain from more and smaller steps; 300 of them at 128 px take a minute and a half.
-_AIMED_STEPS = 300
+_MOST_STEPS = 300
+# A handful of chips is learnt by heart in a hundred steps; more only cost time, and a k-fold pays them
+# for every fold.
+_LEAST_STEPS, _STEPS_A_CHIP = 120, 10
 _LEAST_EPOCHS, _MOST_EPOCHS = 10, 200
 _FEW_CHIPS = 64
 
@@ -69,7 +72,8 @@ def resolve(settings: TrainingSettings, chips: int, chip_size: int) -> ResolvedT
         batch_size = max(2, min(settings.batch_size, chips))
     steps_per_epoch = len(batch_sizes(chips, batch_size))
     if settings.epochs == "auto":
-        wanted = round(_AIMED_STEPS / steps_per_epoch)
+        aimed = min(max(_STEPS_A_CHIP * chips, _LEAST_STEPS), _MOST_STEPS)
+        wanted = round(aimed / steps_per_epoch)
         epochs = min(max(wanted, _LEAST_EPOCHS), _MOST_EPOCHS)
     else:
         epochs = settings.epochs

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from covermap.core.errors import LabelError, OutputError
 from covermap.core.files import complete_file
 from covermap.core.progress import say
-from covermap.imagery.inspection import SceneFacts, guess_scale, inspect, warnings_of
+from covermap.imagery.bands import is_quality_word
+from covermap.imagery.inspection import guess_scale, inspect, warnings_of
 from covermap.imagery.opening import open_scenes
+from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.polygons import Polygons, read_polygons
 from covermap.labels.settings import LabelSettings
 from covermap.project.template import ImageryEntry, project_text
 from covermap.verbs.doctor import is_vector, require_images
+
+# As many images of one place are taken for dates of it; two may as well be a before and an after.
+_FEWEST_DATES = 3
+_MASK_NAME = re.compile(r"mask|cloud", re.IGNORECASE)
 
 
 def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
@@ -66,50 +72,62 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
     return target
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Images that make one entry: a path, or the dates of one place."""
-
-    path: str | list[str]
-    facts: SceneFacts
-    dates: int
-
-
 def _entries(images: Sequence[Path], base: Path) -> list[ImageryEntry]:
-    groups: list[_Group] = []
-    for path in images:
-        scenes = open_scenes(ImagerySettings(path=str(path)), Path())
-        for scene in scenes:
-            # One entry opens all scenes of a path; they are described by the first.
-            if scene is scenes[0]:
-                groups.append(_Group(_relative(path, base), inspect(scene), 1))
-    stacks = _as_stack(groups)
-    return [_entry(group) for group in (stacks if stacks is not None else groups)]
+    opened = [
+        (path, scene)
+        for path in images
+        for scene in open_scenes(ImagerySettings(path=str(path)), Path())
+    ]
+    stack = _stack([scene for _, scene in opened], base)
+    if stack is not None:
+        return [stack]
+    # One entry opens all scenes of a path; they are described by the first.
+    firsts = {path: scene for path, scene in reversed(opened)}
+    return [_entry(_relative(path, base), firsts[path]) for path in dict.fromkeys(images)]
 
 
-def _as_stack(groups: list[_Group]) -> list[_Group] | None:
-    """All images as dates of one place, when that is what they are."""
-    first = groups[0].facts
-    if len(groups) < 3 or any(group.facts.date is None for group in groups):
+def _entry(
+    path: str | list[str], scene: Scene, dates: int = 1, masks: str | None = None
+) -> ImageryEntry:
+    facts = inspect(scene)
+    return ImageryEntry(path, facts, guess_scale(facts), dates, masks, tuple(warnings_of(facts)))
+
+
+def _stack(scenes: Sequence[Scene], base: Path) -> ImageryEntry | None:
+    """All scenes as dates of one place, with their masks, when that is what they are."""
+    dated = [scene for scene in scenes if scene.date is not None]
+    if len(dated) < _FEWEST_DATES or any(
+        scene.geobox != dated[0].geobox or len(scene.files) != 1 for scene in dated
+    ):
         return None
-
-    def place(facts: SceneFacts) -> tuple[object, ...]:
-        return facts.crs, facts.height, facts.width, facts.bounds
-
-    if any(place(group.facts) != place(first) for group in groups):
+    masks = [scene for scene in dated if _is_mask(scene)]
+    dates = [scene for scene in dated if scene not in masks]
+    names = {tuple(band.name for band in scene.bands) for scene in dates}
+    if len(dates) < _FEWEST_DATES or len(names) != 1:
         return None
-    paths = [str(group.path) for group in groups]
-    return [_Group(paths, first, len({g.facts.date for g in groups}))]
+    for scene in scenes:
+        if scene.date is None:
+            say(f"{scene.name}: passed over, no date among dated images of one place")
+    mask_path = _pattern([scene.files[0] for scene in masks], base) if masks else None
+    path = _pattern([scene.files[0] for scene in dates], base)
+    return _entry(path, dates[0], len(dates), mask_path if isinstance(mask_path, str) else None)
 
 
-def _entry(group: _Group) -> ImageryEntry:
-    return ImageryEntry(
-        path=group.path,
-        facts=group.facts,
-        scales=guess_scale(group.facts),
-        dates=group.dates,
-        warnings=tuple(warnings_of(group.facts)),
-    )
+def _is_mask(scene: Scene) -> bool:
+    return all(is_quality_word(b.name) or _MASK_NAME.search(b.name) for b in scene.bands)
+
+
+def _pattern(files: Sequence[Path], base: Path) -> str | list[str]:
+    """A glob that matches just these files, or their list where there is none."""
+    names = [path.name for path in files]
+    # Years have digits in common that say nothing: `NDVI_*` rather than `NDVI_201*`.
+    prefix = os.path.commonprefix(names).rstrip("0123456789")
+    suffix = os.path.commonprefix([name[::-1] for name in names])[::-1]
+    folder = files[0].parent
+    pattern = f"{prefix}*{suffix}"
+    if set(folder.glob(pattern)) == set(files):
+        return _relative(folder / pattern, base)
+    return [_relative(path, base) for path in files]
 
 
 def _labels_among(paths: Sequence[Path]) -> Path:

@@ -1,0 +1,36 @@
+"""The command line as a user meets it: a process, its status and what it prints."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def last_line(self) -> str:
+        return self.err.strip().splitlines()[-1] if self.err.strip() else ""
+
+
+def covermap(*words: str | Path, cwd: Path | None = None, timeout: float = 600) -> Finished:
+    """Run `covermap WORDS` in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from covermap.cli import main; main()", *map(str, words)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "COLUMNS": "200"},
+        check=False,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,175 @@
+"""Law 3: no scored pixel was input or label of a training or validation chip.
+
+Checked by brute force, with shapes instead of windows: what a network really gets is what
+`Chips[i]` shows as valid, and each shown pixel is laid as an outline over each scored one.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+
+from covermap.chips.audit import audit, require_passed
+from covermap.chips.loading import Chips, Share
+from covermap.core.errors import SplitError
+from covermap.core.grid import Window, window_geobox
+from drawings import polygons, scattered
+from prepared import noisy_scene, prepared
+from tiny import tiny_geobox
+
+SIDE = 96
+# Outlines that only touch share no ground, and rounding is no ground either: scored pixels are
+# taken a thousandth smaller.
+SHRUNK = 0.999
+
+ONE_GROUND = {
+    "one scene": (),
+    "another date": ((0.0, 0.0, 10.0, 32633),),
+    "a date on the same lattice, other corner": ((130.0, -70.0, 10.0, 32633),),
+    "a lattice shifted by part of a pixel": ((3.0, -4.0, 10.0, 32633),),
+    "coarser pixels": ((5.0, 5.0, 20.0, 32633),),
+    "finer pixels": ((2.5, -2.5, 5.0, 32633),),
+    "the zone beside": ((0.0, 0.0, 10.0, 32632),),
+    "degrees": ((0.0, 0.0, 10.0, 4326),),
+}
+
+
+def scenes_of(others, seed):
+    first = tiny_geobox(SIDE, SIDE)
+    scenes = [noisy_scene(first, "first", seed, invalid=0.02)]
+    for number, (east, south, pixel, crs) in enumerate(others):
+        box = elsewhere(first, east, south, pixel, crs)
+        scenes.append(noisy_scene(box, f"other{number}", seed + 1 + number, invalid=0.02))
+    return scenes
+
+
+def elsewhere(first, east, south, pixel, crs):
+    """A grid over the ground of `first`: moved by metres, with other pixels, in another CRS."""
+    left, top = first.affine * (0, 0)
+    right, bottom = first.affine * (SIDE, SIDE)
+    if crs == 32633:
+        affine = Affine(pixel, 0, left + east, 0, -pixel, top + south)
+        side = round((right - left) / pixel)
+        return GeoBox((side, side), affine, "EPSG:32633")
+    corners = Transformer.from_crs(32633, crs, always_xy=True).transform(
+        [left, right, right, left], [top, top, bottom, bottom]
+    )
+    west, north = min(corners[0]), max(corners[1])
+    wide, high = max(corners[0]) - west, north - min(corners[1])
+    step = pixel if crs != 4326 else pixel / 100_000
+    shape = (int(np.ceil(high / step)), int(np.ceil(wide / step)))
+    return GeoBox(shape, Affine(step, 0, west + 0.37 * step, 0, -step, north), f"EPSG:{crs}")
+
+
+def outlines(geobox, mask, scale=1.0):
+    """Outline in EPSG:32633 of each pixel of a mask."""
+    rows, cols = np.nonzero(mask)
+    x = cols[:, None] + 0.5 + scale * np.array([-0.5, 0.5, 0.5, -0.5])
+    y = rows[:, None] + 0.5 + scale * np.array([-0.5, -0.5, 0.5, 0.5])
+    a = geobox.affine
+    x, y = a.a * x + a.b * y + a.c, a.d * x + a.e * y + a.f
+    if geobox.crs.epsg != 32633:
+        x, y = Transformer.from_crs(geobox.crs.proj, 32633, always_xy=True).transform(x, y)
+    return shapely.polygons(np.stack([x, y], axis=-1))
+
+
+def ground(run, share, masks, scale=1.0):
+    """Outlines of the pixels of a share for which `masks` gives True, each pixel once."""
+    scenes = {scene.name: scene for scene in run.scenes}
+    wanted = {name: np.zeros(scene.geobox.shape, bool) for name, scene in scenes.items()}
+    for number, (name, window) in enumerate(share.windows):
+        mask = masks(number)
+        rows, cols = np.nonzero(mask)
+        rows, cols = rows + window.row_off, cols + window.col_off
+        # A network is shown nothing beyond the scene.
+        wanted[name][rows, cols] = True
+    boxes = [scenes[name].geobox for name in wanted]
+    return np.concatenate(
+        [outlines(box, mask, scale) for box, mask in zip(boxes, wanted.values(), strict=True)]
+    )
+
+
+def shown(run, share):
+    """Outlines of all pixels whose values or labels a network gets of a share."""
+    chips = Chips(share, share.statistics())
+
+    def mask(number):
+        sample = chips[number]
+        return sample.valid | sample.counted | (sample.values != 0).any(axis=0)
+
+    return ground(run, share, mask)
+
+
+def scored(run, share):
+    return ground(run, share, lambda number: share.counted(share.read(number)), SHRUNK)
+
+
+def overlaps(one, other):
+    """How many of the outlines `one` share ground with one of `other`."""
+    return len(np.unique(shapely.STRtree(one).query(other, predicate="intersects")[1]))
+
+
+def leaks(run):
+    """Scored pixels of all networks, and how many of them were shown to their own network."""
+    number = twice = 0
+    for training in run.split.trainings:
+        teach, validate, score = run.shares(training)
+        if score is None:
+            continue
+        asked = scored(run, score)
+        number += len(asked)
+        for share in (teach, validate):
+            if share is not None and share.windows:
+                twice += overlaps(asked, shown(run, share))
+    return number, twice
+
+
+def drawn(tmp_path_factory, seed, count):
+    cells = scattered(count, SIDE, SIDE, seed)
+    classes = np.resize(["forest", "water", "urban"], count)
+    folder = tmp_path_factory.mktemp("drawn")
+    return polygons(folder / "labels.gpkg", cells, classes, geobox=tiny_geobox(SIDE, SIDE))
+
+
+@pytest.mark.parametrize("by", ["blocks", "polygons"])
+@pytest.mark.parametrize("others", ONE_GROUND.values(), ids=ONE_GROUND.keys())
+def test_no_network_is_shown_ground_that_it_is_scored_on(tmp_path_factory, others, by):
+    labels = drawn(tmp_path_factory, seed=1, count=30)
+    run = prepared(scenes_of(others, seed=1), labels, by=by, folds=2)
+    number, twice = leaks(run)
+    assert number > 100
+    assert twice == 0
+    assert audit(run.viewer, run.chips, run.split).passed
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    seed=st.integers(0, 999),
+    count=st.integers(20, 40),
+    by=st.sampled_from(["blocks", "polygons", "auto"]),
+    east=st.floats(-40, 40),
+    south=st.floats(-40, 40),
+    pixel=st.sampled_from([6.0, 10.0, 13.0]),
+)
+def test_no_ground_twice_wherever_a_second_scene_lies(
+    tmp_path_factory, seed, count, by, east, south, pixel
+):
+    labels = drawn(tmp_path_factory, seed, count)
+    scenes = scenes_of(((east, south, pixel, 32633),), seed)
+    try:
+        run = prepared(scenes, labels, by=by, folds=3)
+    except SplitError:
+        return
+    assert leaks(run)[1] == 0
+    assert audit(run.viewer, run.chips, run.split).passed

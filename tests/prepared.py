@@ -1,0 +1,60 @@
+"""Scenes and labels brought as far as `prepare` brings them, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from covermap.chips.audit import shares_of
+from covermap.chips.loading import Share
+from covermap.chips.scan import Scan, scan
+from covermap.chips.settings import SplitSettings
+from covermap.chips.split import Split, Training, decide_split
+from covermap.chips.table import plan_chips
+from covermap.chips.view import Viewer, scenes_by_name
+from covermap.imagery.raster import Scene
+from covermap.labels.polygons import Polygons
+from tiny import ArrayScene
+
+CHANNELS = ("B02", "B03")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the later steps of a run stand on."""
+
+    scenes: list[Scene]
+    scans: list[Scan]
+    labels: Polygons
+    split: Split
+    viewer: Viewer
+    chips: gpd.GeoDataFrame
+
+    def shares(self, training: Training) -> tuple[Share, Share | None, Share | None]:
+        return shares_of(self.viewer, self.chips, training)
+
+
+def prepared(
+    scenes: Sequence[Scene], labels: Polygons, size: int = 32, seed: int = 0, **split: object
+) -> Prepared:
+    """Scan, split and plan chips of some scenes."""
+    scans = [scan(scene, labels, CHANNELS) for scene in scenes]
+    decided = decide_split(scenes, scans, labels, SplitSettings(**split), size, seed)
+    viewer = Viewer(scenes_by_name(scenes), labels, CHANNELS, decided.ground)
+    chips = plan_chips(scenes, scans, decided, viewer, size)
+    return Prepared(list(scenes), scans, labels, decided, viewer, chips)
+
+
+def noisy_scene(
+    geobox: GeoBox, name: str = "tiny", seed: int = 0, invalid: float = 0.0
+) -> ArrayScene:
+    """Random reflectance on a grid; a share of the pixels is invalid."""
+    random = np.random.default_rng(seed)
+    shape = (len(CHANNELS), *(int(n) for n in geobox.shape))
+    values = random.uniform(0.02, 0.4, shape).astype(np.float32)
+    valid = np.broadcast_to(random.random(shape[1:]) >= invalid, shape).copy()
+    return ArrayScene(values, valid, geobox, CHANNELS, name=name)
