@@ -10,8 +10,8 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
-from command_line import covermap
 
+from command_line import covermap
 from covermap.datasets.world import write_world
 
 pytestmark = pytest.mark.slow

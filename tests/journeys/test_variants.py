@@ -1,4 +1,4 @@
-"""The other ways that data come: few polygons, several scenes, stacks of dates, an aoi, any class."""
+"""The other ways that data come: few polygons, several scenes, stacks of dates, an aoi."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
-from command_line import covermap
 from shapely.geometry import box
+
+from command_line import covermap
 from tiny import write_scene
 
 pytestmark = pytest.mark.slow

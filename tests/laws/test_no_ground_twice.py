@@ -4,7 +4,7 @@ Checked by brute force, with shapes instead of windows: what a network really ge
 `Chips[i]` shows as valid, and each shown pixel is laid as an outline over each scored one.
 """
 
-import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from covermap.chips.audit import audit, require_passed
-from covermap.chips.loading import Chips, Share
+from covermap.chips.audit import audit, require_passed, shares_of
+from covermap.chips.loading import Chips
+from covermap.chips.view import Viewer
 from covermap.core.errors import SplitError
-from covermap.core.grid import Window, window_geobox
+from covermap.core.grid import Window
 from drawings import polygons, scattered
 from prepared import noisy_scene, prepared
 from tiny import tiny_geobox
@@ -149,7 +150,7 @@ def test_no_network_is_shown_ground_that_it_is_scored_on(tmp_path_factory, other
 
 
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -173,3 +174,83 @@ def test_no_ground_twice_wherever_a_second_scene_lies(
         return
     assert leaks(run)[1] == 0
     assert audit(run.viewer, run.chips, run.split).passed
+
+
+def leaky(monkeypatch, spoil):
+    """Let the audit meet shares that `spoil` changed: teaching, validating, scored."""
+    monkeypatch.setattr(
+        "covermap.chips.audit.shares_of",
+        lambda viewer, chips, training: spoil(*shares_of(viewer, chips, training)),
+    )
+
+
+@pytest.mark.parametrize("by", ["blocks", "polygons"])
+def test_the_audit_counts_every_scored_pixel_that_is_not_hidden(
+    tmp_path_factory, monkeypatch, by
+):
+    labels = drawn(tmp_path_factory, seed=2, count=30)
+    # Chips of the second date lie across the blocks of the first.
+    scenes = scenes_of(ONE_GROUND["a date on the same lattice, other corner"], seed=2)
+    run = prepared(scenes, labels, by=by, folds=2)
+    leaky(monkeypatch, lambda teach, validate, score: (replace(teach, hide=()), validate, score))
+    found = audit(run.viewer, run.chips, run.split)
+    for item, training in zip(found.trainings, run.split.trainings, strict=True):
+        teach, validate, score = run.shares(training)
+        if score is None:
+            continue
+        asked, seen = scored(run, score), shown(run, replace(teach, hide=()))
+        if validate is not None:
+            seen = np.concatenate([seen, shown(run, validate)])
+        assert item.scored_pixels == len(asked)
+        # A network that may see everything is still shown no unusable pixel.
+        assert item.shared_pixels >= overlaps(asked, seen) > 0
+    assert not found.passed
+    with pytest.raises(SplitError, match="audit failed.*allow_leak: true"):
+        require_passed(found, allow_leak=False)
+    require_passed(found, allow_leak=True)
+    assert any("LEAK" in line for line in found.lines())
+
+
+def test_the_audit_catches_a_chip_that_was_moved_onto_scored_ground(tmp_path_factory, monkeypatch):
+    labels = drawn(tmp_path_factory, seed=3, count=30)
+    run = prepared(scenes_of((), seed=3), labels, by="blocks")
+
+    def moved(teach, validate, score):
+        name, window = score.windows[0]
+        aside = Window(window.row_off + 5, window.col_off - 3, window.height, window.width)
+        return replace(teach, windows=(*teach.windows, (name, aside)), hide=()), validate, score
+
+    assert audit(run.viewer, run.chips, run.split).passed
+    leaky(monkeypatch, moved)
+    (item,) = audit(run.viewer, run.chips, run.split).trainings
+    _, _, score = run.shares(run.split.trainings[0])
+    name, window = score.windows[0]
+    counted = score.counted(score.read(0))
+    assert item.shared_pixels == counted[5:, :-3].sum() > 0
+
+
+def test_validation_chips_are_shown_no_scored_ground_either(tmp_path_factory, monkeypatch):
+    labels = drawn(tmp_path_factory, seed=4, count=30)
+    run = prepared(scenes_of((), seed=4), labels, by="blocks")
+
+    def moved(teach, validate, score):
+        return teach, replace(validate, windows=score.windows, hide=()), score
+
+    leaky(monkeypatch, moved)
+    (item,) = audit(run.viewer, run.chips, run.split).trainings
+    assert item.shared_pixels == item.scored_pixels > 0
+
+
+@pytest.mark.parametrize("by", ["blocks", "polygons"])
+@pytest.mark.parametrize(
+    "other", ["a lattice shifted by part of a pixel", "coarser pixels", "the zone beside"]
+)
+def test_the_audit_catches_ground_under_parts_of_other_pixels(
+    tmp_path_factory, monkeypatch, other, by
+):
+    monkeypatch.setattr(
+        Viewer, "_slivers", property(lambda self: dict.fromkeys(self.scenes, 0)), raising=True
+    )
+    labels = drawn(tmp_path_factory, seed=5, count=30)
+    run = prepared(scenes_of(ONE_GROUND[other], seed=5), labels, by=by, folds=2)
+    assert (leaks(run)[1] > 0) == (not audit(run.viewer, run.chips, run.split).passed)

@@ -1,8 +1,13 @@
+import dataclasses
 from pathlib import Path
 
+import numpy as np
+
 from covermap.core.legend import Legend
-from covermap.mapping.checks import self_check
+from covermap.mapping.checks import drift_warnings, self_check
 from covermap.mapping.engine import MapResult
+from oracle_predictors import tiny_bundle
+from tiny import ArrayScene, tiny_geobox
 
 LEGEND = Legend.of({0: "water", 1: "forest"})
 
@@ -31,3 +36,16 @@ def test_a_map_of_one_class_is_told_by_name():
 def test_a_nearly_empty_map_is_told_with_its_share():
     (warning,) = self_check(_result({0: 4, 1: 5}, total=1000), LEGEND)
     assert "only 0.90% of the pixels" in warning
+
+
+def test_a_scene_unlike_training_is_told_by_band():
+    values = np.full((1, 40, 40), 0.5, np.float32)
+    bundle = tiny_bundle(bands=("B02",))
+    channel = dataclasses.replace(bundle.channels[0], low=0.4, high=0.6)
+    bundle = dataclasses.replace(bundle, channels=(channel,))
+    scene = ArrayScene(values, None, tiny_geobox(40, 40), [channel.name])
+    assert drift_warnings(scene, bundle) == []
+    brighter = dataclasses.replace(scene, values=values + 0.3)
+    (warning,) = drift_warnings(brighter, bundle)
+    assert channel.name in warning
+    assert "100%" in warning

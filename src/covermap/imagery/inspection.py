@@ -128,8 +128,9 @@ def warnings_of(facts: SceneFacts) -> list[str]:
         warnings.append(
             "no usable pixel in the sample: check nodata:, quality: and the file itself"
         )
-    for item, scale in zip(facts.bands, guess_scale(facts), strict=True):
-        warnings += [f"band {item.band.name}: {text}" for text in _band_warnings(item, scale)]
+    warnings += _scale_warnings(facts)
+    for item in facts.bands:
+        warnings += [f"band {item.band.name}: {text}" for text in _band_warnings(item)]
     for share, value, word in ((facts.white_share, 255, "white"), (facts.black_share, 0, "black")):
         if share >= _FRAME_SHARE:
             warnings.append(
@@ -270,7 +271,20 @@ def _is_mask_like(item: BandFacts) -> bool:
     return item.integers and 1 < item.distinct <= _MASK_LIKE_VALUES and (item.maximum or 0) <= 255
 
 
-def _band_warnings(item: BandFacts, scale: float | None) -> list[str]:
+def _scale_warnings(facts: SceneFacts) -> list[str]:
+    guesses = guess_scale(facts)
+    bands = [item for item, scale in zip(facts.bands, guesses, strict=True) if scale is not None]
+    if not bands:
+        return []
+    medians = [item.median or 0.0 for item in bands]
+    names = ", ".join(item.band.name for item in bands)
+    return [
+        f"band{'s' if len(bands) > 1 else ''} {names}: plain numbers (medians {min(medians):g} to "
+        f"{max(medians):g}): looks like reflectance x 10000; give scale: 0.0001"
+    ]
+
+
+def _band_warnings(item: BandFacts) -> list[str]:
     if item.minimum is None or item.median is None or item.percentile_99 is None:
         return ["all of it is invalid"]
     if item.minimum == item.maximum:
@@ -282,11 +296,6 @@ def _band_warnings(item: BandFacts, scale: float | None) -> list[str]:
         ]
     if item.band.unit == "reflectance":
         return _reflectance_warnings(item)
-    if scale is not None:
-        return [
-            f"plain numbers, median {item.median:g}, 99th percentile {item.percentile_99:g}: looks "
-            f"like reflectance x 10000; give scale: {scale}"
-        ]
     return []
 
 

@@ -15,8 +15,8 @@ GUESSED = "# guessed from the value range: check"
 class ImageryEntry:
     """One entry of `imagery:` and what was seen in it.
 
-    `scales` is a guessed scale for each band or None; `dates` is more than 1 for a stack, and `masks`
-    then a glob of a mask for each date.
+    `scales` is a guessed scale for each band or None; `dates` is more than 1 for a stack, and
+    `masks` then a glob of a mask for each date.
     """
 
     path: str | list[str]

@@ -17,8 +17,8 @@ _Count = Annotated[int, Field(ge=1)]
 # 42 at 64 px, 17 at 128 px, 5 at 256 px, and a batch of 4 costs no more a chip than one of 8. Few
 # chips therefore gain from more and smaller steps; 300 of them at 128 px take a minute and a half.
 _MOST_STEPS = 300
-# A handful of chips is learnt by heart in a hundred steps; more only cost time, and a k-fold pays them
-# for every fold.
+# A handful of chips is learnt by heart in a hundred steps; more only cost time, and a k-fold pays
+# them for every fold.
 _LEAST_STEPS, _STEPS_A_CHIP = 120, 10
 _LEAST_EPOCHS, _MOST_EPOCHS = 10, 200
 _FEW_CHIPS = 64

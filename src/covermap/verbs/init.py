@@ -82,7 +82,7 @@ def _entries(images: Sequence[Path], base: Path) -> list[ImageryEntry]:
     if stack is not None:
         return [stack]
     # One entry opens all scenes of a path; they are described by the first.
-    firsts = {path: scene for path, scene in reversed(opened)}
+    firsts = dict(reversed(opened))
     return [_entry(_relative(path, base), firsts[path]) for path in dict.fromkeys(images)]
 
 
@@ -121,13 +121,19 @@ def _pattern(files: Sequence[Path], base: Path) -> str | list[str]:
     """A glob that matches just these files, or their list where there is none."""
     names = [path.name for path in files]
     # Years have digits in common that say nothing: `NDVI_*` rather than `NDVI_201*`.
-    prefix = os.path.commonprefix(names).rstrip("0123456789")
-    suffix = os.path.commonprefix([name[::-1] for name in names])[::-1]
+    prefix = _common_beginning(names).rstrip("0123456789")
+    suffix = _common_beginning([name[::-1] for name in names])[::-1]
     folder = files[0].parent
     pattern = f"{prefix}*{suffix}"
     if set(folder.glob(pattern)) == set(files):
         return _relative(folder / pattern, base)
     return [_relative(path, base) for path in files]
+
+
+def _common_beginning(names: Sequence[str]) -> str:
+    first, last = min(names), max(names)
+    length = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), None)
+    return first if length is None else first[:length]
 
 
 def _labels_among(paths: Sequence[Path]) -> Path:

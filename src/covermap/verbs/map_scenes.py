@@ -52,6 +52,7 @@ def map_scenes(
     CovermapError
         A scene does not fit the bundle, or a file is in the way.
     """
+    from covermap.mapping.checks import drift_warnings, self_check
     from covermap.mapping.engine import map_scene
     from covermap.mapping.predictor import open_predictor
     from covermap.mapping.preview import write_preview
@@ -69,9 +70,13 @@ def map_scenes(
     predictor = open_predictor(model, settings.precision)
     results = []
     for scene, target in zip(opened, targets, strict=True):
+        for warning in drift_warnings(scene, model):
+            say(f"WARNING  {warning}")
         result = map_scene(
             scene, model, predictor, target, settings, title=scene.name, key=map_key(model, scene)
         )
+        for warning in self_check(result, model.legend):
+            say(f"WARNING  {warning}")
         write_preview(target, model.legend, preview_of(target), title=scene.name)
         results.append(result)
     return results

@@ -1,0 +1,79 @@
+"""Law 10, prepare: the same inputs give the same bytes, wherever and however often."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import covermap
+from covermap.core.errors import CovermapError
+from covermap.verbs.prepare import OUTPUTS
+from drawings import scattered, squares
+from tiny import tiny_geobox, write_scene
+
+SIDE = 128
+
+
+def project(folder, count=40, seed=0, more=""):
+    write_scene(folder / "scene.tif", height=SIDE, width=SIDE, scale=0.0001, seed=seed)
+    cells = scattered(count, SIDE, SIDE, seed)
+    classes = np.resize(["forest", "water", "urban"], count)
+    squares(folder / "labels.gpkg", cells, classes, geobox=tiny_geobox(SIDE, SIDE))
+    path = folder / "project.yaml"
+    path.write_text(f"imagery: scene.tif\nlabels: {{path: labels.gpkg, attribute: cover}}\n{more}")
+    return path
+
+
+def bytes_of(out):
+    return {name: (out / name).read_bytes() for name in OUTPUTS}
+
+
+@pytest.mark.parametrize(
+    "more", ["", "split: {by: blocks}\nchips: {size: 32}\n", "split: {by: polygons, folds: 3}\n"]
+)
+def test_prepare_twice_gives_the_same_bytes(tmp_path, more):
+    path = project(tmp_path / "here", more=more)
+    covermap.prepare(path, tmp_path / "one")
+    covermap.prepare(path, tmp_path / "two")
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    covermap.prepare(tmp_path / "there" / "project.yaml", tmp_path / "three")
+    assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two") == bytes_of(tmp_path / "three")
+
+
+def test_forced_again_in_place_it_gives_the_same_bytes(tmp_path):
+    path = project(tmp_path)
+    covermap.prepare(path, tmp_path / "run")
+    before = bytes_of(tmp_path / "run")
+    covermap.prepare(path, tmp_path / "run", force=True)
+    assert bytes_of(tmp_path / "run") == before
+
+
+def test_what_did_not_change_is_skipped_and_what_changed_is_not(tmp_path, capsys):
+    path = project(tmp_path)
+    covermap.prepare(path, tmp_path / "run")
+    capsys.readouterr()
+    covermap.prepare(path, tmp_path / "run")
+    assert "nothing changed, skipped" in capsys.readouterr().err
+    path.write_text(path.read_text() + "seed: 7\n")
+    covermap.prepare(path, tmp_path / "run")
+    assert "skipped" not in capsys.readouterr().err
+    squares(tmp_path / "labels.gpkg", [(0, 0, 9, 9)] * 2, ["forest", "water"])
+    with pytest.raises(CovermapError):
+        covermap.prepare(path, tmp_path / "run")
+
+
+def test_a_damaged_result_is_made_again(tmp_path):
+    path = project(tmp_path)
+    covermap.prepare(path, tmp_path / "run")
+    before = bytes_of(tmp_path / "run")
+    (tmp_path / "run" / "split.json").write_text("{}")
+    covermap.prepare(path, tmp_path / "run")
+    assert bytes_of(tmp_path / "run") == before
+
+
+def test_another_seed_is_another_split(tmp_path):
+    path = project(tmp_path)
+    covermap.prepare(path, tmp_path / "one")
+    path.write_text(path.read_text() + "seed: 7\n")
+    covermap.prepare(path, tmp_path / "two")
+    assert bytes_of(tmp_path / "one") != bytes_of(tmp_path / "two")
