@@ -25,7 +25,7 @@ class Finished:
 def covermap(*words: str | Path, cwd: Path | None = None, timeout: float = 600) -> Finished:
     """Run `covermap WORDS` in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", "from covermap.cli import main; main()", *map(str, words)],
+        _command(words),
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -34,3 +34,15 @@ def covermap(*words: str | Path, cwd: Path | None = None, timeout: float = 600) 
         check=False,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def started(*words: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
+    """Begin `covermap WORDS`, to be stopped or waited for."""
+    return subprocess.Popen(
+        _command(words), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def _command(words: tuple[str | Path, ...]) -> list[str]:
+    call = "from covermap.cli import main; main()"
+    return [sys.executable, "-c", call, *map(str, words)]

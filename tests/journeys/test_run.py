@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
+import time
 
 import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
 
-from command_line import covermap
+from command_line import covermap, started
 from covermap.datasets.world import write_world
 
 pytestmark = pytest.mark.slow
@@ -166,6 +168,30 @@ def test_law_10_the_same_inputs_give_the_same_bytes(finished, tmp_path):
         "chips.parquet", "bundle/weights.safetensors", "bundle/bundle.json", "metrics.json",
         "map.tif", "map_confidence.tif", "report.html",
     ):  # fmt: skip
+        one, two = (root / "run" / name for root in (folder, tmp_path))
+        assert one.read_bytes() == two.read_bytes(), name
+
+
+def test_law_9_a_run_stopped_in_training_goes_on_to_the_same_bytes(finished, tmp_path):
+    folder, _ = finished
+    shutil.copytree(folder / "world", tmp_path / "world")
+    (tmp_path / "project.yaml").write_text(PROJECT)
+    checkpoint = tmp_path / "run" / ".training" / "final" / "last.ckpt"
+    going = started("run", "project.yaml", "--out", "run", cwd=tmp_path)
+    deadline = time.monotonic() + 300
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        assert going.poll() is None, going.communicate()[1]
+        time.sleep(0.05)
+    going.send_signal(signal.SIGINT)
+    _, err = going.communicate(timeout=120)
+    assert going.returncode == 130, err
+    assert "Traceback" not in err
+    assert not (tmp_path / "run" / "bundle").exists()
+    said = covermap("run", "project.yaml", "--out", "run", cwd=tmp_path)
+    assert said.status == 0, said.err
+    assert "prepare: nothing changed" in said.err
+    assert "went on after epoch" in said.err
+    for name in ("bundle/weights.safetensors", "metrics.json", "map.tif"):
         one, two = (root / "run" / name for root in (folder, tmp_path))
         assert one.read_bytes() == two.read_bytes(), name
 

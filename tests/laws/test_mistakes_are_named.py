@@ -105,8 +105,8 @@ def test_a_missing_image_is_named_with_what_is_there(folder, prepare):
         ("bands: []", ["bands"]),
         ("aoi: nowhere.gpkg", [r"nowhere\.gpkg: no such file", "aoi"]),
         ("bands: [B02, B03, B99]", ["B99", "B02"]),
-        ("bands: [B02, ndvy]", ["ndvy", "ndvi"]),
-        ("split: [blocks", ["not valid YAML", "line 4"]),
+        ("bands: [B02, ndvy]", ["no band or index 'ndvy'", "did you mean 'nd"]),
+        ("split: [blocks", ["not valid YAML", "line 3"]),
     ],
 )
 def test_a_wrong_key_or_value_is_told_with_what_is_known(folder, prepare, text, expected):

@@ -299,16 +299,15 @@ def _by_polygons(
 
 def _group_polygons(labels: Polygons) -> np.ndarray:
     """Number of the group of each polygon: those that lie on the same ground are together."""
+    import shapely
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     geometry = labels.table.geometry.to_numpy()
-    areas = labels.table.geometry.area.to_numpy()
+    areas = shapely.area(geometry)
     left, right = labels.table.sindex.query(geometry, predicate="intersects")
     pairs = left < right
     left, right = left[pairs], right[pairs]
-    import shapely
-
     shared = shapely.area(shapely.intersection(geometry[left], geometry[right]))
     same = shared > _SAME_GROUND * np.minimum(areas[left], areas[right])
     number = len(geometry)

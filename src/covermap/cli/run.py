@@ -25,7 +25,7 @@ _HELP = {
     "prepare": "Plan chips, split the ground, prove that nothing leaks.",
     "train": "Train the networks of a prepared run.",
     "evaluate": "Score the networks on ground that taught none of them.",
-    "report": "Write report.html of an evaluated and mapped run.",
+    "report": "Map the scenes of an evaluated run and write report.html.",
 }
 
 

@@ -102,7 +102,8 @@ def refuse_strangers(paths: Iterable[Path], owned: set[Path]) -> None:
         Naming the first file in the way.
     """
     for path in paths:
-        if path.exists() and path not in owned:
+        # A link into nowhere is somebody's file as well.
+        if (path.exists() or path.is_symlink()) and path not in owned:
             raise OutputError(
                 f"{path}: already exists and was not written by this run; move it away or choose "
                 "another --out"

@@ -145,6 +145,7 @@ def same_lattice(one: GeoBox, other: GeoBox, tolerance: float = 1e-3) -> tuple[i
     scale_ok = np.allclose(
         [step.a, step.b, step.d, step.e],
         [1, 0, 0, 1],
+        rtol=0,
         atol=tolerance / max(*one.shape, *other.shape, 1),
     )
     row, col = round(step.f), round(step.c)

@@ -37,7 +37,7 @@ def parse(model: type[SettingsType], values: Any, where: str) -> SettingsType:
 def _told(model: type[Settings], error: ValidationError) -> str:
     parts = []
     for item in error.errors():
-        path = [part for part in item["loc"] if not _is_union_tag(part)]
+        path = _key_path(model, item["loc"], last_is_key=item["type"] == "extra_forbidden")
         key = ".".join(str(part) for part in path)
         if item["type"] == "extra_forbidden":
             owner = _owner(model, path[:-1])
@@ -52,6 +52,19 @@ def _told(model: type[Settings], error: ValidationError) -> str:
             parts.append(f"{key}: {message}{shown}" if key else message)
     unique = list(dict.fromkeys(parts))
     return "; ".join(unique[:3]) + (f"; and {len(unique) - 3} more" if len(unique) > 3 else "")
+
+
+def _key_path(
+    model: type[Settings], location: tuple[int | str, ...], last_is_key: bool
+) -> list[int | str]:
+    """Keys and list places of the file that lead to a mistake."""
+    path: list[int | str] = []
+    for place, part in enumerate(location):
+        owner = _owner(model, path)
+        is_key = owner is not None and part in owner.model_fields
+        if is_key or (last_is_key and place == len(location) - 1) or not _is_union_tag(part):
+            path.append(part)
+    return path
 
 
 def _is_union_tag(part: int | str) -> bool:

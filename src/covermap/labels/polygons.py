@@ -195,9 +195,13 @@ def _only_polygons(table: gpd.GeoDataFrame, path: Path, notes: list[str]) -> gpd
     invalid = ~table.geometry.is_valid
     if invalid.any():
         notes.append(f"{int(invalid.sum())} self-crossing polygons repaired")
-        table.loc[invalid, "geometry"] = shapely.make_valid(table.geometry[invalid].to_numpy())
-    # Repairing may leave lines beside areas; only areas hold pixels.
-    areas = table.geometry.area > 0
+        # A spike that is left as a line would be burnt as one: only areas hold pixels.
+        table.loc[invalid, "geometry"] = shapely.make_valid(
+            table.geometry[invalid].to_numpy(), method="structure", keep_collapsed=False
+        )
+    areas = shapely.area(table.geometry.to_numpy()) > 0
+    if not areas.any():
+        raise LabelError(f"{path}: holds no polygon with an area; draw areas")
     if not areas.all():
         notes.append(f"{int((~areas).sum())} rows without an area passed over")
     return table[areas]

@@ -45,7 +45,7 @@ class RunFolder:
         folder = cls(path)
         if folder._file.exists():
             record = read_json(folder._file)
-            if not isinstance(record, dict) or "steps" not in record:
+            if not isinstance(record, dict) or not isinstance(record.get("steps"), dict):
                 raise OutputError(f"{folder._file}: not written by covermap; choose another --out")
             folder.record = record
         else:
@@ -64,16 +64,23 @@ class RunFolder:
         names += self.record.get("claimed", [])
         return {self.path / name for name in names}
 
-    def claim(self, outputs: Iterable[str]) -> None:
-        """Make sure that files to be written are ours or do not exist yet, and note them as ours.
+    def check(self, outputs: Iterable[str]) -> None:
+        """Make sure that files to be written are ours or do not exist yet.
 
         Raises
         ------
         OutputError
             A stranger's file is in the way.
         """
+        refuse_strangers([self.path / name for name in outputs], self.owned())
+
+    def claim(self, outputs: Iterable[str]) -> None:
+        """Check files that are about to be written, and note them as ours.
+
+        They are ours from before the first byte, so that a killed step finds its own files again.
+        """
         names = list(outputs)
-        refuse_strangers([self.path / name for name in names], self.owned())
+        self.check(names)
         claimed = set(self.record.get("claimed", [])) | set(names)
         self.record["claimed"] = sorted(claimed)
         self.save()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from covermap.imagery.file_scene import ClippedScene
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
+from covermap.imagery.stack import StackScene
 
 # What a new scene takes over; where it lies, its name and its date are its own.
 _OWN = {"path", "name", "date"}
@@ -19,6 +21,8 @@ def describe_imagery(item: ImagerySettings, scene: Scene) -> dict[str, Any]:
     if quality is not None and quality.get("path") is not None:
         # Where a mask file lies is no fact of the sensor.
         described.pop("quality")
+    if item.stack is not None:
+        described["min_dates"] = usable_rule(item, scene)
     declared = _declared_nodata(scene.files)
     if "nodata" not in described and declared is not None:
         described["nodata"] = declared
@@ -29,7 +33,9 @@ def usable_rule(item: ImagerySettings, scene: Scene) -> int | None:
     """How many dates of a stack must be valid; None where all bands must be."""
     if item.stack is None:
         return None
-    return int(getattr(scene, "min_dates", None) or item.min_dates or 1)
+    stack = scene.inner if isinstance(scene, ClippedScene) else scene
+    assert isinstance(stack, StackScene)
+    return stack.min_dates
 
 
 def _declared_nodata(files: tuple[Path, ...]) -> float | None:

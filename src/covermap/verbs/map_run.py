@@ -23,7 +23,7 @@ def map_step(workspace: Workspace, force: bool) -> None:
             "map": workspace.project.map.model_dump(),
         },
     )
-    workspace.folder.claim(_outputs(workspace))
+    workspace.folder.claim(outputs_of(workspace))
     workspace.step("map", inputs, lambda: _map(workspace), force)
 
 
@@ -35,7 +35,8 @@ def map_paths(workspace: Workspace) -> dict[str, Path]:
     return {scene.name: folder / "maps" / f"{scene.name}.tif" for scene in workspace.scenes}
 
 
-def _outputs(workspace: Workspace) -> tuple[str, ...]:
+def outputs_of(workspace: Workspace) -> tuple[str, ...]:
+    """Names of the files that the map of a run may have."""
     if len(workspace.scenes) > 1:
         return ("maps", AREAS, PREVIEW)
     files = output_files(workspace.folder.path / "map.tif", workspace.project.map)
@@ -76,4 +77,4 @@ def _map(workspace: Workspace) -> tuple[str, ...]:
     write_json(folder / AREAS, areas)
     first = workspace.scenes[0].name
     write_preview(paths[first], bundle.legend, folder / PREVIEW, title=f"{project.name}: {first}")
-    return tuple(name for name in _outputs(workspace) if (folder / name).exists())
+    return tuple(name for name in outputs_of(workspace) if (folder / name).exists())

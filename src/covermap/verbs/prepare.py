@@ -60,7 +60,7 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
             "split": project.split.model_dump(),
         },
     )
-    workspace.folder.claim(OUTPUTS)
+    workspace.folder.check(OUTPUTS)
     workspace.step("prepare", inputs, lambda: _prepare(workspace), force)
 
 
@@ -91,6 +91,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
         say(f"split: {reason}")
     for line in found.lines():
         say(f"audit: {line}")
+    workspace.folder.claim(OUTPUTS)
     write_json(folder / "audit.json", found.to_dict())
     require_passed(found, project.split.allow_leak)
     write_chips(folder / "chips.parquet", chips)

@@ -19,7 +19,7 @@ from covermap.report.content import Curve, Doubt, Panel, ReportContent, SplitMap
 from covermap.report.page import headlines_of, render
 from covermap.training.history import EpochRow
 from covermap.verbs.doubts import read_doubts
-from covermap.verbs.map_run import AREAS, PREVIEW, map_paths
+from covermap.verbs.map_run import AREAS, PREVIEW, map_paths, map_step
 from covermap.verbs.pictures import outlined, picture
 from covermap.verbs.workspace import Workspace
 
@@ -32,8 +32,13 @@ _DOUBTS = 12
 
 
 def report(project: str | Path, out: str | Path, force: bool = False) -> RunFolder:
-    """Write `report.html` of an evaluated and mapped run; one file that needs no other."""
+    """Write `report.html` of an evaluated run, mapping its scenes first where that is due.
+
+    The page needs no other file.
+    """
     workspace = Workspace.open(project, out, "report")
+    workspace.standing_on("evaluate")
+    map_step(workspace, force=False)
     report_step(workspace, force)
     return workspace.folder
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from covermap.project.steps import RunFolder
-from covermap.verbs.evaluate import evaluate_step
-from covermap.verbs.map_run import map_step
-from covermap.verbs.prepare import prepare_step
-from covermap.verbs.report import report_step
-from covermap.verbs.train import train_step
+from covermap.verbs import evaluate, map_run, prepare, report, train
 from covermap.verbs.workspace import Workspace
 
-STEPS = (prepare_step, train_step, evaluate_step, map_step, report_step)
+STEPS = (
+    prepare.prepare_step,
+    train.train_step,
+    evaluate.evaluate_step,
+    map_run.map_step,
+    report.report_step,
+)
 
 
 def run(project: str | Path, out: str | Path, force: bool = False) -> RunFolder:
@@ -38,6 +40,10 @@ def run(project: str | Path, out: str | Path, force: bool = False) -> RunFolder:
         A mistake that the user can mend.
     """
     workspace = Workspace.open(project, out, "run")
+    # A stranger's file in the way of the map is told now, not after the training.
+    for outputs in (prepare.OUTPUTS, train.OUTPUTS, evaluate.OUTPUTS, report.OUTPUTS):
+        workspace.folder.check(outputs)
+    workspace.folder.check(map_run.outputs_of(workspace))
     for step in STEPS:
         step(workspace, force)
     return workspace.folder

@@ -1,0 +1,74 @@
+"""Groups dealt out to parts."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from covermap.chips.assign import assign
+
+HOLDOUT = (0.7, 0.15, 0.15)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    groups=st.integers(1, 60),
+    classes=st.integers(1, 6),
+    parts=st.sampled_from([HOLDOUT, (0.8, 0.0, 0.2), (0.5, 0.5), (0.2,) * 5]),
+    seed=st.integers(0, 1000),
+)
+def test_each_group_goes_to_one_part_and_the_same_seed_gives_the_same(
+    groups, classes, parts, seed
+):
+    counts = np.random.default_rng(seed).integers(0, 50, (groups, classes))
+    codes = assign(counts, parts, seed)
+    assert codes.shape == (groups,)
+    assert codes.dtype == np.int16
+    assert set(codes.tolist()) <= {number for number, share in enumerate(parts) if share > 0}
+    assert np.array_equal(codes, assign(counts, parts, seed))
+
+
+def test_a_class_of_three_groups_is_met_in_all_three_parts():
+    counts = np.zeros((40, 3), int)
+    counts[:, 0] = 100
+    counts[[3, 17, 31], 1] = 5
+    counts[[4, 18, 33, 39], 2] = 50
+    for seed in range(5):
+        codes = assign(counts, HOLDOUT, seed)
+        for place in range(3):
+            assert set(codes[counts[:, place] > 0]) == {0, 1, 2}
+
+
+def test_every_fold_meets_every_class_that_has_enough_groups():
+    counts = np.eye(4, dtype=int)[np.arange(40) % 4] * 30
+    codes = assign(counts, (0.2,) * 5, seed=1)
+    for place in range(4):
+        assert np.bincount(codes[counts[:, place] > 0], minlength=5).tolist() == [2] * 5
+
+
+def test_the_fractions_are_met_closely_where_groups_are_many():
+    counts = np.random.default_rng(0).integers(1, 100, (200, 4))
+    codes = assign(counts, HOLDOUT, seed=0)
+    for code, wanted in enumerate(HOLDOUT):
+        shares = counts[codes == code].sum(axis=0) / counts.sum(axis=0)
+        np.testing.assert_allclose(shares, wanted, atol=0.03)
+
+
+def test_a_class_to_be_kept_stays_in_the_first_part():
+    counts = np.full((20, 2), 10)
+    counts[:, 1] = 0
+    counts[[2, 9], 1] = 40
+    codes = assign(counts, HOLDOUT, seed=0, keep_first=np.array([False, True]))
+    assert codes[[2, 9]].tolist() == [0, 0]
+    assert set(codes.tolist()) == {0, 1, 2}
+
+
+def test_a_class_without_a_pixel_disturbs_nothing():
+    counts = np.random.default_rng(1).integers(1, 9, (12, 2))
+    wider = np.column_stack([counts, np.zeros(12, int)])
+    assert np.array_equal(assign(counts, HOLDOUT, 0), assign(wider, HOLDOUT, 0))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_fewer_groups_than_parts_leave_parts_empty(groups):
+    assert len(assign(np.ones((groups, 1), int), HOLDOUT, 0)) == groups

@@ -1,0 +1,128 @@
+"""Files that appear only when complete, and digests."""
+
+import json
+import os
+import stat
+
+import pytest
+
+from covermap.core.errors import CovermapError, OutputError
+from covermap.core.files import (
+    complete_file,
+    complete_folder,
+    content_digest,
+    file_digest,
+    read_json,
+    refuse_strangers,
+    write_json,
+)
+
+
+class StoppedError(Exception):
+    """The plug is pulled."""
+
+
+@pytest.mark.parametrize("before", [None, "old"])
+def test_a_file_that_is_not_finished_never_appears(tmp_path, before):
+    path = tmp_path / "a" / "b.txt"
+    if before:
+        path.parent.mkdir()
+        path.write_text(before)
+    with pytest.raises(StoppedError), complete_file(path) as scratch:
+        scratch.write_text("half")
+        raise StoppedError
+    assert [item.read_text() for item in path.parent.iterdir()] == ([before] if before else [])
+
+
+def test_a_finished_file_takes_its_name_and_is_for_everybody(tmp_path):
+    path = tmp_path / "b.tif"
+    with complete_file(path) as scratch:
+        assert scratch.suffix == ".tif"
+        assert scratch.parent == tmp_path
+        scratch.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [path]
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_folder_that_is_not_finished_never_appears(tmp_path, before):
+    path = tmp_path / "folder"
+    if before:
+        path.mkdir()
+        (path / "old").write_text("old")
+    with pytest.raises(StoppedError), complete_folder(path) as scratch:
+        (scratch / "new").write_text("half")
+        raise StoppedError
+    assert sorted(p.name for p in tmp_path.rglob("*")) == (["folder", "old"] if before else [])
+
+
+def test_a_finished_folder_takes_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "folder"
+    for name in ("first", "second"):
+        with complete_folder(path) as scratch:
+            (scratch / name).write_text(name)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["folder", "second"]
+
+
+def test_json_is_the_same_bytes_and_refuses_what_json_has_not(tmp_path):
+    path = tmp_path / "a.json"
+    content = {"b": [1, 2.5, None], "ä": "ü"}
+    write_json(path, content)
+    first = path.read_bytes()
+    write_json(path, content)
+    assert path.read_bytes() == first
+    assert read_json(path) == content == json.loads(first)
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(path, {"a": float("nan")})
+    assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b""])
+def test_what_is_no_json_is_told_in_one_line(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(CovermapError, match=r"a\.json: not readable as JSON") as caught:
+        read_json(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(CovermapError, match=r"b\.json: no such file"):
+        read_json(tmp_path / "b.json")
+
+
+def test_a_digest_follows_content_and_names_only(tmp_path):
+    for place in ("one", "two"):
+        (tmp_path / place / "sub").mkdir(parents=True)
+        (tmp_path / place / "sub" / "a").write_text("a")
+        (tmp_path / place / "b").write_text("b")
+    digest = file_digest(tmp_path / "one")
+    assert digest == file_digest(tmp_path / "two")
+    (tmp_path / "two" / "b").rename(tmp_path / "two" / "c")
+    assert digest != file_digest(tmp_path / "two")
+    (tmp_path / "one" / "sub" / "a").write_text("b")
+    assert digest != file_digest(tmp_path / "one")
+    assert file_digest(tmp_path / "one" / "b") == file_digest(tmp_path / "one" / "sub" / "a")
+
+
+def test_a_digest_of_content_does_not_follow_the_order_of_keys():
+    assert content_digest({"a": 1, "b": [1, 2]}) == content_digest({"b": [1, 2], "a": 1})
+    assert content_digest({"a": [1, 2]}) != content_digest({"a": [2, 1]})
+    assert content_digest({"a": 1}) != content_digest({"a": None})
+
+
+def test_a_strangers_file_is_refused_and_our_own_is_not(tmp_path):
+    ours, theirs, none = tmp_path / "ours", tmp_path / "theirs", tmp_path / "none"
+    ours.write_text("")
+    theirs.mkdir()
+    refuse_strangers([ours, none], {ours})
+    with pytest.raises(OutputError, match=r"theirs: already exists .* --out"):
+        refuse_strangers([ours, none, theirs], {ours})
+
+
+def test_a_link_into_nowhere_is_in_the_way_too(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OutputError, match="link: already exists"):
+        refuse_strangers([link], set())

@@ -1,0 +1,73 @@
+"""Which column holds the classes, and values as text."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from covermap.labels.columns import as_text, choose_class_column, is_integer_like
+
+ROWS = 20
+NUMBERS = list(range(ROWS))
+TEXT = ["forest", "water", "urban", "crop"] * 5
+CODES = [1, 2, 3, 4] * 5
+MEASURED = np.linspace(0, 1, 4).tolist() * 5
+
+
+@pytest.mark.parametrize(
+    ("columns", "chosen"),
+    [
+        ({"fid": NUMBERS, "kind": TEXT}, "kind"),
+        ({"code": CODES, "who": TEXT}, "who"),
+        ({"area": MEASURED, "code": CODES}, "code"),
+        ({"who": ["ann", "bob"] * 10, "cover": TEXT}, "cover"),
+        ({"note": ["a", "b"] * 10, "kind": TEXT}, "note"),
+        ({"fid": NUMBERS, "note": [f"text {n}" for n in NUMBERS]}, "fid"),
+        ({"year": ["2018", "2019"] * 10, "kind": TEXT}, "kind"),
+        ({"one": ["forest"] * ROWS}, None),
+        ({}, None),
+    ],
+)
+def test_repeated_text_comes_before_integers_before_others(columns, chosen):
+    table = pd.DataFrame(columns, index=range(ROWS))
+    assert choose_class_column(table).column == chosen
+
+
+def test_more_than_sixty_values_are_no_classes():
+    many = pd.DataFrame({"name": [f"n{i % 61}" for i in range(200)], "code": [0, 1] * 100})
+    found = choose_class_column(many)
+    assert found.column == "code"
+    assert found.passed_over == ("name (61 values)",)
+
+
+def test_the_columns_passed_over_are_told():
+    table = pd.DataFrame({"cover": TEXT, "code": CODES, "empty": [None] * ROWS})
+    found = choose_class_column(table)
+    assert found.column == "cover"
+    assert found.passed_over == ("code (less likely)", "empty (0 values)")
+
+
+def test_null_and_blank_are_no_class():
+    values = as_text(pd.Series([" forest ", "", "  ", None, np.nan, pd.NaT, pd.NA, "0"], dtype=object))
+    assert values.tolist() == ["forest", *[None] * 6, "0"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told", "integers"),
+    [
+        (pd.Series([1.0, 2.0, np.nan]), ["1", "2", None], True),
+        (pd.Series([1, 2, 0]), ["1", "2", "0"], True),
+        (pd.Series([1, None], dtype="Int64"), ["1", None], True),
+        (pd.Series([1.5, 2.0]), ["1.5", "2.0"], False),
+        (pd.Series(["1", "2"]), ["1", "2"], False),
+        (pd.Series([True, False]), ["True", "False"], False),
+        (pd.Series([np.nan, np.nan]), [None, None], False),
+    ],
+)
+def test_whole_numbers_are_told_without_a_point(values, told, integers):
+    assert as_text(values).tolist() == told
+    assert is_integer_like(values) is integers
+
+
+def test_rows_keep_their_numbers():
+    values = pd.Series(["a", None], index=[7, 3])
+    assert as_text(values).index.tolist() == [7, 3]
