@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 INK, MUTED, FAINT, ACCENT = "#1f2a2e", "#66757a", "#e3e8e6", "#17695a"
 # Okabe and Ito 2008 (jfly.uni-koeln.de/color): told apart with every kind of colour blindness.
 PART_COLORS = {"train": "#0072b2", "val": "#f0e442", "test": "#d55e00"}
-_FOLD_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442")
+# Not the colour of `train`: a k-fold has such a part too, for what cannot be tested.
+_FOLD_COLORS = ("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442", "#d55e00")
 _ANSWER_STYLES = (("o", ACCENT), ("s", "#e69f00"), ("D", "#8c9699"))
 _UNLABELLED, _RIGHT, _WRONG = "#f4f5f3", "#c9d2d0", "#d55e00"
 _RC: dict[Any, Any] = {
