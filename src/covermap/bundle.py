@@ -21,6 +21,7 @@ from covermap.imagery.raster import Band, Scene
 
 _FACTS = "bundle.json"
 _WEIGHTS = "weights.safetensors"
+_FOREST = "forest.skops"
 _FORMAT = 1
 _PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib", ".npy"})
 _RESOLUTION_TOLERANCE = 0.1
@@ -92,8 +93,13 @@ class Bundle:
     def channel_names(self) -> tuple[str, ...]:
         return tuple(channel.name for channel in self.channels)
 
+    @property
+    def is_forest(self) -> bool:
+        """Whether the model is a random forest and not a network."""
+        return bool(self.model.get("name") == "random-forest")
 
-def write_bundle(folder: Path, bundle: Bundle, weights: dict[str, np.ndarray]) -> Bundle:
+
+def write_bundle(folder: Path, bundle: Bundle, weights: dict[str, np.ndarray] | bytes) -> Bundle:
     """Write a bundle, in one piece; the same content gives the same bytes.
 
     Parameters
@@ -102,8 +108,8 @@ def write_bundle(folder: Path, bundle: Bundle, weights: dict[str, np.ndarray]) -
         Takes the place of a bundle that is already there.
     bundle : Bundle
         The facts; its `folder` is not written.
-    weights : dict of str to ndarray
-        Parameters and buffers of the network by name.
+    weights : dict of str to ndarray, or bytes
+        Parameters and buffers of a network by name; of a forest, its skops archive.
 
     Returns
     -------
@@ -112,9 +118,12 @@ def write_bundle(folder: Path, bundle: Bundle, weights: dict[str, np.ndarray]) -
     """
     from safetensors.numpy import save_file
 
-    ordered = {name: np.asarray(weights[name], order="C") for name in sorted(weights)}
     with complete_folder(folder) as scratch:
-        save_file(ordered, scratch / _WEIGHTS)
+        if isinstance(weights, bytes):
+            (scratch / _FOREST).write_bytes(weights)
+        else:
+            ordered = {name: np.asarray(weights[name], order="C") for name in sorted(weights)}
+            save_file(ordered, scratch / _WEIGHTS)
         write_json(scratch / _FACTS, _to_facts(bundle))
     return dataclasses.replace(bundle, folder=folder)
 
@@ -135,13 +144,15 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(
             f"{folder}: not a bundle (no {_FACTS} in it); give the folder 'bundle' of a run"
         )
-    if not (folder / _WEIGHTS).is_file():
-        raise BundleError(f"{folder}: lacks its weights ({_WEIGHTS}); copy the whole folder")
     try:
         facts = read_json(folder / _FACTS)
     except CovermapError as error:
         raise BundleError(str(error)) from None
-    return _from_facts(facts, folder)
+    bundle = _from_facts(facts, folder)
+    weights = _FOREST if bundle.is_forest else _WEIGHTS
+    if not (folder / weights).is_file():
+        raise BundleError(f"{folder}: lacks its weights ({weights}); copy the whole folder")
+    return bundle
 
 
 def read_weights(bundle: Bundle) -> dict[str, np.ndarray]:
@@ -166,6 +177,17 @@ def read_weights(bundle: Bundle) -> dict[str, np.ndarray]:
         raise BundleError(
             f"{path}: not readable as safetensors ({error}); copy the whole bundle again"
         ) from None
+
+
+def read_forest(bundle: Bundle) -> bytes:
+    """The skops archive of a bundle's forest."""
+    if bundle.folder is None:
+        raise ValueError("this bundle was not read from a folder")
+    path = bundle.folder / _FOREST
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error}); copy the whole bundle") from None
 
 
 def check_fits(bundle: Bundle, scene: Scene) -> None:

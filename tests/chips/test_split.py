@@ -23,24 +23,28 @@ def case(tmp_path, cells, classes, complete=False, side=SIDE):
 
 
 def grid_cells(step, side=8, extent=SIDE):
-    return [(r + 3, c + 3, side, side) for r in range(0, extent, step) for c in range(0, extent, step)]
+    return [
+        (r + 3, c + 3, side, side) for r in range(0, extent, step) for c in range(0, extent, step)
+    ]
 
 
 def alternating(cells, names=("forest", "water", "urban")):
     return [names[number % len(names)] for number in range(len(cells))]
 
 
-def many(tmp_path):
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Scenes, scans and labels with a polygon every 16 px."""
     cells = grid_cells(16)
-    return case(tmp_path, cells, [*alternating(cells)])
+    return case(tmp_path_factory.mktemp("many"), cells, alternating(cells))
 
 
 def decide(scenes, scans, labels, size=32, seed=0, **split):
     return decide_split(scenes, scans, labels, SplitSettings(**split), size, seed)
 
 
-def test_many_labels_are_split_by_blocks_into_three_parts(tmp_path):
-    scenes, scans, labels = many(tmp_path)
+def test_many_labels_are_split_by_blocks_into_three_parts(many):
+    scenes, scans, labels = many
     split = decide(scenes, scans, labels)
     assert split.scheme == "holdout"
     assert split.ground.kind == "blocks"
@@ -53,15 +57,15 @@ def test_many_labels_are_split_by_blocks_into_three_parts(tmp_path):
     assert numbers.tolist() == pytest.approx([25, 5.5, 5.5], abs=2)
 
 
-def test_the_same_seed_gives_the_same_split_and_another_another(tmp_path):
-    scenes, scans, labels = many(tmp_path)
+def test_the_same_seed_gives_the_same_split_and_another_another(many):
+    scenes, scans, labels = many
     first, second, other = (decide(scenes, scans, labels, seed=seed) for seed in (0, 0, 1))
     assert first.ground.blocks == second.ground.blocks
     assert first.ground.blocks != other.ground.blocks
 
 
-def test_asked_fractions_are_kept_and_a_part_may_be_empty(tmp_path):
-    scenes, scans, labels = many(tmp_path)
+def test_asked_fractions_are_kept_and_a_part_may_be_empty(many):
+    scenes, scans, labels = many
     split = decide(scenes, scans, labels, fractions={"train": 0.5, "val": 0.0, "test": 0.5})
     codes = [part for part, _ in split.ground.blocks.values()]
     assert codes.count(1) == 0
@@ -72,7 +76,11 @@ def test_asked_fractions_are_kept_and_a_part_may_be_empty(tmp_path):
     ("cells", "classes", "why"),
     [
         (grid_cells(64), alternating(grid_cells(64)), "polygons would be tested"),
-        ([(3, 3, 9, 9), (3, 40, 9, 9), (80, 9, 9, 9), (90, 90, 9, 9)], ["a", "a", "b", "b"], "fewer"),
+        (
+            [(3, 3, 9, 9), (3, 40, 9, 9), (80, 9, 9, 9), (90, 90, 9, 9)],
+            ["a", "a", "b", "b"],
+            "fewer",
+        ),
         (grid_cells(16), ["rare", "rare", *alternating(grid_cells(16))[2:]], "rare (1)"),
     ],
 )
@@ -140,8 +148,8 @@ def test_fewer_than_two_classes_to_assess_are_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5])
-def test_asked_folds_are_made(tmp_path, folds):
-    scenes, scans, labels = many(tmp_path)
+def test_asked_folds_are_made(many, folds):
+    scenes, scans, labels = many
     split = decide(scenes, scans, labels, by="polygons", folds=folds)
     assert len(split.trainings) == folds + 1
     assert set(split.ground.part_of_source[:-1].tolist()) == set(range(folds))
@@ -173,8 +181,8 @@ def test_a_small_polygon_across_a_border_has_its_home_where_most_of_it_lies(tmp_
         ({"by": "blocks", "buffer_m": 0}, 0),
     ],
 )
-def test_the_buffer_is_told_in_metres_and_kept_in_pixels(tmp_path, split, pixels):
-    scenes, scans, labels = many(tmp_path)
+def test_the_buffer_is_told_in_metres_and_kept_in_pixels(many, split, pixels):
+    scenes, scans, labels = many
     assert decide(scenes, scans, labels, **split).ground.buffer_px == pixels
 
 
@@ -211,8 +219,8 @@ def test_auto_chips_are_as_large_as_leaves_enough_groups(side, cells):
         assert len(item.chips(size)) >= 8
 
 
-def test_labels_of_a_second_date_make_no_new_blocks(tmp_path):
-    scenes, scans, labels = many(tmp_path)
+def test_labels_of_a_second_date_make_no_new_blocks(many):
+    scenes, scans, labels = many
     one = decide(scenes, scans, labels)
     two = decide([*scenes, noisy_scene(BOX, "later", 1)], scans * 2, labels)
     assert one.ground.blocks == two.ground.blocks

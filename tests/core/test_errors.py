@@ -22,7 +22,9 @@ def test_the_nearest_known_word_is_named(name, known, hint):
 
 def test_every_error_of_a_user_has_one_root():
     kinds = [
-        item for item in vars(errors).values() if isinstance(item, type) and "Error" in item.__name__
+        item
+        for item in vars(errors).values()
+        if isinstance(item, type) and "Error" in item.__name__
     ]
     assert len(kinds) == 8
     assert all(issubclass(kind, errors.CovermapError) for kind in kinds)

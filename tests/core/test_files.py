@@ -22,15 +22,20 @@ class StoppedError(Exception):
     """The plug is pulled."""
 
 
+def stopped_while_writing(opened, name=""):
+    with opened as scratch:
+        (scratch / name).write_text("half")
+        raise StoppedError
+
+
 @pytest.mark.parametrize("before", [None, "old"])
 def test_a_file_that_is_not_finished_never_appears(tmp_path, before):
     path = tmp_path / "a" / "b.txt"
     if before:
         path.parent.mkdir()
         path.write_text(before)
-    with pytest.raises(StoppedError), complete_file(path) as scratch:
-        scratch.write_text("half")
-        raise StoppedError
+    with pytest.raises(StoppedError):
+        stopped_while_writing(complete_file(path))
     assert [item.read_text() for item in path.parent.iterdir()] == ([before] if before else [])
 
 
@@ -54,9 +59,8 @@ def test_a_folder_that_is_not_finished_never_appears(tmp_path, before):
     if before:
         path.mkdir()
         (path / "old").write_text("old")
-    with pytest.raises(StoppedError), complete_folder(path) as scratch:
-        (scratch / "new").write_text("half")
-        raise StoppedError
+    with pytest.raises(StoppedError):
+        stopped_while_writing(complete_folder(path), "new")
     assert sorted(p.name for p in tmp_path.rglob("*")) == (["folder", "old"] if before else [])
 
 

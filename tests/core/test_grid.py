@@ -27,7 +27,9 @@ windows = st.builds(
 
 def pixels(window):
     rows, cols = window.slices
-    return {(row, col) for row in range(rows.start, rows.stop) for col in range(cols.start, cols.stop)}
+    return {
+        (row, col) for row in range(rows.start, rows.stop) for col in range(cols.start, cols.stop)
+    }
 
 
 @given(windows, windows)
@@ -95,9 +97,7 @@ def test_rows_of_a_geographic_grid_have_areas_of_their_own():
     geod = Geod(ellps="WGS84")
     for row in (0, 300, 599):
         top, bottom = 70 - 0.1 * row, 70 - 0.1 * (row + 1)
-        true = abs(
-            geod.polygon_area_perimeter([0, 0.1, 0.1, 0], [top, top, bottom, bottom])[0]
-        )
+        true = abs(geod.polygon_area_perimeter([0, 0.1, 0.1, 0], [top, top, bottom, bottom])[0])
         assert areas[row] == pytest.approx(true, rel=1e-4)
     assert row_areas_m2(tiny_geobox(3, 5, resolution=30)).tolist() == pytest.approx([900.0] * 3)
 

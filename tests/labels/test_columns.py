@@ -47,7 +47,9 @@ def test_the_columns_passed_over_are_told():
 
 
 def test_null_and_blank_are_no_class():
-    values = as_text(pd.Series([" forest ", "", "  ", None, np.nan, pd.NaT, pd.NA, "0"], dtype=object))
+    values = as_text(
+        pd.Series([" forest ", "", "  ", None, np.nan, pd.NaT, pd.NA, "0"], dtype=object)
+    )
     assert values.tolist() == ["forest", *[None] * 6, "0"]
 
 

@@ -107,7 +107,9 @@ def test_a_column_is_chosen_and_told_when_none_is_given(tmp_path):
     table["height_m"] = np.arange(6.0)
     labels = read(saved(tmp_path / "a.gpkg", table))
     assert labels.legend.names == ("forest", "water")
-    assert labels.notes == ("classes taken from column 'cover'; passed over: height_m (less likely)",)
+    assert labels.notes == (
+        "classes taken from column 'cover'; passed over: height_m (less likely)",
+    )
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".geojson", ".shp", ".fgb"])
@@ -133,7 +135,10 @@ def test_self_crossing_and_missing_shapes_are_repaired_or_passed_over(tmp_path):
     table.loc[2, "geometry"] = bow_tie
     table.loc[3, "geometry"] = None
     labels = read(saved(tmp_path / "a.gpkg", table), attribute="cover")
-    assert labels.notes == ("1 rows without geometry passed over", "1 self-crossing polygons repaired")
+    assert labels.notes == (
+        "1 rows without geometry passed over",
+        "1 self-crossing polygons repaired",
+    )
     assert len(labels.table) == 4
     assert labels.table.geometry.is_valid.all()
     # Two of the four triangles of a square of 8 x 8: half of its pixels.
@@ -172,7 +177,8 @@ def test_polygons_in_degrees_give_no_warning_about_areas(tmp_path, recwarn):
 
 
 @pytest.mark.parametrize(
-    "grid", [{}, {"south_up": True}, {"rotated": True}, {"crs": 4326}, {"crs": 4326, "south_up": True}]
+    "grid",
+    [{}, {"south_up": True}, {"rotated": True}, {"crs": 4326}, {"crs": 4326, "south_up": True}],
 )
 def test_a_pixel_belongs_to_the_polygon_that_holds_its_centre(tmp_path, grid):
     box = tiny_geobox(30, 34, **grid)

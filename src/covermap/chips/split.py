@@ -191,7 +191,9 @@ def _by_blocks(
     home = blocks.home(len(labels.table))
     counts = blocks.counting(home, len(names))
     groups = (counts > 0).sum(axis=0)
-    thin = [f"{name} ({number})" for name, number in zip(names, groups, strict=True) if number < 3]
+    thin = [
+        f"{name} ({number})" for name, number in zip(names, groups, strict=True) if 0 < number < 3
+    ]
     forced = settings.by == "blocks"
     if thin and not forced:
         return f"classes with fewer than three blocks of {blocks.size} px: {', '.join(thin)}"

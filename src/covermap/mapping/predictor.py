@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from covermap.bundle import Bundle, read_forest
 from covermap.mapping.settings import TILE_MULTIPLE
+from covermap.models.forest import Forest, features_of, forest_from_bytes
 
 if TYPE_CHECKING:
     import torch
-
-    from covermap.bundle import Bundle
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -92,10 +92,32 @@ class TorchPredictor:
         return result
 
 
+class ForestPredictor:
+    """A random forest by pixel, or with the statistics of a window around it."""
+
+    stride = TILE_MULTIPLE
+    precision: Precision = "float32"
+
+    def __init__(self, forest: Forest) -> None:
+        self.classes = forest.classes
+        self.halo = forest.window // 2
+        self._forest = forest
+
+    def probabilities(self, values: np.ndarray) -> np.ndarray:
+        """Probabilities (N, K, H, W), float32, of normalised values (N, C, H, W), float32."""
+        shares = []
+        for chip in values:
+            features = features_of(chip, self._forest.window)
+            height, width, count = features.shape
+            votes = self._forest.probabilities(features.reshape(-1, count))
+            shares.append(np.moveaxis(votes.reshape(height, width, self.classes), -1, 0))
+        return np.stack(shares)
+
+
 def open_predictor(
     bundle: Bundle, precision: Literal["auto", "float32", "bfloat16"] = "auto"
-) -> TorchPredictor:
-    """The network of a bundle, ready to map on the fastest device of this machine.
+) -> TorchPredictor | ForestPredictor:
+    """The model of a bundle, ready to map on the fastest device of this machine.
 
     Parameters
     ----------
@@ -105,6 +127,12 @@ def open_predictor(
         `auto` takes bfloat16 where the processor computes it in hardware; what was taken is the
         predictor's `precision`.
     """
+    if bundle.is_forest:
+        window = int(bundle.model.get("window", 1))
+        content = read_forest(bundle)
+        return ForestPredictor(
+            forest_from_bytes(content, len(bundle.legend), window, str(bundle.folder))
+        )
     import torch
 
     from covermap.models.hardware import bfloat16_pays, prepare_cpu

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,13 +52,13 @@ def project_text(
         lines += [f"#   left out: {text}" for text in left_out]
     else:
         lines.append("# bands: [...]    # what the network sees; all bands when left out")
-    other = f"    # passed over: {passed_over}" if passed_over else ""
+    other = f"    # passed over: {_on_one_line(passed_over)}" if passed_over else ""
     lines += [
         "",
         "labels:",
         f"  path: {_quoted(labels_path)}",
         f"  attribute: {_quoted(attribute)}{other}",
-        f"  # classes found: {', '.join(classes)}",
+        f"  # classes found: {_on_one_line(', '.join(classes))}",
         "  # ignore: [unknown]     # classes whose ground is left unlabelled",
         "  # complete: true        # ground nobody drew is the class `background`",
         "",
@@ -82,7 +81,7 @@ def _entry_lines(entry: ImageryEntry) -> list[str]:
     ground = f" of {facts.pixel_width_m:.3g} x {facts.pixel_height_m:.3g} m" if facts.crs else ""
     lines.append(f"    # {size}{ground}, {facts.crs or 'no CRS'}, {facts.usable_share:.0%} usable")
     names = [item.band.name for item in facts.bands]
-    lines.append(f"    # bands: {', '.join(names)}")
+    lines.append(f"    # bands: {_on_one_line(', '.join(names))}")
     if entry.dates > 1:
         lines += [
             f"    stack: dates          # {entry.dates} dates of one place are one image",
@@ -146,12 +145,22 @@ def _useless(item: BandFacts) -> str | None:
 
 
 def _quoted(text: str) -> str:
-    """Text as YAML reads it back: plain where that is safe."""
+    """Text as YAML reads it back: plain where that is safe, in a list as well."""
     import yaml
 
-    if text and yaml.safe_load(f"a: {text} # b") == {"a": text} and "\n" not in text:
+    try:
+        safe = yaml.safe_load(f"a: {text} # b\nc: [{text}]") == {"a": text, "c": [text]}
+    except yaml.YAMLError:
+        safe = False
+    if safe:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    quoted = yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf"))
+    return str(quoted).strip()
+
+
+def _on_one_line(text: str) -> str:
+    """Text that may stand in a comment."""
+    return " ".join(text.split())
 
 
 def _list(items: Sequence[object]) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from covermap.assessment.baselines import PIXELS_PER_CLASS, PixelForest, fit_forest, majority
+from covermap.assessment.baselines import majority
 from covermap.chips.loading import Share
+from covermap.models.forest import PIXELS_PER_CLASS, Forest, fit_forest
 
 Normalise = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -21,7 +22,7 @@ class Baselines:
     """
 
     majority: int
-    forest: PixelForest
+    forest: Forest
     normalise: Normalise
 
     def predict(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:

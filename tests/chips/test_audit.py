@@ -1,0 +1,96 @@
+"""The proof that no scored pixel taught; law 3 itself is in tests/laws."""
+
+import json
+
+import numpy as np
+import pytest
+
+from covermap.chips.audit import Audit, TrainingAudit, audit, require_passed, shares_of
+from covermap.core.errors import SplitError
+from drawings import polygons, scattered
+from prepared import noisy_scene, prepared
+from tiny import tiny_geobox
+
+SIDE = 96
+BOX = tiny_geobox(SIDE, SIDE)
+
+
+@pytest.fixture(scope="module", params=["blocks", "polygons"])
+def run(tmp_path_factory, request):
+    cells = scattered(30, SIDE, SIDE, seed=2)
+    classes = np.resize(["forest", "water", "urban"], len(cells))
+    labels = polygons(tmp_path_factory.mktemp("run") / "a.gpkg", cells, classes, geobox=BOX)
+    return prepared([noisy_scene(BOX, invalid=0.1)], labels, by=request.param)
+
+
+def places(share):
+    """Row and column in the scene of all counted pixels."""
+    found = [np.empty((0, 2))]
+    for number, (_, window) in enumerate(share.windows):
+        rows, cols = np.nonzero(share.counted(share.read(number)))
+        found.append(np.column_stack([rows + window.row_off, cols + window.col_off]))
+    return np.concatenate(found)
+
+
+def test_numbers_of_chips_and_pixels_are_those_of_the_shares(run):
+    found = audit(run.viewer, run.chips, run.split)
+    assert found.passed
+    for item, training in zip(found.trainings, run.split.trainings, strict=True):
+        teach, validate, score = run.shares(training)
+        assert item.name == training.name
+        assert item.teaching_chips == len(teach.windows) + len(validate.windows if validate else ())
+        assert item.scored_chips == len(score.windows if score else ())
+        assert item.scored_pixels == (len(places(score)) if score else 0)
+
+
+def test_the_least_distance_is_to_the_nearest_label_that_taught(run):
+    found = audit(run.viewer, run.chips, run.split)
+    for item, training in zip(found.trainings, run.split.trainings, strict=True):
+        teach, validate, score = run.shares(training)
+        if score is None:
+            assert item.least_distance_m is None
+            continue
+        taught = np.concatenate([places(share) for share in (teach, validate) if share])
+        gaps = places(score)[:, None] - taught[None]
+        expected = 10 * np.sqrt((gaps**2).sum(axis=-1)).min()
+        assert item.least_distance_m == pytest.approx(expected)
+        assert item.least_distance_m > 10 * run.viewer.ground.buffer_px
+
+
+def test_teaching_hides_validation_and_test_and_validation_hides_the_test(run):
+    for training in run.split.trainings:
+        teach, validate, score = shares_of(run.viewer, run.chips, training)
+        assert set(teach.hide) == {*training.validate, *training.score}
+        if validate is not None:
+            assert set(validate.hide) == set(training.score)
+        if score is not None:
+            assert score.hide == ()
+
+
+def test_class_shares_of_a_part_are_of_its_counted_pixels(run):
+    found = audit(run.viewer, run.chips, run.split)
+    target = run.labels.burn(BOX)
+    usable = run.scenes[0].valid.all(axis=0)
+    counting = np.where(usable, run.viewer.ground.counting_in(BOX, target), -1)
+    for part, shares in found.class_shares.items():
+        held = target.index[counting == run.split.ground.parts.index(part)]
+        expected = np.bincount(held, minlength=3) / len(held)
+        assert [shares[name] for name in run.labels.legend.names] == pytest.approx(expected)
+
+
+def test_an_audit_is_told_in_words_and_as_json():
+    good = TrainingAudit("fold1", 9, 2, 1234, 0, 40.0)
+    bad = TrainingAudit("fold2", 9, 2, 1234, 5, None)
+    last = TrainingAudit("final", 11, 0, 0, 0, None)
+    found = Audit((good, bad, last), {"fold1": {"water": 1.0}})
+    assert not found.passed
+    assert found.lines() == [
+        "fold1: 1,234 scored pixels in 2 chips, read by its 9 training and validation chips: none; "
+        "nearest label that taught: 40 m away",
+        "fold2: 1,234 scored pixels in 2 chips, read by its 9 training and validation chips: "
+        "5: LEAK",
+    ]
+    assert json.loads(json.dumps(found.to_dict()))["trainings"][1]["shared_pixels"] == 5
+    with pytest.raises(SplitError, match=r"5 scored pixels .* 'fold2'"):
+        require_passed(found, allow_leak=False)
+    require_passed(Audit((good, last), {}), allow_leak=False)

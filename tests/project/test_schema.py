@@ -1,0 +1,120 @@
+"""The project file as an object."""
+
+import pytest
+
+from covermap.core.errors import ProjectError
+from covermap.project.schema import read_project
+
+LEAST = "imagery: scene.tif\nlabels: polygons.gpkg\n"
+
+
+def read(tmp_path, text, name="valley.yaml"):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return read_project(path)
+
+
+def test_only_imagery_and_labels_are_required(tmp_path):
+    project = read(tmp_path, LEAST)
+    assert project.name == "valley"
+    assert [item.path for item in project.imagery] == ["scene.tif"]
+    assert project.labels.path == "polygons.gpkg"
+    assert (project.chips.size, project.split.by, project.seed) == ("auto", "auto", 0)
+    assert project.loss.weights == {"cross_entropy": 1.0, "dice": 1.0}
+    assert project.map.outputs == ("class",)
+
+
+@pytest.mark.parametrize(
+    ("imagery", "paths"),
+    [
+        ("a.tif", ["a.tif"]),
+        ("[a.tif, b.tif]", ["a.tif", "b.tif"]),
+        ("{path: a.tif}", ["a.tif"]),
+        ("[{path: a.tif}, b.tif]", ["a.tif", "b.tif"]),
+        ("{path: [a.tif, b.tif]}", [["a.tif", "b.tif"]]),
+    ],
+)
+def test_imagery_is_one_or_many(tmp_path, imagery, paths):
+    project = read(tmp_path, f"imagery: {imagery}\nlabels: l.gpkg\n")
+    assert [item.path for item in project.imagery] == paths
+
+
+def test_the_example_of_the_contract_is_read(tmp_path):
+    project = read(
+        tmp_path,
+        """
+name: red-clover-valley
+imagery:
+  - path: scenes/S2_20200716.tif
+    bands: [B02, B03, B04, B08]
+    scale: 0.0001
+    quality: {path: scl.tif, invalid: [0, 1, 3, 8, 9, 10]}
+    date: 2020-07-16
+bands: [B02, B03, B04, B08, ndvi, ndwi]
+aoi: valley.gpkg
+labels:
+  path: polygons.gpkg
+  layer: drawn
+  attribute: cover
+  classes: {forest: 1, water: 2}
+  ignore: [unknown]
+  complete: false
+task: segmentation
+chips: {size: auto}
+split: {by: blocks, fractions: {train: 0.7, val: 0.15, test: 0.15}}
+model: {name: unet, encoder: efficientnet-lite0, weights: imagenet}
+loss: {cross_entropy: 1.0, dice: 1.0}
+training: {epochs: auto, optimizer: adamw, learning_rate: 1.0e-3}
+map: {outputs: [class, confidence]}
+seed: 0
+""",
+    )
+    assert project.name == "red-clover-valley"
+    assert project.imagery[0].quality.invalid == [0, 1, 3, 8, 9, 10]
+    assert project.imagery[0].date.isoformat() == "2020-07-16"
+    assert project.split.fractions.val == 0.15
+    assert project.labels.classes == {"forest": 1, "water": 2}
+
+
+def test_numbers_as_names_of_classes_and_bands_are_text(tmp_path):
+    text = "labels: {path: l, classes: {1: 4, 2: 4}, ignore: [3]}\nbands: [1, 2]\nimagery: a\n"
+    project = read(tmp_path, text)
+    assert project.labels.classes == {"1": 4, "2": 4}
+    assert project.labels.ignore == ["3"]
+    assert project.bands == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "the project file is empty"),
+        ("just words", "expected 'key: value' lines, got str"),
+        ("- a\n- b\n", "expected 'key: value' lines, got list"),
+        ("imagery: [a.tif\n", "not valid YAML.*line 2"),
+        ("imagery: a.tif\n", "key 'labels' is missing"),
+        ("labels: a.gpkg\n", "key 'imagery' is missing"),
+        (LEAST + "task: segmentatoin\n", "task: .*'segmentation' .got 'segmentatoin'"),
+        (LEAST + "seed: -1\n", "seed: .* .got -1"),
+        (LEAST + "chips: {size: 100}\n", "chips.size: must be a multiple of 32.*try 96"),
+        (LEAST + "split: {by: polygons, folds: 9}\n", "split.folds: .*5 .got 9"),
+        (LEAST + "split: {fractions: {train: 0.9}}\n", "add up to 1, not 1.2"),
+        (LEAST + "Labels: b\n", "unknown key 'Labels'; did you mean 'labels'"),
+        ("imagery: {a: !!python/object/apply:os.getcwd []}\n", "not valid YAML"),
+        ("imagery: a\nlabels: {path: l, classes: {a: 70000}}\n", "'a' must lie in 0..65534"),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_key_and_remedy(tmp_path, text, told):
+    with pytest.raises(ProjectError, match=told) as caught:
+        read(tmp_path, text)
+    assert str(caught.value).startswith(str(tmp_path / "valley.yaml"))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_file_is_told(tmp_path):
+    with pytest.raises(ProjectError, match="covermap init"):
+        read_project(tmp_path / "nothing.yaml")
+    with pytest.raises(ProjectError, match="not readable as a project file"):
+        read_project(tmp_path)
+    (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(ProjectError, match="not readable as a project file"):
+        read_project(tmp_path / "picture.yaml")
