@@ -24,8 +24,8 @@ PIXELS_PER_CLASS = 20_000
 _SCHEMA = "schema.json"
 # Pixels that one thread predicts at a time.
 _PIXELS_AT_ONCE = 65_536
-# All that a forest's file may hold beyond plain containers and numpy arrays. This list is ours: what
-# a file asks to be trusted with is never read from the file.
+# All that a forest's file may hold beyond plain containers and numpy arrays. This list is ours:
+# what a file asks to be trusted with is never read from the file.
 _TRUSTED = ["sklearn.tree._tree.Tree"]
 
 
