@@ -26,8 +26,7 @@ labels: {path: world/labels.gpkg, attribute: cover}
 truth: world/truth.tif
 chips: {size: 64}
 split: {by: blocks}
-model: {name: unet, encoder: resnet18, weights: none}
-training: {epochs: 8, batch_size: 8, learning_rate: 3.0e-3}
+training: {epochs: 20, batch_size: 8}
 map: {outputs: [class, confidence, probability]}
 seed: 1
 """

@@ -21,6 +21,8 @@ labels:
   path: world/labels.gpkg
   attribute: cover
 truth: world/truth.tif     # the whole truth: only a generated world has one
+# A quarter of the blocks is tested, so that a few wrong polygons do not decide the score.
+split: {{by: blocks, fractions: {{train: 0.6, val: 0.15, test: 0.25}}}}
 map: {{outputs: [class, confidence]}}
 seed: {seed}
 """

@@ -19,7 +19,7 @@ from covermap.datasets.world.cover import NAMES, Cover
 
 # No patch is longer than this, so a patch that begins in a block ends within this many pixels.
 REACH_PX = 96
-_SHARE_DRAWN = 0.10
+_SHARE_DRAWN = 0.20
 _SHARE_WRONG = 0.03
 _MOST_POLYGONS = 5000
 # Mean size of a drawn patch: what turns a number of polygons into a share of the ground.
