@@ -12,7 +12,8 @@ from torch import nn
 from covermap.chips.sample import Sample
 from covermap.models.loading import network_weights
 from covermap.models.registry import build_network
-from covermap.models.settings import LossSettings, ModelSettings
+from covermap.models.loss_settings import LossSettings
+from covermap.models.settings import ModelSettings
 from covermap.training.fit import FitPlan, fit
 from covermap.training.settings import TrainingSettings, resolve
 

@@ -26,7 +26,7 @@ from covermap.core.progress import progress
 from covermap.models.hardware import bfloat16_pays, prepare_cpu
 from covermap.models.libraries import lightning
 from covermap.models.loading import network_weights, put_weights
-from covermap.models.settings import LossSettings
+from covermap.models.loss_settings import LossSettings
 from covermap.training.data import TrainingBatches, ValidationBatches
 from covermap.training.history import EpochRow, kept_epoch
 from covermap.training.settings import ResolvedTraining

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from covermap.core.errors import ModelError
 from covermap.models.libraries import lightning
 from covermap.models.losses import CombinedLoss
-from covermap.models.settings import LossSettings
+from covermap.models.loss_settings import LossSettings
 from covermap.training.data import Batch
 from covermap.training.history import EpochRow, class_mean_iou, confusion
 from covermap.training.schedule import one_cycle, optimizer_for
