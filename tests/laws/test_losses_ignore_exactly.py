@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covermap.models import losses
-from covermap.models.losses import CombinedLoss
 from covermap.models.loss_settings import LossSettings
+from covermap.models.losses import CombinedLoss
 
 NAMES = tuple(LossSettings.model_fields)
 

@@ -158,7 +158,7 @@ def test_without_a_connection_the_message_says_what_else_works(monkeypatch, enco
 
     monkeypatch.setattr(smp().encoders, "get_encoder", get_encoder)
     name = "imagenet" if encoder == "resnet18" else "lamb_in1k"
-    with pytest.raises(ModelError, match="weights: FILE.safetensors") as caught:
+    with pytest.raises(ModelError, match=r"weights: FILE\.safetensors") as caught:
         built(encoder=encoder, weights=f"hub:{name}")
     assert f"hub:{name}" in str(caught.value)
     assert "\n" not in str(caught.value)

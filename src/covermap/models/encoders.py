@@ -31,16 +31,66 @@ class Encoder:
 
 
 # What segmentation-models-pytorch 0.6 calls its encoders, without the deprecated `timm-` ones.
-_SMP_NAMES = """
-    densenet121 densenet161 densenet169 densenet201 dpn107 dpn131 dpn68 dpn68b dpn92 dpn98
-    efficientnet-b0 efficientnet-b1 efficientnet-b2 efficientnet-b3 efficientnet-b4
-    efficientnet-b5 efficientnet-b6 efficientnet-b7 inceptionresnetv2 inceptionv4 mit_b0
-    mit_b1 mit_b2 mit_b3 mit_b4 mit_b5 mobilenet_v2 mobileone_s0 mobileone_s1 mobileone_s2
-    mobileone_s3 mobileone_s4 resnet18 resnet34 resnet50 resnet101 resnet152 resnext50_32x4d
-    resnext101_32x4d resnext101_32x8d resnext101_32x16d resnext101_32x32d resnext101_32x48d
-    se_resnet50 se_resnet101 se_resnet152 se_resnext50_32x4d se_resnext101_32x4d senet154
-    vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn xception
-""".split()
+_SMP_NAMES = (
+    "densenet121",
+    "densenet161",
+    "densenet169",
+    "densenet201",
+    "dpn107",
+    "dpn131",
+    "dpn68",
+    "dpn68b",
+    "dpn92",
+    "dpn98",
+    "efficientnet-b0",
+    "efficientnet-b1",
+    "efficientnet-b2",
+    "efficientnet-b3",
+    "efficientnet-b4",
+    "efficientnet-b5",
+    "efficientnet-b6",
+    "efficientnet-b7",
+    "inceptionresnetv2",
+    "inceptionv4",
+    "mit_b0",
+    "mit_b1",
+    "mit_b2",
+    "mit_b3",
+    "mit_b4",
+    "mit_b5",
+    "mobilenet_v2",
+    "mobileone_s0",
+    "mobileone_s1",
+    "mobileone_s2",
+    "mobileone_s3",
+    "mobileone_s4",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "resnext101_32x4d",
+    "resnext101_32x8d",
+    "resnext101_32x16d",
+    "resnext101_32x32d",
+    "resnext101_32x48d",
+    "se_resnet50",
+    "se_resnet101",
+    "se_resnet152",
+    "se_resnext50_32x4d",
+    "se_resnext101_32x4d",
+    "senet154",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
+    "xception",
+)
 
 ENCODERS = {
     encoder.name: encoder

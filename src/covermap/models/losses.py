@@ -8,7 +8,7 @@ is its gradient. Everything is computed in float32, also under autocast.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -252,7 +252,8 @@ def _jaccard_steps(truth: Tensor) -> Tensor:
     return torch.cat([loss[:1], loss[1:] - loss[:-1]])
 
 
-_Names, _Pixels = Sequence[str], Sequence[int]
+_Names: TypeAlias = Sequence[str]
+_Pixels: TypeAlias = Sequence[int]
 _Builder = Callable[[TermSettings, _Names, _Pixels], _OnPixels]
 _BUILDERS: dict[str, _Builder] = {}
 

@@ -115,9 +115,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     return {str(name): value for name, value in tensors if isinstance(value, Tensor)}
 
 
-def _matched(
-    stored: dict[str, Tensor], own: dict[str, Tensor], where: str
-) -> dict[str, Tensor]:
+def _matched(stored: dict[str, Tensor], own: dict[str, Tensor], where: str) -> dict[str, Tensor]:
     """The stored tensor for each of the encoder's names.
 
     By name under one of the usual prefixes, and else by order, where all shapes but the first

@@ -102,6 +102,18 @@ class ModelSettings(Settings):
         return "imagenet" if self._carried else "none"
 
     @property
+    def described(self) -> str:
+        """Network, encoder and initial weights in words.
+
+        Examples
+        --------
+        >>> ModelSettings(weights="none").described
+        'unet, efficientnet-lite0, weights: none'
+        """
+        parts = [self.name, *([self.encoder] if self.encoder else [])]
+        return ", ".join([*parts, f"weights: {self.initial_weights}"])
+
+    @property
     def weights_file(self) -> str | None:
         """The local file of initial weights, as the project says it."""
         return self.weights if self.weights and self.weights.endswith(_WEIGHT_FILES) else None
