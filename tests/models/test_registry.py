@@ -126,9 +126,12 @@ def test_the_encoders_are_those_of_smp():
     assert set(ENCODERS) - {"efficientnet-lite0"} == current
 
 
-def test_an_encoder_that_timm_does_not_know_is_named():
-    model = ModelSettings(encoder="timm:convnext_tinny", weights="none")
-    with pytest.raises(ModelError, match=r"timm .* has no network .*'convnext_tiny'"):
+@pytest.mark.parametrize(
+    ("encoder", "hint"), [("convnext_tinny", "'convnext_tiny'"), ("zzzz", "list_models")]
+)
+def test_an_encoder_that_timm_does_not_know_is_named(encoder, hint):
+    model = ModelSettings(encoder=f"timm:{encoder}", weights="none")
+    with pytest.raises(ModelError, match=f"timm .* has no network '{encoder}'; .*{hint}"):
         build_network(model, RGB, 2, seed=0)
 
 

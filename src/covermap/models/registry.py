@@ -148,11 +148,13 @@ def _built(name: str, plan: NetworkPlan) -> Any:
 
 def _check_timm(name: str) -> None:
     known = timm().list_models()
-    if name.split(".")[0] not in known:
-        raise ModelError(
-            f"model: encoder: timm {timm().__version__} has no network '{name}'; "
-            f"{nearest(name, known) if len(name) > 2 else 'write its full name'}"[:300]
-        )
+    if name.split(".")[0] in known:
+        return
+    hint = nearest(name, known)
+    if not hint.startswith("did you mean"):
+        # More than a thousand names are no help on one line.
+        hint = "timm.list_models() lists those that it has"
+    raise ModelError(f"model: encoder: timm {timm().__version__} has no network '{name}'; {hint}")
 
 
 def _try_out(built: nn.Module, name: str, plan: NetworkPlan) -> None:
