@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covermap.models import losses
+from covermap.models.loss_settings import LossSettings
 from covermap.models.losses import CombinedLoss
-from covermap.models.settings import LossSettings
 
-NAMES = ("cross_entropy", "dice", "focal", "jaccard", "tversky")
+NAMES = tuple(LossSettings.model_fields)
 
 
 @st.composite

@@ -11,8 +11,9 @@ from torch import nn
 
 from covermap.chips.sample import Sample
 from covermap.models.loading import network_weights
+from covermap.models.loss_settings import LossSettings
 from covermap.models.registry import build_network
-from covermap.models.settings import LossSettings, ModelSettings
+from covermap.models.settings import ModelSettings
 from covermap.training.fit import FitPlan, fit
 from covermap.training.settings import TrainingSettings, resolve
 
@@ -55,14 +56,14 @@ def tiny_network():
         )
 
 
-def plan(folder, network=None, train=None, validation=None, seed=1, key="key"):
+def plan(folder, network=None, train=None, validation=None, seed=1, key="key", **settings):
     return FitPlan(
         network=network if network is not None else tiny_network(),
         train=train or Chips(CHIPS),
         validation=Chips(2, seed=7) if validation is None else validation,
         classes=3,
         loss=LossSettings(),
-        settings=resolve(TrainingSettings(epochs=EPOCHS, batch_size=BATCH), CHIPS, 32),
+        settings=resolve(TrainingSettings(epochs=EPOCHS, batch_size=BATCH, **settings), CHIPS, 32),
         seed=seed,
         folder=folder,
         key=key,
@@ -91,6 +92,30 @@ def test_a_training_stopped_anywhere_resumes_to_the_same_bytes(
     assert resumed.history == uninterrupted.history
     assert resumed.kept_epoch == uninterrupted.kept_epoch
     assert weights(resumed.network) == weights(uninterrupted.network)
+
+
+VARIANTS = {
+    "average": {"ema": 0.8},
+    "accumulated": {"accumulate": 2, "optimizer": "adam", "schedule": "cosine"},
+    "plateau": {"schedule": {"name": "plateau", "every": 1}, "optimizer": "sgd"},
+    "augmented": {
+        "augmentation": {"smallest_crop": 0.5, "gain": 0.1, "noise": 0.2, "holes": 0.5},
+        "schedule": "poly",
+    },
+    "last": {"keep": "last", "schedule": "step", "clip_norm": None},
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("stop_at", [CHIPS + 1, 3 * CHIPS - 1])
+def test_every_kind_of_training_resumes_to_the_same_bytes(tmp_path, name, stop_at):
+    whole = fit(plan(tmp_path / "whole", **VARIANTS[name]))
+    with pytest.raises(StoppedError):
+        fit(plan(tmp_path / "stopped", train=Chips(CHIPS, stop_at), **VARIANTS[name]))
+    resumed = fit(plan(tmp_path / "stopped", **VARIANTS[name]))
+    assert resumed.resumed_from == stop_at // CHIPS
+    assert resumed.history == whole.history
+    assert weights(resumed.network) == weights(whole.network)
 
 
 def test_a_finished_training_is_not_trained_again(uninterrupted, tmp_path):

@@ -1,36 +1,70 @@
-"""The contract of every network on every encoder."""
+"""The contract of every network, and which encoders there are."""
 
 import numpy as np
 import pytest
 import torch
 
-from covermap.models.encoders import ENCODERS, imagenet_file
+from covermap.bundle import read_bundle, write_bundle
+from covermap.core.errors import ModelError
+from covermap.models.encoders import ENCODERS, encoder_of, imagenet_file
+from covermap.models.libraries import smp
+from covermap.models.loading import load_network, network_weights
+from covermap.models.loss_settings import LossSettings
 from covermap.models.losses import CombinedLoss
-from covermap.models.registry import build_network, network_names
-from covermap.models.settings import LossSettings, ModelSettings
+from covermap.models.registry import build_network, has_encoder, network_names
+from covermap.models.settings import ModelSettings
+from example_bundle import bundle_of
 
 RGB = [665.0, 560.0, 490.0]
-CONTRACTS = [(name, encoder) for name in network_names() for encoder in ENCODERS]
+NARROW = "timm:mobilenetv3_small_050"
 
 
-def settings(name, encoder, weights="none"):
-    return ModelSettings(name=name, encoder=encoder, weights=weights)
+def settings(name, encoder=None, **more):
+    """Without weights; on the narrowest encoder unless another is named."""
+    if not has_encoder(name):
+        return ModelSettings(name=name, **more)
+    return ModelSettings(name=name, encoder=encoder or NARROW, weights="none", **more)
 
 
-@pytest.mark.parametrize(("name", "encoder"), CONTRACTS)
+@pytest.mark.parametrize("name", network_names())
 @pytest.mark.parametrize(("bands", "classes"), [(1, 60), (3, 2), (10, 7), (224, 1)])
-def test_any_bands_and_classes_go_through(name, encoder, bands, classes):
-    network = build_network(settings(name, encoder), [None] * bands, classes, seed=0).eval()
+def test_any_bands_and_classes_go_through(name, bands, classes):
+    network = build_network(settings(name), [None] * bands, classes, seed=0).eval()
     with torch.inference_mode():
         logits = network(torch.randn(1, bands, 64, 32))
     assert logits.shape == (1, classes, 64, 32)
     assert torch.isfinite(logits).all()
 
 
-@pytest.mark.parametrize(("name", "encoder"), CONTRACTS)
-def test_a_seed_decides_the_weights_and_nothing_else_does(name, encoder):
+@pytest.mark.parametrize("name", network_names())
+def test_any_multiple_of_32_goes_through(name):
+    network = build_network(settings(name), RGB, 2, seed=0).eval()
+    with torch.inference_mode():
+        for height, width in ((32, 32), (96, 160)):
+            assert network(torch.zeros(1, 3, height, width)).shape[-2:] == (height, width)
+
+
+@pytest.mark.parametrize("name", network_names())
+@pytest.mark.parametrize("size", [32, 64])
+def test_a_batch_of_one_trains_and_its_ignored_pixels_teach_nothing(name, size):
+    network = build_network(settings(name, dropout=0.0), RGB, 3, seed=0).train()
+    image = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    target = torch.zeros(1, size, size, dtype=torch.int64)
+    counted = torch.zeros(1, size, size, dtype=torch.bool)
+    loss = CombinedLoss(LossSettings())
+    nothing = loss(network(image), target, counted)
+    nothing.backward()
+    assert nothing.item() == 0
+    assert all(torch.all(p.grad == 0) for p in network.parameters() if p.grad is not None)
+    loss(network(image), target, ~counted).backward()
+    assert any(torch.any(p.grad != 0) for p in network.parameters() if p.grad is not None)
+    assert all(module.training for module in network.modules())
+
+
+@pytest.mark.parametrize("name", network_names())
+def test_a_seed_decides_the_weights_and_nothing_else_does(name):
     def weights(seed):
-        state = build_network(settings(name, encoder), RGB, 3, seed).state_dict()
+        state = build_network(settings(name), RGB, 3, seed).state_dict()
         return np.concatenate([value.numpy().ravel() for value in state.values()])
 
     first = weights(1)
@@ -39,44 +73,92 @@ def test_a_seed_decides_the_weights_and_nothing_else_does(name, encoder):
     assert not np.array_equal(first, weights(2))
 
 
+@pytest.mark.parametrize("name", network_names())
+def test_a_bundle_gives_the_network_back_bit_by_bit(tmp_path, name):
+    model = settings(name, dropout=0.3)
+    network = build_network(model, RGB, 3, seed=4).eval()
+    write_bundle(tmp_path / "bundle", bundle_of(model, RGB, 3), network_weights(network))
+    loaded = load_network(read_bundle(tmp_path / "bundle"))
+    image = torch.randn(1, 3, 64, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(network(image), loaded(image))
+
+
+@pytest.mark.parametrize("name", network_names())
+def test_dropout_draws_in_training_only(name):
+    image = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    plain = build_network(settings(name, dropout=0.0), RGB, 3, seed=0)
+    dropping = build_network(settings(name, dropout=0.5), RGB, 3, seed=0)
+    with torch.no_grad():
+        assert not torch.equal(dropping.train()(image), dropping(image))
+        assert torch.equal(plain.eval()(image), plain(image))
+        assert torch.equal(dropping.eval()(image), dropping(image))
+
+
+@pytest.mark.parametrize("name", [name for name in network_names() if has_encoder(name)])
+@pytest.mark.parametrize("encoder", ["efficientnet-lite0", "resnet18"])
+def test_the_usual_encoders_serve_every_network(name, encoder):
+    network = build_network(settings(name, encoder), [None] * 5, 4, seed=0).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 5, 32, 32)).shape == (1, 4, 32, 32)
+
+
+def test_a_lone_value_uses_the_running_statistics_and_leaves_them():
+    network = build_network(settings("deeplabv3"), RGB, 2, seed=0).train()
+    pooled = network.decoder.aspp.convs[-1][2]
+    before = pooled.running_mean.clone()
+    network(torch.randn(1, 3, 64, 64))
+    assert torch.equal(pooled.running_mean, before)
+    network(torch.randn(2, 3, 64, 64))
+    assert not torch.equal(pooled.running_mean, before)
+
+
 def test_building_changes_nobody_elses_random_numbers():
     torch.manual_seed(5)
     expected = torch.rand(2)
     torch.manual_seed(5)
-    build_network(settings("unet", "resnet18"), RGB, 3, seed=0)
+    build_network(settings("unet"), RGB, 3, seed=0)
     assert torch.equal(torch.rand(2), expected)
 
 
-@pytest.mark.parametrize(("name", "encoder"), CONTRACTS)
-def test_ignored_pixels_of_a_batch_of_one_teach_nothing(name, encoder):
-    network = build_network(settings(name, encoder), RGB, 3, seed=0)
-    image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    target = torch.zeros(1, 64, 64, dtype=torch.int64)
-    loss = CombinedLoss(LossSettings())(
-        network(image), target, torch.zeros(1, 64, 64, dtype=torch.bool)
-    )
-    loss.backward()
-    assert loss.item() == 0
-    assert all(torch.all(p.grad == 0) for p in network.parameters() if p.grad is not None)
+def test_the_encoders_are_those_of_smp():
+    current = {name for name in smp().encoders.get_encoder_names() if not name.startswith("timm-")}
+    assert set(ENCODERS) - {"efficientnet-lite0"} == current
 
 
-@pytest.mark.parametrize("encoder", [name for name, item in ENCODERS.items() if item.has_imagenet])
-def test_imagenet_weights_are_those_of_the_file(encoder):
-    network = build_network(settings("unet", encoder, "imagenet"), RGB, 3, seed=0)
-    stored = list(torch.load(imagenet_file(ENCODERS[encoder]), weights_only=True).values())
-    loaded = list(network.encoder.state_dict().values())
-    for expected, found in zip(stored, loaded, strict=False):
-        assert torch.equal(expected, found)
+@pytest.mark.parametrize(
+    ("encoder", "hint"), [("convnext_tinny", "'convnext_tiny'"), ("zzzz", "list_models")]
+)
+def test_an_encoder_that_timm_does_not_know_is_named(encoder, hint):
+    model = ModelSettings(encoder=f"timm:{encoder}", weights="none")
+    with pytest.raises(ModelError, match=f"timm .* has no network '{encoder}'; .*{hint}"):
+        build_network(model, RGB, 2, seed=0)
 
 
-def test_imagenet_weights_take_bands_in_any_order():
-    one = build_network(ModelSettings(), RGB, 3, seed=0).eval()
-    other = build_network(ModelSettings(), RGB[::-1], 3, seed=0).eval()
-    image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        torch.testing.assert_close(one(image), other(image.flip(1)), atol=1e-4, rtol=1e-4)
+@pytest.mark.parametrize(
+    ("name", "encoder"), [("unet++", "mit_b0"), ("deeplabv3", "vgg11"), ("unet", "timm:sam2_hiera")]
+)
+def test_an_encoder_that_does_not_fit_is_named(name, encoder):
+    with pytest.raises(ModelError) as caught:
+        build_network(ModelSettings(name=name, encoder=encoder, weights="none"), RGB, 2, seed=0)
+    assert encoder.removeprefix("timm:") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_encoder_that_takes_one_size_only_is_refused():
+    model = ModelSettings(encoder="timm:swin_tiny_patch4_window7_224", weights="none")
+    with pytest.raises(ModelError, match="write another encoder"):
+        build_network(model, RGB, 2, seed=0)
 
 
 def test_an_encoder_without_weights_names_itself():
     with pytest.raises(ValueError, match="no ImageNet weights come with pip for resnet18"):
-        imagenet_file(ENCODERS["resnet18"])
+        imagenet_file(encoder_of("resnet18"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", [name for name in ENCODERS if name.endswith(("0", "11", "18"))])
+def test_small_encoders_of_every_family_take_many_bands(encoder):
+    network = build_network(settings("unet", encoder), [None] * 13, 3, seed=0).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 13, 64, 64)).shape == (1, 3, 64, 64)

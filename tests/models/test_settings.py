@@ -7,16 +7,22 @@ import pytest
 
 from covermap.core.errors import ProjectError
 from covermap.core.settings import parse
-from covermap.models.settings import LossSettings, ModelSettings
+from covermap.models.settings import ModelSettings
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"name": "unett"}, "model: name: no such network; did you mean 'unet'?"),
-        ({"encoder": "resnet-18"}, "no such encoder; did you mean 'resnet18'?"),
-        ({"weights": "imagnet"}, "no such weights; did you mean 'imagenet'?"),
+        ({"encoder": "resnet-18"}, "did you mean 'resnet18'?"),
+        ({"encoder": "convnext_tiny"}, "timm's are written timm:NAME"),
+        ({"weights": "imagnet"}, "did you mean 'imagenet'?"),
         ({"encoder": "resnet18", "weights": "imagenet"}, "no imagenet weights come with pip"),
+        ({"encoder": "resnet18", "weights": "imagenet"}, "weights: hub:imagenet"),
+        ({"name": "unet-plain", "encoder": "resnet18"}, "unet-plain has no encoder"),
+        ({"name": "unet-plain", "weights": "imagenet"}, "unet-plain has no encoder"),
+        ({"stem": "rgb"}, "stem: "),
+        ({"dropout": 1.0}, "dropout: "),
         ({"encodr": "resnet18"}, "unknown key 'encodr'; did you mean 'encoder'?"),
     ],
 )
@@ -33,32 +39,31 @@ def test_weights_begin_with_imagenet_where_pip_carries_them():
     assert ModelSettings(weights="none").initial_weights == "none"
 
 
-def test_the_default_loss_is_cross_entropy_and_dice():
-    assert LossSettings().weights == {"cross_entropy": 1.0, "dice": 1.0}
-
-
-def test_a_loss_that_is_named_stands_alone():
-    assert parse(LossSettings, {"focal": 2.0}, "loss").weights == {"focal": 2.0}
-
-
-def test_written_settings_are_read_as_the_same():
-    for settings in (LossSettings(), LossSettings(jaccard=1.0)):
-        assert LossSettings.model_validate(settings.model_dump()) == settings
-
-
 @pytest.mark.parametrize(
-    ("values", "message"),
+    "values",
     [
-        ({"dise": 1.0}, "did you mean 'dice'?"),
-        ({"dice": -1.0}, "dice: "),
-        ({"dice": 0.0}, "at least one weight must be above 0"),
-        ({"dice": float("inf")}, "dice: "),
+        {},
+        {"name": "unet-plain"},
+        {"encoder": "timm:convnext_tiny", "weights": "hub:in12k"},
+        {"weights": "mine/encoder.pth", "stem": "rgb-first", "dropout": 0.2},
     ],
 )
-def test_a_loss_that_cannot_be_is_named(values, message):
-    with pytest.raises(ProjectError) as caught:
-        parse(LossSettings, values, "loss")
-    assert message in str(caught.value)
+def test_written_settings_are_read_as_the_same(values):
+    settings = parse(ModelSettings, values, "model")
+    assert parse(ModelSettings, settings.model_dump(), "model") == settings
+
+
+def test_only_a_network_without_encoder_has_none():
+    assert ModelSettings().encoder == "efficientnet-lite0"
+    assert ModelSettings(name="fpn").encoder == "efficientnet-lite0"
+    assert ModelSettings(name="unet-plain").encoder is None
+    assert ModelSettings(name="unet-plain").initial_weights == "none"
+
+
+def test_weights_may_be_a_file():
+    assert ModelSettings(weights="a/b.safetensors").weights_file == "a/b.safetensors"
+    assert ModelSettings(weights="none").weights_file is None
+    assert ModelSettings(weights="hub:imagenet").weights_file is None
 
 
 def test_settings_are_read_without_torch():

@@ -5,6 +5,7 @@ import torch
 
 from covermap.chips.sample import Sample
 from covermap.training.data import TrainingBatches, ValidationBatches
+from covermap.training.settings import TrainingSettings, resolve
 
 
 class Chips:
@@ -22,12 +23,17 @@ class Chips:
         return Sample(values, ones, np.full((32, 32), index, np.int64), ones)
 
 
+def training(chips, batch_size, seed, epoch, **settings):
+    settings = TrainingSettings(batch_size=batch_size, **settings)
+    return TrainingBatches(Chips(chips), resolve(settings, chips, 32), seed, epoch)
+
+
 def order(batches):
     return [batch.target[:, 0, 0].tolist() for batch in batches]
 
 
 def test_every_chip_comes_once_an_epoch():
-    epochs = [order(TrainingBatches(Chips(9), 4, 0, lambda e=e: e)) for e in range(3)]
+    epochs = [order(training(9, 4, 0, lambda e=e: e)) for e in range(3)]
     for batches in epochs:
         assert [len(batch) for batch in batches] == [4, 5]
         assert sorted(chip for batch in batches for chip in batch) == list(range(9))
@@ -36,14 +42,14 @@ def test_every_chip_comes_once_an_epoch():
 
 def test_the_order_depends_on_seed_and_epoch_only():
     torch.manual_seed(1)
-    first = order(TrainingBatches(Chips(9), 4, 5, lambda: 2))
+    first = order(training(9, 4, 5, lambda: 2))
     torch.manual_seed(2)
-    assert order(TrainingBatches(Chips(9), 4, 5, lambda: 2)) == first
-    assert order(TrainingBatches(Chips(9), 4, 6, lambda: 2)) != first
+    assert order(training(9, 4, 5, lambda: 2)) == first
+    assert order(training(9, 4, 6, lambda: 2)) != first
 
 
 def test_a_single_chip_stands_twice_in_its_batch():
-    batches = TrainingBatches(Chips(1), 4, 0, lambda: 0)
+    batches = training(1, 4, 0, lambda: 0)
     assert len(batches) == 1
     assert order(batches) == [[0, 0]]
 
@@ -60,3 +66,28 @@ def test_values_reach_the_device_channels_last():
     assert batch.values.dtype == torch.float32
     assert batch.target.dtype == torch.int64
     assert batch.counted.dtype == torch.bool
+
+
+def test_chances_decide_which_chips_come():
+    settings = resolve(
+        TrainingSettings(batch_size=4, sampling={"b": 1.0}),
+        8,
+        32,
+        np.array([[9, 0]] * 6 + [[9, 1]] * 2),
+        ("a", "b"),
+    )
+    batches = order(TrainingBatches(Chips(8), settings, 0, lambda: 0))
+    drawn = [chip for batch in batches for chip in batch]
+    assert sorted(drawn) == [6] * 4 + [7] * 4
+
+
+def test_an_epoch_is_augmented_by_its_number_alone():
+    def values(seed, epoch):
+        batches = training(4, 2, seed, lambda: epoch, augmentation={"noise": 1.0})
+        return torch.cat([batch.values for batch in batches])
+
+    torch.manual_seed(1)
+    first = values(0, 3)
+    torch.manual_seed(2)
+    assert torch.equal(first, values(0, 3))
+    assert not torch.equal(first, values(0, 4))

@@ -11,9 +11,17 @@ from torch import nn
 from covermap.chips.sample import Sample
 from covermap.core.errors import ModelError
 from covermap.models.loading import network_weights
+from covermap.models.loss_settings import LossSettings
 from covermap.models.registry import build_network
-from covermap.models.settings import LossSettings, ModelSettings
+from covermap.models.settings import ModelSettings
 from covermap.training.fit import FitPlan, fit
+from covermap.training.history import (
+    candidate_epochs,
+    class_mean_iou,
+    confusion,
+    kept_epoch,
+    stops_early,
+)
 from covermap.training.settings import TrainingSettings, resolve
 
 
@@ -60,6 +68,35 @@ def plan(folder, network=None, chips=6, validation=3, key="key", **settings):
     )
 
 
+class Untrained(Chips):
+    """Chips whose classes have nothing to do with their values."""
+
+    def __getitem__(self, index):
+        sample = super().__getitem__(index)
+        rng = np.random.default_rng(index)
+        return dataclasses.replace(sample, target=rng.integers(0, 3, sample.target.shape))
+
+
+class WithEncoder(nn.Module):
+    """An encoder of two convolutions with a norm, and a head."""
+
+    def __init__(self):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.encoder = nn.Sequential(
+                nn.Conv2d(2, 4, 1), nn.ReLU(), nn.Conv2d(4, 8, 3, padding=1), nn.BatchNorm2d(8)
+            )
+            self.head = nn.Conv2d(8, 3, 1)
+
+    def forward(self, image):
+        return self.head(self.encoder(image))
+
+
+def with_settings(base, **changes):
+    return dataclasses.replace(base, settings=dataclasses.replace(base.settings, **changes))
+
+
 def same_weights(one, other):
     one, other = network_weights(one), network_weights(other)
     return list(one) == list(other) and all(one[n].tobytes() == other[n].tobytes() for n in one)
@@ -81,13 +118,18 @@ def test_the_same_plan_gives_the_same_bytes(tmp_path):
 
 
 def test_the_kept_epoch_is_the_best_on_validation(tmp_path):
-    result = fit(plan(tmp_path))
-    best = max(row.validation_class_mean_iou for row in result.history)
-    kept = result.history[result.kept_epoch - 1]
-    assert kept.validation_class_mean_iou == best
-    assert [p.name for p in tmp_path.glob("weights-*")] == [
-        f"weights-{result.kept_epoch:05d}.safetensors"
-    ]
+    result = fit(plan(tmp_path, epochs=6))
+    assert result.kept_epoch == kept_epoch(result.history)
+    assert {p.name for p in tmp_path.glob("weights-*")} == {
+        f"weights-{epoch:05d}.safetensors" for epoch in candidate_epochs(result.history)
+    }
+
+
+def test_the_last_epoch_is_kept_where_wished(tmp_path):
+    base = plan(tmp_path, epochs=4)
+    rates = dataclasses.replace(base.settings, learning_rate=0.5, keep="last", clip_norm=None)
+    result = fit(dataclasses.replace(base, settings=rates))
+    assert result.kept_epoch == 4
 
 
 def test_the_last_epoch_is_kept_without_validation(tmp_path):
@@ -117,6 +159,100 @@ def test_a_loss_that_is_not_a_number_is_named_with_advice(tmp_path):
         network[0].weight.fill_(float("nan"))
     with pytest.raises(ModelError, match=r"learning_rate: 0\.002"):
         fit(plan(tmp_path, network))
+
+
+def test_training_stops_when_validation_stands_still(tmp_path):
+    base = plan(tmp_path, epochs=40, patience=3)
+    result = fit(dataclasses.replace(base, train=Untrained(6), validation=Untrained(3, seed=9)))
+    count = len(result.history)
+    assert count < 40
+    assert stops_early(result.history, 3)
+    assert not stops_early(result.history[:-1], 3)
+    again = fit(dataclasses.replace(base, train=Untrained(6), validation=Untrained(3, seed=9)))
+    assert again.resumed_from == count
+    assert again.history == result.history
+
+
+def test_accumulated_batches_are_one_larger_batch(tmp_path):
+    """Without norms and with the same number of pixels in each batch, they are equal."""
+
+    def network():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(2, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 1))
+
+    weights = []
+    for batch_size, accumulate in ((6, 1), (2, 3), (2, 30)):
+        folder = tmp_path / f"{batch_size}-{accumulate}"
+        base = plan(
+            folder, network(), validation=0, batch_size=batch_size, accumulate=accumulate,
+            optimizer="sgd", augmentation={"flips": False, "turns": False},
+            schedule="constant", precision="float32",
+        )  # fmt: skip
+        base = dataclasses.replace(base, loss=LossSettings(cross_entropy=1.0))
+        weights.append(network_weights(fit(base).network))
+    for other in weights[1:]:
+        for name, expected in weights[0].items():
+            np.testing.assert_allclose(other[name], expected, atol=1e-5)
+
+
+def test_long_gradients_are_shortened_unless_told_otherwise(tmp_path):
+    moved = []
+    for number, clip_norm in enumerate((1e-3, None)):
+        network = tiny_network()
+        before = network[0].weight.detach().clone()
+        base = plan(tmp_path / str(number), network, epochs=1, optimizer="sgd", validation=0)
+        fit(with_settings(base, clip_norm=clip_norm))
+        moved.append(float((network[0].weight.detach() - before).norm()))
+    assert moved[0] < 0.2 * moved[1]
+
+
+def test_the_average_is_validated_and_kept(tmp_path):
+    plain = fit(plan(tmp_path / "plain", validation=0, keep="last"))
+    averaged = fit(plan(tmp_path / "averaged", validation=0, keep="last", ema=0.9))
+    assert plain.history == averaged.history
+    assert not same_weights(plain.network, averaged.network)
+    scored = fit(plan(tmp_path / "scored", ema=0.9, epochs=1))
+    base = plan(tmp_path / "again", epochs=1)
+    counts = torch.zeros(3, 3, dtype=torch.int64)
+    for sample in (base.validation[number] for number in range(3)):
+        with torch.inference_mode():
+            answer = scored.network(torch.from_numpy(sample.values[None])).argmax(1)[0]
+        target, counted = torch.from_numpy(sample.target), torch.from_numpy(sample.counted)
+        counts += confusion(answer, target, counted, 3)
+    found = scored.history[0].validation_class_mean_iou
+    assert found == pytest.approx(class_mean_iou(counts), abs=0.01)
+
+
+def test_a_frozen_encoder_keeps_all_but_its_first_convolution(tmp_path):
+    network, start = WithEncoder(), network_weights(WithEncoder())
+    result = fit(plan(tmp_path, network, freeze_encoder=True, keep="last"))
+    for name, weight in network_weights(result.network).items():
+        frozen = name.startswith(("encoder.2", "encoder.3"))
+        assert np.array_equal(weight, start[name]) == frozen, name
+
+
+def test_an_encoder_thaws_after_its_epochs(tmp_path):
+    start = network_weights(WithEncoder())
+    result = fit(plan(tmp_path, WithEncoder(), freeze_encoder=2, keep="last"))
+    assert not np.array_equal(
+        network_weights(result.network)["encoder.2.weight"], start["encoder.2.weight"]
+    )
+
+
+@pytest.mark.parametrize("settings", [{"freeze_encoder": True}, {"encoder_rate": 0.1}])
+def test_settings_of_an_encoder_without_one_are_named(tmp_path, settings):
+    with pytest.raises(ModelError, match=next(iter(settings))):
+        fit(plan(tmp_path, **settings))
+
+
+def test_classes_weigh_by_their_training_pixels(tmp_path):
+    base = plan(tmp_path / "a", epochs=1)
+    loss = LossSettings(cross_entropy={"class_weights": "inverse-frequency"})
+    counts = {"class_names": ("a", "b", "c"), "class_pixels": (9, 90, 900)}
+    weighted = fit(dataclasses.replace(base, loss=loss, **counts))
+    base = dataclasses.replace(base, folder=tmp_path / "b")
+    alike = fit(dataclasses.replace(base, loss=LossSettings(cross_entropy=1.0)))
+    assert weighted.history[0].loss != pytest.approx(alike.history[0].loss, rel=1e-3)
 
 
 def test_settings_for_another_number_of_chips_are_a_mistake(tmp_path):
@@ -160,6 +296,5 @@ def test_a_real_network_learns_a_separable_problem(tmp_path, encoder):
     network = build_network(ModelSettings(encoder=encoder), [665.0, 842.0], 3, seed=0)
     base = plan(tmp_path, network, epochs=12, batch_size=4, learning_rate=3e-3)
     chips = Chips(12, size=64)
-    settings = dataclasses.replace(base.settings, steps=36)
-    result = fit(dataclasses.replace(base, train=chips, settings=settings))
+    result = fit(dataclasses.replace(with_settings(base, batches=3), train=chips))
     assert max(row.validation_class_mean_iou for row in result.history) > 0.9

@@ -3,22 +3,72 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, jaccard_score
 
-from covermap.training.history import EpochRow, class_mean_iou, confusion, kept_epoch
+from covermap.training.history import (
+    EpochRow,
+    candidate_epochs,
+    class_mean_iou,
+    confusion,
+    kept_epoch,
+    smoothed_scores,
+    standstills,
+    stops_early,
+)
 
 
 def row(epoch, iou, loss):
     return EpochRow(epoch, 1.0, loss, iou, 0.1)
 
 
-def test_the_highest_score_is_kept():
-    assert kept_epoch([row(1, 0.5, 0.1), row(2, 0.7, 0.9), row(3, 0.6, 0.2)]) == 2
+def rows_of(*scores):
+    return [row(number, score, 1.0) for number, score in enumerate(scores, start=1)]
+
+
+def test_the_highest_score_among_its_neighbours_is_kept():
+    assert kept_epoch(rows_of(0.2, 0.5, 0.7, 0.6, 0.2)) == 3
+
+
+def test_a_lucky_epoch_between_bad_ones_is_not_kept():
+    assert kept_epoch(rows_of(0.2, 0.2, 0.8, 0.2, 0.5, 0.6, 0.5, 0.2)) == 6
+
+
+def test_scores_are_means_of_three_and_of_two_at_the_ends():
+    assert smoothed_scores(rows_of(0.3, 0.6, 0.9, 0.0)) == pytest.approx([0.45, 0.6, 0.5, 0.45])
+    assert smoothed_scores(rows_of(0.3)) == [0.3]
 
 
 def test_among_equals_the_lower_loss_and_then_the_first():
-    rows = [row(1, 0.5, 0.3), row(2, 0.5, 0.2), row(3, 0.5, 0.2), row(4, 0.4, 0.1)]
+    rows = [row(1, 0.5, 0.3), row(2, 0.5, 0.2), row(3, 0.5, 0.2), row(4, 0.5, 0.4)]
     assert kept_epoch(rows) == 2
+
+
+@given(scores=st.lists(st.sampled_from([None, 0.0, 0.3, 0.5, 0.6]), min_size=1, max_size=12))
+def test_the_kept_epoch_was_a_candidate_ever_since(scores):
+    rows = [row(number, score, 0.1) for number, score in enumerate(scores, start=1)]
+    kept = kept_epoch(rows)
+    for count in range(kept, len(rows) + 1):
+        assert kept in candidate_epochs(rows[:count])
+    assert len(candidate_epochs(rows)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("scores", "count"),
+    [
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 0),
+        ([0.6, 0.5, 0.4, 0.3], 0),
+        ([0.6, 0.5, 0.4, 0.3, 0.2], 1),
+        ([0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0], 2),
+        ([None] * 9, 0),
+        ([], 0),
+    ],
+)
+def test_a_standstill_is_three_epochs_without_a_better_score(scores, count):
+    assert standstills(rows_of(*scores), 3) == count
+    assert stops_early(rows_of(*scores), 3) == (count > 0)
+    assert not stops_early(rows_of(*scores), None)
 
 
 def test_without_validation_the_last_is_kept():

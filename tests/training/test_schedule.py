@@ -3,17 +3,42 @@
 import pytest
 import torch
 from torch import nn
+from torch.optim import lr_scheduler
 
-from covermap.training.schedule import one_cycle, optimizer_for
+from covermap.training.history import EpochRow
+from covermap.training.schedule import optimizer_for, rate_factor, set_rate
 from covermap.training.settings import TrainingSettings, resolve
+
+RATE = 0.1
 
 
 def resolved(**settings):
-    return resolve(TrainingSettings(**settings), 8, 64)
+    return resolve(TrainingSettings(**{"learning_rate": RATE, **settings}), 8, 64)
 
 
 def network():
     return nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 3, 1))
+
+
+class WithEncoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 3, 1)
+
+
+def rates(settings, rows=()):
+    return [RATE * rate_factor(step, settings, rows) for step in range(settings.steps)]
+
+
+def rates_of_torch(make, settings, per_epoch=False):
+    optimizer = torch.optim.SGD(network().parameters(), lr=RATE)
+    schedule, found = make(optimizer), []
+    for step in range(settings.steps):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if not per_epoch or (step + 1) % settings.steps_per_epoch == 0:
+            schedule.step()
+    return found
 
 
 @pytest.mark.parametrize(
@@ -34,17 +59,64 @@ def test_kernels_decay_and_norms_and_biases_do_not(name, kind):
         assert decay[id(parameter)] == (0.3 if parameter.ndim == 4 else 0.0)
 
 
-@pytest.mark.parametrize("epochs", [1, 5, 50])
-def test_the_rate_rises_to_the_highest_and_falls_to_nearly_nothing(epochs):
-    settings = resolved(epochs=epochs, batch_size=2, learning_rate=0.1)
-    optimizer = optimizer_for(network(), settings)
-    schedule = one_cycle(optimizer, settings)
-    rates = []
-    for _ in range(settings.steps):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert rates[-1] < 1e-4
-    if epochs > 1:
-        assert max(rates) == pytest.approx(0.1, rel=0.05)
-        assert 0.2 < rates.index(max(rates)) / len(rates) < 0.4
+def test_the_encoder_has_a_rate_of_its_own():
+    model = WithEncoder()
+    optimizer = optimizer_for(model, resolved(encoder_rate=0.2))
+    set_rate(optimizer, 0.5)
+    found = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    for parameter in model.encoder.parameters():
+        assert found[id(parameter)] == pytest.approx(RATE * 0.2 * 0.5)
+    for parameter in model.head.parameters():
+        assert found[id(parameter)] == pytest.approx(RATE * 0.5)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5, 50])
+def test_one_cycle_is_that_of_torch(epochs):
+    settings = resolved(epochs=epochs, batch_size=2)
+    expected = rates_of_torch(
+        lambda o: lr_scheduler.OneCycleLR(o, RATE, total_steps=settings.steps), settings
+    )
+    assert rates(settings) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_cosine_poly_and_step_are_those_of_torch(accumulate):
+    def check(schedule, make, per_epoch=False):
+        settings = resolved(epochs=9, batch_size=2, schedule=schedule, accumulate=accumulate)
+        expected = rates_of_torch(lambda o: make(o, settings.steps), settings, per_epoch)
+        assert rates(settings) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+    check("cosine", lambda o, n: lr_scheduler.CosineAnnealingLR(o, n))
+    check({"name": "poly", "power": 0.7}, lambda o, n: lr_scheduler.PolynomialLR(o, n, power=0.7))
+    check(
+        {"name": "step", "every": 4, "factor": 0.5},
+        lambda o, n: lr_scheduler.StepLR(o, 4, gamma=0.5),
+        per_epoch=True,
+    )
+
+
+def test_forty_epochs_in_steps_of_fifteen_have_three_rates():
+    settings = resolved(epochs=40, batch_size=2, learning_rate=1e-4, schedule="step")
+    assert sorted({round(rate_factor(s, settings, ()), 9) for s in range(settings.steps)}) == [
+        0.01,
+        0.1,
+        1.0,
+    ]
+
+
+def test_constant_stays():
+    assert set(rates(resolved(epochs=3, schedule="constant"))) == {RATE}
+
+
+def test_plateau_drops_after_each_standstill():
+    settings = resolved(epochs=30, schedule={"name": "plateau", "every": 3, "factor": 0.5})
+
+    def factor(scores):
+        rows = [EpochRow(n, 1.0, 0.1, score, 0.1) for n, score in enumerate(scores, start=1)]
+        return rate_factor(0, settings, rows)
+
+    assert factor([]) == 1
+    assert factor([0.1, 0.2, 0.3, 0.4, 0.5]) == 1
+    assert factor([0.1, 0.9, 0.1, 0.1, 0.1, 0.1]) == 0.5
+    assert factor([0.5] * 8) == 0.25
+    assert factor([None] * 20) == 1

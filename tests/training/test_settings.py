@@ -26,6 +26,43 @@ def test_what_is_said_is_done():
     assert (resolved.optimizer, resolved.precision) == ("sgd", "float32")
 
 
+def test_a_step_takes_the_gradients_of_several_batches():
+    resolved = resolve(TrainingSettings(epochs=3, batch_size=2, accumulate=4), 10, 64)
+    assert (resolved.batches, resolved.steps_per_epoch, resolved.steps) == (5, 2, 6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "patience"),
+    [
+        ({}, 30),
+        ({"epochs": 50}, None),
+        ({"epochs": 50, "patience": 7}, 7),
+        ({"patience": "none"}, None),
+    ],
+)
+def test_training_stops_early_where_its_length_is_not_given(settings, patience):
+    assert resolve(TrainingSettings(**settings), 40, 64).patience == patience
+
+
+@pytest.mark.parametrize(("freeze", "epochs"), [(False, 0), (True, 9), (3, 3), (1, 1)])
+def test_an_encoder_is_frozen_for_all_or_some_epochs(freeze, epochs):
+    settings = TrainingSettings(epochs=9, freeze_encoder=freeze)
+    assert resolve(settings, 4, 64).frozen_epochs == epochs
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"schedule": "cosine", "sampling": {"water": 1.0}, "ema": 0.99, "freeze_encoder": 2},
+        {"augmentation": {"flips": False, "holes": 0.2}, "clip_norm": None, "patience": "none"},
+    ],
+)
+def test_written_settings_are_read_as_the_same(values):
+    settings = parse(TrainingSettings, values, "training")
+    assert parse(TrainingSettings, settings.model_dump(), "training") == settings
+
+
 @given(chips=st.integers(1, 500), batch_size=st.integers(2, 64))
 def test_every_chip_is_in_a_batch_and_none_is_alone(chips, batch_size):
     sizes = batch_sizes(chips, batch_size)
@@ -48,6 +85,17 @@ def test_auto_never_takes_more_than_half_of_the_chips(chips, chip_size):
         ({"epochs": "many"}, "epochs"),
         ({"optimizer": "adamm"}, "optimizer"),
         ({"learning_rate": 0}, "learning_rate"),
+        ({"sampling": "balancd"}, "sampling: expected auto, uniform, balanced"),
+        ({"sampling": {"water": -1.0}}, "water"),
+        ({"sampling": {}}, "at least one class"),
+        ({"schedule": "cosin"}, "schedule.name: "),
+        ({"schedule": {"name": "step", "evry": 3}}, "did you mean 'every'?"),
+        ({"augmentation": {"hole": 0.1}}, "did you mean 'holes'?"),
+        ({"augmentation": {"smallest_crop": 0}}, "augmentation.smallest_crop: "),
+        ({"ema": 1.0}, "ema: "),
+        ({"patience": 0}, "patience: "),
+        ({"accumulate": 0}, "accumulate: "),
+        ({"clip_norm": 0}, "clip_norm: "),
         ({"learning_rte": 0.1}, "did you mean 'learning_rate'?"),
     ],
 )

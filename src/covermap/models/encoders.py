@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+TIMM_PREFIX = "timm:"
+
 
 @dataclass(frozen=True)
 class Encoder:
@@ -28,13 +30,88 @@ class Encoder:
     has_imagenet: bool
 
 
+# What segmentation-models-pytorch 0.6 calls its encoders, without the deprecated `timm-` ones.
+_SMP_NAMES = (
+    "densenet121",
+    "densenet161",
+    "densenet169",
+    "densenet201",
+    "dpn107",
+    "dpn131",
+    "dpn68",
+    "dpn68b",
+    "dpn92",
+    "dpn98",
+    "efficientnet-b0",
+    "efficientnet-b1",
+    "efficientnet-b2",
+    "efficientnet-b3",
+    "efficientnet-b4",
+    "efficientnet-b5",
+    "efficientnet-b6",
+    "efficientnet-b7",
+    "inceptionresnetv2",
+    "inceptionv4",
+    "mit_b0",
+    "mit_b1",
+    "mit_b2",
+    "mit_b3",
+    "mit_b4",
+    "mit_b5",
+    "mobilenet_v2",
+    "mobileone_s0",
+    "mobileone_s1",
+    "mobileone_s2",
+    "mobileone_s3",
+    "mobileone_s4",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "resnext101_32x4d",
+    "resnext101_32x8d",
+    "resnext101_32x16d",
+    "resnext101_32x32d",
+    "resnext101_32x48d",
+    "se_resnet50",
+    "se_resnet101",
+    "se_resnet152",
+    "se_resnext50_32x4d",
+    "se_resnext101_32x4d",
+    "senet154",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
+    "xception",
+)
+
 ENCODERS = {
     encoder.name: encoder
     for encoder in (
         Encoder("efficientnet-lite0", "tu-tf_efficientnet_lite0", has_imagenet=True),
-        Encoder("resnet18", "resnet18", has_imagenet=False),
+        *(Encoder(name, name, has_imagenet=False) for name in _SMP_NAMES),
     )
 }
+
+
+def encoder_of(name: str) -> Encoder:
+    """The encoder of a known name or of `timm:NAME`, whose name only timm can check.
+
+    Raises
+    ------
+    KeyError
+        The name is neither.
+    """
+    if name.startswith(TIMM_PREFIX):
+        return Encoder(name, "tu-" + name.removeprefix(TIMM_PREFIX), has_imagenet=False)
+    return ENCODERS[name]
 
 
 def imagenet_file(encoder: Encoder) -> Path:

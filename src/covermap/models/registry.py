@@ -7,25 +7,64 @@ is one function here with `@network("name")` above it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from covermap.models.encoders import ENCODERS, Encoder, imagenet_file
-from covermap.models.libraries import smp
+from covermap.core.errors import ModelError, nearest
+from covermap.models.encoders import TIMM_PREFIX, Encoder, encoder_of
+from covermap.models.libraries import smp, timm
 
 if TYPE_CHECKING:
     from torch import nn
 
     from covermap.models.settings import ModelSettings
 
-_Builder = Callable[[Encoder, int, int], Any]
-_NETWORKS: dict[str, _Builder] = {}
+# Sides of chips and tiles are multiples of it.
+_STRIDE = 32
 
 
-def network(name: str) -> Callable[[_Builder], _Builder]:
-    """Enter a function (encoder, channels, classes) -> Module under a name."""
+@dataclass(frozen=True)
+class NetworkPlan:
+    """What a builder is told: the parts, `channels` in, `classes` out, and the dropout wished."""
+
+    encoder: Encoder | None
+    channels: int
+    classes: int
+    dropout: float | None
+
+    @property
+    def for_smp(self) -> dict[str, Any]:
+        """The arguments that every network of segmentation-models-pytorch takes."""
+        assert self.encoder is not None
+        return {
+            "encoder_name": self.encoder.smp_name,
+            "encoder_weights": None,
+            "in_channels": self.channels,
+            "classes": self.classes,
+        }
+
+
+_Builder = Callable[[NetworkPlan], Any]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    build: _Builder
+    has_encoder: bool
+
+
+_NETWORKS: dict[str, _Entry] = {}
+
+
+def network(name: str, has_encoder: bool = True) -> Callable[[_Builder], _Builder]:
+    """Enter a function NetworkPlan -> Module under a name.
+
+    A network with an encoder holds it as its submodule `encoder`.
+    """
 
     def enter(builder: _Builder) -> _Builder:
-        _NETWORKS[name] = builder
+        _NETWORKS[name] = _Entry(builder, has_encoder)
         return builder
 
     return enter
@@ -36,8 +75,17 @@ def network_names() -> tuple[str, ...]:
     return tuple(_NETWORKS)
 
 
+def has_encoder(name: str) -> bool:
+    """Whether the network of this name is built on an encoder."""
+    return _NETWORKS[name].has_encoder
+
+
 def build_network(
-    model: ModelSettings, wavelengths: Sequence[float | None], classes: int, seed: int
+    model: ModelSettings,
+    wavelengths: Sequence[float | None],
+    classes: int,
+    seed: int,
+    base: Path | None = None,
 ) -> nn.Module:
     """A network with its initial weights; the same seed gives the same weights.
 
@@ -51,29 +99,144 @@ def build_network(
         Number of outputs, at least 1.
     seed : int
         0 or more.
+    base : Path, optional
+        Folder that a relative path of a weights file starts from; the working folder by default.
 
     Returns
     -------
     Module
-        Takes (N, C, H, W) with H and W multiples of 32, gives logits (N, classes, H, W).
+        Takes (N, C, H, W) with H and W multiples of 32, gives logits (N, classes, H, W). In
+        training mode a batch of one is fine at any size.
+
+    Raises
+    ------
+    ModelError
+        No such encoder in timm, an encoder that this network cannot use, or weights that cannot be
+        had or do not fit.
     """
     import torch
 
-    from covermap.models.stems import load_rgb_weights
+    from covermap.models.norms import spare_lone_values
+    from covermap.models.pretrained import load_initial_weights
 
-    encoder = ENCODERS[model.encoder]
+    encoder = None if model.encoder is None else encoder_of(model.encoder)
+    plan = NetworkPlan(encoder, len(wavelengths), classes, model.dropout)
     # Only the CPU's generator is used here; asking for no devices leaves a GPU untouched.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        built: nn.Module = _NETWORKS[model.name](encoder, len(wavelengths), classes)
-    if model.initial_weights == "imagenet":
-        load_rgb_weights(built.get_submodule("encoder"), imagenet_file(encoder), wavelengths)
+        built: nn.Module = _built(model.name, plan)
+    spare_lone_values(built)
+    if encoder is not None and encoder.name.startswith(TIMM_PREFIX):
+        _try_out(built, model.name, plan)
+    if encoder is not None:
+        load_initial_weights(built.get_submodule("encoder"), encoder, model, wavelengths, base)
+    return built
+
+
+def _built(name: str, plan: NetworkPlan) -> Any:
+    entry = _NETWORKS[name]
+    if plan.encoder is None:
+        return entry.build(plan)
+    if plan.encoder.name.startswith(TIMM_PREFIX):
+        _check_timm(plan.encoder.name.removeprefix(TIMM_PREFIX))
+    # The libraries raise many kinds for an encoder that has no dilated form or other strides.
+    try:
+        return entry.build(plan)
+    except Exception as error:
+        raise _unfit(name, plan.encoder, error) from error
+
+
+def _check_timm(name: str) -> None:
+    known = timm().list_models()
+    if name.split(".")[0] in known:
+        return
+    hint = nearest(name, known)
+    if not hint.startswith("did you mean"):
+        # More than a thousand names are no help on one line.
+        hint = "timm.list_models() lists those that it has"
+    raise ModelError(f"model: encoder: timm {timm().__version__} has no network '{name}'; {hint}")
+
+
+def _try_out(built: nn.Module, name: str, plan: NetworkPlan) -> None:
+    """Send one small image through: some of timm's networks take a single size only."""
+    import torch
+
+    assert plan.encoder is not None
+    was_training = built.training
+    image = torch.zeros(1, plan.channels, _STRIDE, 2 * _STRIDE)
+    try:
+        with torch.inference_mode():
+            built.eval()(image)
+    except Exception as error:
+        raise _unfit(name, plan.encoder, error) from error
+    built.train(was_training)
+
+
+def _unfit(name: str, encoder: Encoder, error: Exception) -> ModelError:
+    told = " ".join(str(error).split())[:120]
+    return ModelError(
+        f"model: {name} cannot be built on the encoder {encoder.name} ({told}); write another "
+        "encoder, e.g. efficientnet-lite0, or name: unet"
+    )
+
+
+def _with_dropout(built: Any, share: float | None) -> Any:
+    """Drop whole feature maps before the last convolution (Tompson et al. 2015)."""
+    from torch import nn
+
+    if share:
+        built.segmentation_head = nn.Sequential(nn.Dropout2d(share), built.segmentation_head)
     return built
 
 
 @network("unet")
-def _unet(encoder: Encoder, channels: int, classes: int) -> Any:
+def _unet(plan: NetworkPlan) -> Any:
     """U-Net (Ronneberger et al. 2015) with skip connections at strides 2, 4, 8 and 16."""
-    return smp().Unet(
-        encoder_name=encoder.smp_name, encoder_weights=None, in_channels=channels, classes=classes
-    )
+    return _with_dropout(smp().Unet(**plan.for_smp), plan.dropout)
+
+
+@network("unet-plain", has_encoder=False)
+def _unet_plain(plan: NetworkPlan) -> Any:
+    """U-Net as published, but padded and with batch normalisation; no pretrained encoder."""
+    from covermap.models.plain_unet import PlainUNet
+
+    return PlainUNet(plan.channels, plan.classes, dropout=plan.dropout or 0.0)
+
+
+@network("unet++")
+def _unet_plus_plus(plan: NetworkPlan) -> Any:
+    """U-Net++ with nested, dense skip connections (Zhou et al. 2018)."""
+    return _with_dropout(smp().UnetPlusPlus(**plan.for_smp), plan.dropout)
+
+
+@network("deeplabv3")
+def _deeplabv3(plan: NetworkPlan) -> Any:
+    """DeepLabV3 with atrous spatial pyramid pooling at stride 8 (Chen et al. 2017)."""
+    dropout = {} if plan.dropout is None else {"decoder_aspp_dropout": plan.dropout}
+    return smp().DeepLabV3(**plan.for_smp, **dropout)
+
+
+@network("deeplabv3+")
+def _deeplabv3_plus(plan: NetworkPlan) -> Any:
+    """DeepLabV3+: pyramid pooling at stride 16 and a decoder at stride 4 (Chen et al. 2018)."""
+    dropout = {} if plan.dropout is None else {"decoder_aspp_dropout": plan.dropout}
+    return smp().DeepLabV3Plus(**plan.for_smp, **dropout)
+
+
+@network("fpn")
+def _fpn(plan: NetworkPlan) -> Any:
+    """Feature pyramid network with a segmentation head (Kirillov et al. 2019)."""
+    dropout = {} if plan.dropout is None else {"decoder_dropout": plan.dropout}
+    return smp().FPN(**plan.for_smp, **dropout)
+
+
+@network("segformer")
+def _segformer(plan: NetworkPlan) -> Any:
+    """SegFormer's all-MLP decoder (Xie et al. 2021); as published with an encoder mit_b0..b5."""
+    return _with_dropout(smp().Segformer(**plan.for_smp), plan.dropout)
+
+
+@network("upernet")
+def _upernet(plan: NetworkPlan) -> Any:
+    """UPerNet: pyramid pooling on top of a feature pyramid (Xiao et al. 2018)."""
+    return _with_dropout(smp().UPerNet(**plan.for_smp), plan.dropout)

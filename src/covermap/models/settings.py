@@ -1,29 +1,59 @@
-"""What a project file may say of the network and its loss."""
+"""What a project file may say of the network."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from covermap.core.errors import nearest
 from covermap.core.settings import Settings
-from covermap.models.encoders import ENCODERS
-from covermap.models.registry import network_names
+from covermap.models.encoders import ENCODERS, TIMM_PREFIX, encoder_of
+from covermap.models.registry import has_encoder, network_names
 
+HUB_PREFIX = "hub:"
+Stem = Literal["wavelength", "rgb-first", "random"]
+_DEFAULT_NETWORK, _DEFAULT_ENCODER = "unet", "efficientnet-lite0"
 _WEIGHTS = ("imagenet", "none")
+_WEIGHT_FILES = (".safetensors", ".pth", ".pt")
 
 
 class ModelSettings(Settings):
     """The key `model` of a project file.
 
-    `weights` is where the encoder's weights begin: `imagenet`, `none` (random), or nothing, which
-    means `imagenet` where they come with pip.
+    Attributes
+    ----------
+    name : str
+        One of `network_names()`.
+    encoder : str or None
+        A known encoder or `timm:NAME`; None for a network that has none.
+    weights : str or None
+        Where the encoder's weights begin: `imagenet` (out of a pip package), `none` (random), a
+        local file (.safetensors, .pth), `hub:NAME` (a published set, fetched when training
+        begins), or nothing, which means `imagenet` where they come with pip.
+    stem : str
+        How the first convolution takes over kernels for red, green and blue: `wavelength` places
+        them by each band's wavelength; `rgb-first` gives them to the first three bands and leaves
+        the rest random; `random` leaves all of it random.
+    dropout : float or None
+        Share of feature maps dropped before the last layers; None: as the network was published.
     """
 
-    name: str = "unet"
-    encoder: str = "efficientnet-lite0"
+    name: str = _DEFAULT_NETWORK
+    encoder: str | None = None
     weights: str | None = None
+    stem: Stem = "wavelength"
+    dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _encoder_is_chosen(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("encoder") is not None:
+            return values
+        name = values.get("name", _DEFAULT_NETWORK)
+        if name in network_names() and has_encoder(name):
+            return {**values, "encoder": _DEFAULT_ENCODER}
+        return values
 
     @field_validator("name")
     @classmethod
@@ -32,59 +62,65 @@ class ModelSettings(Settings):
 
     @field_validator("encoder")
     @classmethod
-    def _encoder_is_known(cls, encoder: str) -> str:
-        return _known(encoder, ENCODERS, "no such encoder")
+    def _encoder_is_known(cls, encoder: str | None) -> str | None:
+        if encoder is None or (encoder.startswith(TIMM_PREFIX) and encoder != TIMM_PREFIX):
+            return encoder
+        return _known(encoder, ENCODERS, "no such encoder (timm's are written timm:NAME)")
 
     @field_validator("weights")
     @classmethod
     def _weights_are_known(cls, weights: str | None) -> str | None:
-        return weights if weights is None else _known(weights, _WEIGHTS, "no such weights")
+        if weights is None or weights.endswith(_WEIGHT_FILES):
+            return weights
+        if weights.startswith(HUB_PREFIX) and weights != HUB_PREFIX:
+            return weights
+        kinds = f"no such weights (also a .safetensors or .pth file, or {HUB_PREFIX}NAME)"
+        return _known(weights, _WEIGHTS, kinds)
 
     @model_validator(mode="after")
-    def _weights_exist(self) -> ModelSettings:
-        if self.weights == "imagenet" and not ENCODERS[self.encoder].has_imagenet:
+    def _parts_fit(self) -> ModelSettings:
+        if not has_encoder(self.name):
+            if self.encoder is not None or self.initial_weights != "none":
+                raise ValueError(
+                    f"{self.name} has no encoder and begins at random: leave out encoder and "
+                    "weights, or write name: unet"
+                )
+        elif self.weights == "imagenet" and not self._carried:
             carried = ", ".join(name for name, item in ENCODERS.items() if item.has_imagenet)
             raise ValueError(
                 f"no imagenet weights come with pip for the encoder {self.encoder} (only for "
-                f"{carried}); write weights: none, or encoder: {carried}"
+                f"{carried}); write weights: none, weights: {HUB_PREFIX}imagenet to fetch a "
+                f"published set, or encoder: {carried}"
             )
         return self
 
     @property
     def initial_weights(self) -> str:
-        """`imagenet` or `none`: what `weights` means for this encoder."""
+        """What `weights` means for this encoder: never empty."""
         if self.weights is not None:
             return self.weights
-        return "imagenet" if ENCODERS[self.encoder].has_imagenet else "none"
-
-
-class LossSettings(Settings):
-    """The key `loss` of a project file: a weight for each loss in the sum.
-
-    Without any, cross-entropy and Dice count alike; as soon as one is named, the others are 0.
-    """
-
-    cross_entropy: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-    dice: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-    focal: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-    jaccard: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-    tversky: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _default_sum(cls, values: Any) -> Any:
-        return {"cross_entropy": 1.0, "dice": 1.0} if values == {} else values
-
-    @model_validator(mode="after")
-    def _something_counts(self) -> LossSettings:
-        if not self.weights:
-            raise ValueError("at least one weight must be above 0, e.g. {cross_entropy: 1.0}")
-        return self
+        return "imagenet" if self._carried else "none"
 
     @property
-    def weights(self) -> dict[str, float]:
-        """The losses that count, by name."""
-        return {name: weight for name, weight in self.model_dump().items() if weight > 0}
+    def described(self) -> str:
+        """Network, encoder and initial weights in words.
+
+        Examples
+        --------
+        >>> ModelSettings(weights="none").described
+        'unet, efficientnet-lite0, weights: none'
+        """
+        parts = [self.name, *([self.encoder] if self.encoder else [])]
+        return ", ".join([*parts, f"weights: {self.initial_weights}"])
+
+    @property
+    def weights_file(self) -> str | None:
+        """The local file of initial weights, as the project says it."""
+        return self.weights if self.weights and self.weights.endswith(_WEIGHT_FILES) else None
+
+    @property
+    def _carried(self) -> bool:
+        return self.encoder is not None and encoder_of(self.encoder).has_imagenet
 
 
 def _known(name: str, names: Any, problem: str) -> str:

@@ -1,12 +1,15 @@
-"""The first convolution of a network trained on RGB, carried over to any bands by wavelength."""
+"""The first convolution of a network trained on RGB, carried over to any bands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from covermap.models.settings import Stem
 
 # Centre wavelengths (nm) for which the three kernels of an RGB network are taken to stand:
 # Sentinel-2 MSI bands B04, B03, B02 as rounded in ESA's Sentinel-2 user handbook.
@@ -42,28 +45,30 @@ def place_kernels(rgb: Tensor, wavelengths: Sequence[float | None]) -> Tensor:
     return (placed * scale).to(rgb.dtype)
 
 
-def load_rgb_weights(encoder: nn.Module, path: Path, wavelengths: Sequence[float | None]) -> None:
-    """Load weights trained on RGB into an encoder that reads other bands.
+def carried_kernels(
+    rgb: Tensor, own: Tensor, wavelengths: Sequence[float | None], stem: Stem
+) -> Tensor:
+    """The first convolution's kernels, out of those trained on RGB and those it has.
 
-    Tensors are matched by order: the file's names are those of another library, its order and
-    shapes the same. Layers behind the encoder's last one (pooling, classifier) are left out.
-
-    Raises
-    ------
-    ValueError
-        The file does not fit the encoder.
+    Parameters
+    ----------
+    rgb : Tensor
+        Shape (O, 3, h, w), for red, green, blue.
+    own : Tensor
+        Shape (O, C, h, w), random.
+    wavelengths : sequence of float or None
+        In nm, C of them.
+    stem : str
+        `wavelength`: see `place_kernels`; `rgb-first`: the first three bands take the kernels as
+        they are, whatever they show, and the rest keep theirs; `random`: all keep theirs.
     """
-    stored = list(torch.load(path, map_location="cpu", weights_only=True).values())
-    wanted = encoder.state_dict()
-    stored[0] = place_kernels(stored[0], wavelengths)
-    if len(stored) < len(wanted):
-        raise ValueError(f"{path}: {len(stored)} tensors, the encoder has {len(wanted)}")
-    state = {}
-    for (name, own), tensor in zip(wanted.items(), stored, strict=False):
-        if own.shape != tensor.shape:
-            raise ValueError(f"{path}: {name} is {tuple(tensor.shape)}, not {tuple(own.shape)}")
-        state[name] = tensor
-    encoder.load_state_dict(state)
+    if stem == "random":
+        return own.clone()
+    if stem == "wavelength":
+        return place_kernels(rgb, wavelengths)
+    kernels = own.clone()
+    kernels[:, :3] = rgb[:, : own.shape[1]]
+    return kernels
 
 
 def _shares(wavelength: float | None) -> Tensor:

@@ -13,7 +13,8 @@ from covermap.core.settings import Settings, parse
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.settings import LabelSettings
 from covermap.mapping.settings import MapSettings
-from covermap.models.settings import LossSettings, ModelSettings
+from covermap.models.loss_settings import LossSettings
+from covermap.models.settings import ModelSettings
 from covermap.training.settings import TrainingSettings
 
 

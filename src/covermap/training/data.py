@@ -2,47 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from covermap.chips.sample import Sample, SampleSource
+from covermap.chips.sample import SampleSource
 from covermap.training.augmentation import augmented
-from covermap.training.settings import batch_sizes
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Chips stacked: values float32 (N, C, S, S), target int64 and counted bool (N, S, S)."""
-
-    values: Tensor
-    target: Tensor
-    counted: Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        """The same on a device; values in channels-last order, which convolutions prefer."""
-        return Batch(
-            self.values.to(device, memory_format=torch.channels_last),
-            self.target.to(device),
-            self.counted.to(device),
-        )
+from covermap.training.batch import Batch, stacked
+from covermap.training.sampling import drawn_chips
+from covermap.training.settings import ResolvedTraining, batch_sizes
 
 
 class TrainingBatches:
-    """All training chips once an epoch, in an order and turned as drawn by (seed, epoch).
+    """The chips of an epoch, chosen, ordered and augmented as drawn by (seed, epoch).
 
     `epoch` says which epoch begins when an iterator is first asked; torch is seeded then too, for
     layers that draw (dropout), so that every epoch depends on its number alone.
     """
 
     def __init__(
-        self, source: SampleSource, batch_size: int, seed: int, epoch: Callable[[], int]
+        self,
+        source: SampleSource,
+        settings: ResolvedTraining,
+        seed: int,
+        epoch: Callable[[], int],
     ) -> None:
-        self._source, self._seed, self._epoch = source, seed, epoch
-        self._sizes = batch_sizes(len(source), batch_size)
+        self._source, self._settings, self._seed, self._epoch = source, settings, seed, epoch
+        self._sizes = batch_sizes(len(source), settings.batch_size)
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -52,14 +39,11 @@ class TrainingBatches:
         rng = np.random.default_rng([self._seed, epoch])
         torch.manual_seed(int(rng.integers(2**63)))
         # A single chip stands twice in its batch: see `batch_sizes`.
-        order = np.resize(rng.permutation(len(self._source)), sum(self._sizes))
+        order = drawn_chips(self._settings.chances, len(self._source), sum(self._sizes), rng)
         begin = 0
-        for size in self._sizes:
-            places = range(begin, begin + size)
-            yield _stacked(
-                augmented(self._source[int(order[place])], self._seed, epoch, place)
-                for place in places
-            )
+        for number, size in enumerate(self._sizes):
+            batch = stacked(self._source[int(chip)] for chip in order[begin : begin + size])
+            yield augmented(batch, self._settings.augmentation, self._seed, epoch, number)
             begin += size
 
 
@@ -76,13 +60,4 @@ class ValidationBatches:
         count = len(self._source)
         for begin in range(0, count, self._batch_size):
             stop = min(begin + self._batch_size, count)
-            yield _stacked(self._source[index] for index in range(begin, stop))
-
-
-def _stacked(samples: Iterable[Sample]) -> Batch:
-    chips = list(samples)
-    return Batch(
-        torch.from_numpy(np.stack([chip.values for chip in chips])),
-        torch.from_numpy(np.stack([chip.target for chip in chips])),
-        torch.from_numpy(np.stack([chip.counted for chip in chips])),
-    )
+            yield stacked(self._source[index] for index in range(begin, stop))

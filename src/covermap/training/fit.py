@@ -23,17 +23,19 @@ from covermap.chips.sample import SampleSource
 from covermap.core.errors import ModelError
 from covermap.core.files import complete_file, content_digest
 from covermap.core.progress import progress
+from covermap.core.settings import Settings
 from covermap.models.hardware import bfloat16_pays, prepare_cpu
 from covermap.models.libraries import lightning
-from covermap.models.loading import network_weights, put_weights
-from covermap.models.settings import LossSettings
+from covermap.models.loading import put_weights
+from covermap.models.loss_settings import LossSettings
+from covermap.models.losses import CombinedLoss
 from covermap.training.data import TrainingBatches, ValidationBatches
-from covermap.training.history import EpochRow, kept_epoch
+from covermap.training.freezing import check_encoder
+from covermap.training.history import EpochRow, candidate_epochs, kept_epoch, stops_early
 from covermap.training.settings import ResolvedTraining
 
 _STATE = "covermap"
 _CHECKPOINT = "last.ckpt"
-_LARGEST_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class FitPlan:
         Digest of the inputs: a checkpoint that was made with another key is started over.
     title : str
         What stands before the progress bar.
+    class_names : tuple of str
+        The classes; needed, with `class_pixels`, where the loss weighs classes.
+    class_pixels : tuple of int
+        Counted training pixels of each class.
     """
 
     network: nn.Module
@@ -71,6 +77,8 @@ class FitPlan:
     folder: Path
     key: str
     title: str = "train"
+    class_names: tuple[str, ...] = ()
+    class_pixels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,7 @@ class Fit:
     history : tuple of EpochRow
         All epochs, those before a restart included.
     kept_epoch : int
-        From 1; see `covermap.training.history.kept_epoch`.
+        From 1; see `covermap.training.history.kept_epoch`; the last one where the settings say so.
     resumed_from : int
         Epochs that were done already; 0 for a training from the start.
     precision : str
@@ -104,16 +112,18 @@ def fit(plan: FitPlan) -> Fit:
     Raises
     ------
     ModelError
-        The loss became infinite or NaN, or the checkpoint is damaged.
+        The loss became infinite or NaN, the checkpoint is damaged, or the settings ask for classes
+        or an encoder that are not there.
     KeyboardInterrupt
         The user stopped it; the last finished epoch is kept in `plan.folder`.
     """
     prepare_cpu()
+    check_encoder(plan.network, plan.settings)
     state = _State.read(plan) or _State.fresh(plan)
     done = len(state.rows)
-    if done < plan.settings.epochs:
+    if done < plan.settings.epochs and not stops_early(state.rows, plan.settings.patience):
         _train(plan, state)
-    kept = kept_epoch(state.rows)
+    kept = _kept(plan, state)
     network = plan.network.cpu()
     put_weights(network, _read_weights(_weights_file(plan.folder, kept)), str(plan.folder))
     return Fit(network.eval(), tuple(state.rows), kept, done, state.precision)
@@ -167,10 +177,9 @@ def _train(plan: FitPlan, state: _State) -> None:
     from covermap.training.task import SegmentationTask
 
     settings = plan.settings
-    per_epoch = settings.steps // settings.epochs
     # mypy: torch's annotations leave out the memory format, which its documentation promises.
     network: nn.Module = plan.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    left = settings.steps - len(state.rows) * per_epoch
+    left = (settings.epochs - len(state.rows)) * settings.batches
     with progress(plan.title, left) as bar:
 
         def on_step(loss: float) -> None:
@@ -178,21 +187,25 @@ def _train(plan: FitPlan, state: _State) -> None:
 
         def on_epoch(row: EpochRow) -> None:
             state.rows.append(row)
-            _write_checkpoint(plan, state, trainer)
+            _write_checkpoint(plan, state, trainer, task)
+            trainer.should_stop = stops_early(state.rows, settings.patience)
 
         task = SegmentationTask(
             network,
             plan.classes,
-            plan.loss,
+            CombinedLoss(plan.loss, plan.class_names, plan.class_pixels),
             settings,
+            lambda: state.rows,
             on_step,
             on_epoch,
             lambda: {_STATE: state.to_dict()},
         )
         trainer = _trainer(plan, state.precision)
-        train = TrainingBatches(plan.train, settings.batch_size, plan.seed, lambda: len(state.rows))
-        if len(train) != per_epoch:
-            raise ValueError(f"settings are resolved for {per_epoch} batches, not {len(train)}")
+        train = TrainingBatches(plan.train, settings, plan.seed, lambda: len(state.rows))
+        if len(train) != settings.batches:
+            raise ValueError(
+                f"settings are resolved for {settings.batches} batches, not {len(train)}"
+            )
         validation = None
         if plan.validation is not None and len(plan.validation):
             validation = ValidationBatches(plan.validation, settings.batch_size)
@@ -207,7 +220,8 @@ def _trainer(plan: FitPlan, precision: str) -> Any:
         devices=1,
         precision="bf16-mixed" if precision == "bfloat16" else "32-true",
         max_epochs=plan.settings.epochs,
-        gradient_clip_val=_LARGEST_GRADIENT_NORM,
+        gradient_clip_val=plan.settings.clip_norm,
+        accumulate_grad_batches=plan.settings.accumulate,
         num_sanity_val_steps=0,
         logger=False,
         enable_checkpointing=False,
@@ -217,27 +231,32 @@ def _trainer(plan: FitPlan, precision: str) -> Any:
     )
 
 
-def _write_checkpoint(plan: FitPlan, state: _State, trainer: Any) -> None:
-    kept = kept_epoch(state.rows)
-    if kept == state.rows[-1].epoch:
-        _write_weights(_weights_file(plan.folder, kept), plan.network)
+def _write_checkpoint(plan: FitPlan, state: _State, trainer: Any, task: Any) -> None:
+    candidates = candidate_epochs(state.rows)
+    _write_weights(_weights_file(plan.folder, state.rows[-1].epoch), task.kept_weights())
     with complete_file(plan.folder / _CHECKPOINT) as scratch:
         trainer.save_checkpoint(scratch)
-    # Only now: the checkpoint before this one may have named weights of another epoch.
+    # Only now: the checkpoint before this one may have needed weights of other epochs.
+    wanted = {_weights_file(plan.folder, epoch) for epoch in candidates}
     for path in plan.folder.glob("weights-*.safetensors"):
-        if path != _weights_file(plan.folder, kept):
+        if path not in wanted:
             path.unlink()
+
+
+def _kept(plan: FitPlan, state: _State) -> int:
+    return state.rows[-1].epoch if plan.settings.keep == "last" else kept_epoch(state.rows)
 
 
 def _weights_file(folder: Path, epoch: int) -> Path:
     return folder / f"weights-{epoch:05d}.safetensors"
 
 
-def _write_weights(path: Path, network: nn.Module) -> None:
-    from safetensors.numpy import save_file
+def _write_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
+    from safetensors.torch import save_file
 
+    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     with complete_file(path) as scratch:
-        save_file(network_weights(network), scratch)
+        save_file(plain, scratch)
 
 
 def _read_weights(path: Path) -> dict[str, Any]:
@@ -257,13 +276,19 @@ def _digest(plan: FitPlan) -> str:
             "key": plan.key,
             "seed": plan.seed,
             "classes": plan.classes,
-            "loss": plan.loss.weights,
-            "settings": dataclasses.asdict(plan.settings),
+            "loss": plan.loss.model_dump(),
+            "class_pixels": plan.class_pixels,
+            "settings": _plain(plan.settings),
             "weights": {
                 name: list(value.shape) for name, value in plan.network.state_dict().items()
             },
         }
     )
+
+
+def _plain(settings: ResolvedTraining) -> dict[str, Any]:
+    held = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    return {k: v.model_dump() if isinstance(v, Settings) else v for k, v in held.items()}
 
 
 @contextmanager

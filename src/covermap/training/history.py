@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,21 +40,71 @@ class EpochRow:
         return dataclasses.asdict(self)
 
 
-def kept_epoch(rows: list[EpochRow]) -> int:
+def kept_epoch(rows: Sequence[EpochRow]) -> int:
     """The epoch whose weights are kept: the best on validation, the last one without validation.
 
-    Best is the highest class-mean IoU, among equals the lowest loss, among these the first.
+    Best is the highest smoothed score, among equals the lowest loss, among these the first.
     """
-    scored = [row for row in rows if row.validation_class_mean_iou is not None]
-    if not scored:
+    if not _scored(rows):
         return rows[-1].epoch
-    return min(scored, key=_rank).epoch
+    return _best(rows, smoothed_scores(rows))
 
 
-def _rank(row: EpochRow) -> tuple[float, float]:
-    assert row.validation_class_mean_iou is not None
-    assert row.validation_loss is not None
-    return -row.validation_class_mean_iou, row.validation_loss
+def candidate_epochs(rows: Sequence[EpochRow]) -> set[int]:
+    """The epochs that may still come to be kept, whatever follows; the last one is among them.
+
+    A smoothed score is final once the epoch after it is known: of the epochs before the last only
+    the best one can still win.
+    """
+    if len(rows) == 1 or not _scored(rows):
+        return {rows[-1].epoch}
+    return {_best(rows[:-1], smoothed_scores(rows)[:-1]), rows[-1].epoch}
+
+
+def smoothed_scores(rows: Sequence[EpochRow]) -> list[float]:
+    """Validation class-mean IoU of each epoch, as the mean of it and its neighbours.
+
+    The highest of many noisy numbers is the luckiest one. A rare class has few validation pixels,
+    so that its IoU, and with it the mean, jumps from epoch to epoch; an epoch between two good
+    ones learnt the class, one between two bad ones met a few of its pixels by chance.
+    """
+    values = [row.validation_class_mean_iou or 0.0 for row in rows]
+    windows = [values[max(0, place - 1) : place + 2] for place in range(len(values))]
+    return [sum(window) / len(window) for window in windows]
+
+
+def standstills(rows: Sequence[EpochRow], patience: int) -> int:
+    """How often `patience` epochs in a row brought no better smoothed score.
+
+    After each standstill counting begins anew. Without validation there is none.
+    """
+    if not _scored(rows):
+        return 0
+    # The last epoch's score is not final yet; it neither ends a standstill nor makes one longer.
+    count, waited, best = 0, 0, -math.inf
+    for score in smoothed_scores(rows)[:-1]:
+        waited = 0 if score > best else waited + 1
+        best = max(best, score)
+        if waited == patience:
+            count, waited = count + 1, 0
+    return count
+
+
+def stops_early(rows: Sequence[EpochRow], patience: int | None) -> bool:
+    """Whether training has stood still for as long as the settings allow."""
+    return patience is not None and standstills(rows, patience) > 0
+
+
+def _best(rows: Sequence[EpochRow], scores: Sequence[float]) -> int:
+    ranks = [
+        (-score, math.inf if row.validation_loss is None else row.validation_loss)
+        for score, row in zip(scores, rows, strict=True)
+    ]
+    return rows[ranks.index(min(ranks))].epoch
+
+
+def _scored(rows: Sequence[EpochRow]) -> bool:
+    return any(row.validation_class_mean_iou is not None for row in rows)
 
 
 def confusion(predicted: Tensor, target: Tensor, counted: Tensor, classes: int) -> Tensor:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from covermap.core.settings import Settings
+from covermap.training.sampling import resolved_sampling
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Optimizer = Literal["adamw", "adam", "sgd"]
 Precision = Literal["auto", "float32", "bfloat16"]
+ScheduleName = Literal["one-cycle", "cosine", "poly", "step", "plateau", "constant"]
 _Count = Annotated[int, Field(ge=1)]
+_SamplingName = Literal["auto", "uniform", "balanced"]
+_Share = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 # Measured on two cores in float32, U-Net with EfficientNet-Lite0 and ten bands: chips a second are
 # 42 at 64 px, 17 at 128 px, 5 at 256 px, and a batch of 4 costs no more a chip than one of 8. Few
@@ -22,39 +30,183 @@ _MOST_STEPS = 300
 _LEAST_STEPS, _STEPS_A_CHIP = 120, 10
 _LEAST_EPOCHS, _MOST_EPOCHS = 10, 200
 _FEW_CHIPS = 64
+# The rate of a cycle falls late, and what is best on validation mostly comes then: only a
+# standstill over half of all epochs says that nothing will.
+_PATIENT_SHARE, _LEAST_PATIENCE = 0.5, 10
+
+
+class AugmentationSettings(Settings):
+    """The key `training.augmentation`: what is changed at random in training chips.
+
+    Seen from above no direction is special, so flips and turns are on. The rest is off: a crop
+    changes the size of a pixel on the ground, gains and noise blur what tells classes apart.
+
+    Attributes
+    ----------
+    flips, turns : bool
+        Mirrors left to right and top to bottom; quarter turns.
+    smallest_crop : float
+        Least share of a chip's area that is cut out and stretched to its size; 1: none.
+    gain : float
+        Each band of each chip is multiplied by 1 ± this, about the training mean.
+    noise : float
+        Standard deviation of normal noise, in standard deviations of the band.
+    holes : float
+        Share of chips that get cloud-shaped holes: invalid, value 0, not counted.
+    """
+
+    flips: bool = True
+    turns: bool = True
+    smallest_crop: float = Field(default=1.0, gt=0.0, le=1.0)
+    gain: float = Field(default=0.0, ge=0.0, lt=1.0)
+    noise: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    holes: float = Field(default=0.0, ge=0.0, le=1.0)
+
+
+class ScheduleSettings(Settings):
+    """The key `training.schedule`: how the learning rate runs; a name, or a mapping with `name`.
+
+    Attributes
+    ----------
+    name : str
+        See `covermap.training.schedule.rate_factor`.
+    every : int
+        Of `step`: epochs between two drops. Of `plateau`: epochs without a better validation score
+        before a drop.
+    factor : float
+        What a drop of `step` and `plateau` multiplies the rate by.
+    power : float
+        Of `poly`.
+    """
+
+    name: ScheduleName = "one-cycle"
+    every: _Count = 15
+    factor: float = Field(default=0.1, gt=0.0, lt=1.0)
+    power: float = Field(default=0.9, gt=0.0, allow_inf_nan=False)
 
 
 class TrainingSettings(Settings):
     """The key `training` of a project file.
 
-    `learning_rate` is the highest one of the cycle; `weight_decay` spares norms and biases.
+    Attributes
+    ----------
+    epochs, batch_size : int or "auto"
+    accumulate : int
+        Batches whose gradients make one step.
+    optimizer : str
+    learning_rate : float
+        The highest one of the schedule.
+    encoder_rate : float
+        What the encoder's learning rate is multiplied by.
+    freeze_encoder : bool or int
+        True: the encoder stays as it began; a number: during so many epochs. Its first convolution
+        learns all the same: it was carried over from other bands.
+    weight_decay : float
+        Spares norms and biases.
+    clip_norm : float or None
+        Longest gradient; a longer one is shortened to it.
+    schedule : ScheduleSettings
+    ema : float or None
+        Decay of an exponential moving average of the weights, which is then validated and kept.
+    patience : int, "auto" or "none"
+        Epochs without a better validation score before training stops; `auto` only stops where
+        `epochs` is `auto` too.
+    keep : str
+        Which epoch's weights are kept: `best` on validation, or the `last`.
+    sampling : str or dict of str to float
+        See `covermap.training.sampling.resolved_sampling`.
+    augmentation : AugmentationSettings
+    precision : str
     """
 
     epochs: _Count | Literal["auto"] = "auto"
     batch_size: _Count | Literal["auto"] = "auto"
+    accumulate: _Count = 1
     optimizer: Optimizer = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0.0, allow_inf_nan=False)
+    encoder_rate: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
+    freeze_encoder: bool | _Count = False
     weight_decay: float = Field(default=1e-2, ge=0.0, allow_inf_nan=False)
+    clip_norm: float | None = Field(default=1.0, gt=0.0, allow_inf_nan=False)
+    schedule: ScheduleSettings = ScheduleSettings()
+    ema: float | None = Field(default=None, gt=0.0, lt=1.0)
+    patience: _Count | Literal["auto", "none"] = "auto"
+    keep: Literal["best", "last"] = "best"
+    sampling: _SamplingName | dict[str, _Share] = "auto"
+    augmentation: AugmentationSettings = AugmentationSettings()
     precision: Precision = "auto"
+
+    @field_validator("sampling", mode="before")
+    @classmethod
+    def _sampling_is_known(cls, value: Any) -> Any:
+        # A union of a name and a mapping would be told in several lines; a misspelt name needs one.
+        if isinstance(value, str) and value not in get_args(_SamplingName):
+            names = ", ".join(get_args(_SamplingName))
+            raise ValueError(f"expected {names}, or shares by class name")
+        if value == {}:
+            raise ValueError("expected at least one class, e.g. {water: 1.0}")
+        return value
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _name_or_more(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
 class ResolvedTraining:
     """Settings of training without `auto`, but for the precision, which depends on the computer.
 
-    `steps` is the number of optimiser steps of all epochs together.
+    Attributes are those of `TrainingSettings`, and
+
+    Attributes
+    ----------
+    batches : int
+        Of an epoch.
+    frozen_epochs : int
+        During which the encoder does not learn.
+    patience : int or None
+        None: training never stops early.
+    chances : tuple of float or None
+        How likely each training chip is drawn; None: each comes once an epoch.
     """
 
     epochs: int
     batch_size: int
-    steps: int
+    batches: int
+    accumulate: int
     optimizer: Optimizer
     learning_rate: float
+    encoder_rate: float
+    frozen_epochs: int
     weight_decay: float
+    clip_norm: float | None
+    schedule: ScheduleSettings
+    ema: float | None
+    patience: int | None
+    keep: Literal["best", "last"]
+    chances: tuple[float, ...] | None
+    augmentation: AugmentationSettings
     precision: Precision
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of the optimiser in an epoch; the last may have fewer batches than the others."""
+        return -(-self.batches // self.accumulate)
 
-def resolve(settings: TrainingSettings, chips: int, chip_size: int) -> ResolvedTraining:
+    @property
+    def steps(self) -> int:
+        """Steps of the optimiser in all epochs."""
+        return self.epochs * self.steps_per_epoch
+
+
+def resolve(
+    settings: TrainingSettings,
+    chips: int,
+    chip_size: int,
+    class_pixels: np.ndarray | None = None,
+    names: Sequence[str] = (),
+) -> ResolvedTraining:
     """What `auto` comes to.
 
     Parameters
@@ -65,25 +217,45 @@ def resolve(settings: TrainingSettings, chips: int, chip_size: int) -> ResolvedT
         Number of training chips, at least 1.
     chip_size : int
         Their side, px.
+    class_pixels : ndarray of int64, shape (chips, classes), optional
+        Counted pixels; needed for any other sampling than a uniform one.
+    names : sequence of str
+        The classes.
+
+    Raises
+    ------
+    ModelError
+        The sampling names a class that training has not.
     """
     if settings.batch_size == "auto":
         batch_size = _auto_batch_size(chips, chip_size)
     else:
         batch_size = max(2, min(settings.batch_size, chips))
-    steps_per_epoch = len(batch_sizes(chips, batch_size))
+    batches = len(batch_sizes(chips, batch_size))
     if settings.epochs == "auto":
         aimed = min(max(_STEPS_A_CHIP * chips, _LEAST_STEPS), _MOST_STEPS)
-        wanted = round(aimed / steps_per_epoch)
+        wanted = round(aimed / batches)
         epochs = min(max(wanted, _LEAST_EPOCHS), _MOST_EPOCHS)
     else:
         epochs = settings.epochs
+    freeze = settings.freeze_encoder
     return ResolvedTraining(
         epochs=epochs,
         batch_size=batch_size,
-        steps=epochs * steps_per_epoch,
+        batches=batches,
+        accumulate=settings.accumulate,
         optimizer=settings.optimizer,
         learning_rate=settings.learning_rate,
+        encoder_rate=settings.encoder_rate,
+        frozen_epochs=epochs if freeze is True else int(freeze),
         weight_decay=settings.weight_decay,
+        clip_norm=settings.clip_norm,
+        schedule=settings.schedule,
+        ema=settings.ema,
+        patience=_patience(settings, epochs),
+        keep=settings.keep,
+        chances=resolved_sampling(settings.sampling, class_pixels, names),
+        augmentation=settings.augmentation,
         precision=settings.precision,
     )
 
@@ -117,3 +289,11 @@ def _auto_batch_size(chips: int, chip_size: int) -> int:
     at_128 = 4 if chips < _FEW_CHIPS else 8
     scale = 1 if chip_size >= 128 else 2 if chip_size >= 64 else 4
     return max(2, min(at_128 * scale, chips // 2))
+
+
+def _patience(settings: TrainingSettings, epochs: int) -> int | None:
+    if settings.patience == "none" or (settings.patience == "auto" and settings.epochs != "auto"):
+        return None
+    if settings.patience == "auto":
+        return max(_LEAST_PATIENCE, round(_PATIENT_SHARE * epochs))
+    return settings.patience

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,11 +11,14 @@ from torch import Tensor, nn
 from covermap.core.errors import ModelError
 from covermap.models.libraries import lightning
 from covermap.models.losses import CombinedLoss
-from covermap.models.settings import LossSettings
-from covermap.training.data import Batch
+from covermap.training.average import WeightAverage
+from covermap.training.batch import Batch
+from covermap.training.freezing import freeze_encoder
 from covermap.training.history import EpochRow, class_mean_iou, confusion
-from covermap.training.schedule import one_cycle, optimizer_for
+from covermap.training.schedule import optimizer_for, rate_factor, set_rate
 from covermap.training.settings import ResolvedTraining
+
+_AVERAGE = "covermap_average"
 
 
 class SegmentationTask(lightning().LightningModule):  # type: ignore[misc]
@@ -27,10 +30,12 @@ class SegmentationTask(lightning().LightningModule):  # type: ignore[misc]
         Takes (N, C, H, W), gives logits (N, K, H, W).
     classes : int
         K.
-    loss : LossSettings
+    loss : CombinedLoss
     settings : ResolvedTraining
+    rows : callable
+        Gives the rows of the epochs that are over.
     on_step : callable
-        Told the loss after every step.
+        Told the loss after every batch.
     on_epoch : callable
         Told the row of every epoch, when it is over.
     state : callable
@@ -41,33 +46,48 @@ class SegmentationTask(lightning().LightningModule):  # type: ignore[misc]
         self,
         network: nn.Module,
         classes: int,
-        loss: LossSettings,
+        loss: CombinedLoss,
         settings: ResolvedTraining,
+        rows: Callable[[], Sequence[EpochRow]],
         on_step: Callable[[float], None],
         on_epoch: Callable[[EpochRow], None],
         state: Callable[[], dict[str, Any]],
     ) -> None:
         super().__init__()
         self.network = network
-        self._loss = CombinedLoss(loss)
-        self._classes, self._settings = classes, settings
+        self._loss = loss
+        self._classes, self._settings, self._rows = classes, settings, rows
         self._on_step, self._on_epoch, self._state = on_step, on_epoch, state
+        self._average = None if settings.ema is None else WeightAverage(network, settings.ema)
         self._losses: list[float] = []
-        self._rate = 0.0
+        self._rate, self._steps_done = 0.0, 0
         self._begin_validation()
 
+    def kept_weights(self) -> dict[str, Tensor]:
+        """What would be kept of this epoch: the average where there is one."""
+        return self.network.state_dict() if self._average is None else self._average.weights
+
     def configure_optimizers(self) -> Any:
-        optimizer = optimizer_for(self.network, self._settings)
-        schedule = {"scheduler": one_cycle(optimizer, self._settings), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        return optimizer_for(self.network, self._settings)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, _: int) -> Batch:
         return batch.to(device)
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
+    def on_train_start(self) -> None:
+        self._steps_done = self.global_step
+
+    def on_train_epoch_start(self) -> None:
+        if self._settings.frozen_epochs:
+            freeze_encoder(self.network, self.current_epoch < self._settings.frozen_epochs)
+
+    def on_train_batch_start(self, batch: Batch, _: int) -> None:
+        factor = rate_factor(self.global_step, self._settings, self._rows())
+        set_rate(self.trainer.optimizers[0], factor)
+        self._rate = self._settings.learning_rate * factor
+
+    def training_step(self, batch: Batch, number: int) -> Tensor:
         loss: Tensor = self._loss(self.network(batch.values), batch.target, batch.counted)
         value = float(loss.detach())
-        self._rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         if not torch.isfinite(loss):
             raise ModelError(
                 f"training: the loss became {value} in epoch {self.current_epoch + 1} at learning "
@@ -76,7 +96,23 @@ class SegmentationTask(lightning().LightningModule):  # type: ignore[misc]
             )
         self._losses.append(value)
         self._on_step(value)
-        return loss
+        # Lightning divides by `accumulate`, also where an epoch's last step has fewer batches.
+        accumulate = self._settings.accumulate
+        together = min(accumulate, self._settings.batches - number // accumulate * accumulate)
+        return loss * (accumulate / together)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self._average is not None and self.global_step > self._steps_done:
+            self._average.update(self.network, self.global_step)
+        self._steps_done = self.global_step
+
+    def on_validation_start(self) -> None:
+        if self._average is not None:
+            self._average.swap(self.network)
+
+    def on_validation_end(self) -> None:
+        if self._average is not None:
+            self._average.swap(self.network)
 
     def on_validation_epoch_start(self) -> None:
         self._begin_validation()
@@ -107,6 +143,12 @@ class SegmentationTask(lightning().LightningModule):  # type: ignore[misc]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint.update(self._state())
+        if self._average is not None:
+            checkpoint[_AVERAGE] = self._average.weights
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self._average is not None:
+            self._average.load(checkpoint[_AVERAGE])
 
     def _begin_validation(self) -> None:
         self._counts = torch.zeros(self._classes, self._classes, dtype=torch.int64)

@@ -36,7 +36,7 @@ def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
     say(f"  split     {told} ({split.scheme} of {split.ground.kind})")
     say(f"  channels  {', '.join(workspace.channels)}")
     model = project.model
-    say(f"  network   {model.name}, {model.encoder}, weights: {model.initial_weights}")
+    say(f"  network   {model.described}")
     say(f"  device    {device_name()}")
 
 
@@ -67,10 +67,10 @@ def forecast(network: Any, source: SampleSource, settings: ResolvedTraining, net
         begun = time.perf_counter()
         trial(values).square().mean().backward()
         seconds = time.perf_counter() - begun
-    minutes = seconds * settings.steps * networks / 60
+    minutes = seconds * settings.epochs * settings.batches * networks / 60
     told = "less than a minute" if minutes < 1 else f"about {minutes:.0f} min"
     many = f", {networks} networks" if networks > 1 else ""
     return (
-        f"  training  {settings.epochs} epochs of {settings.steps // settings.epochs} steps, "
+        f"  training  {settings.epochs} epochs of {settings.batches} batches, "
         f"{settings.batch_size} chips each{many}: {told}\n"
     )

@@ -240,11 +240,11 @@ def _provenance(workspace: Workspace) -> tuple[tuple[str, str], ...]:
         ("scenes", ", ".join(scene.name for scene in workspace.scenes)),
         ("labels", workspace.labels.path.name),
         ("channels", ", ".join(workspace.channels)),
-        ("network", f"{model.name}, {model.encoder}, weights: {model.initial_weights}"),
+        ("network", model.described),
         (
             "training",
-            f"{final['chips']} chips, {final['epochs']} epochs, kept epoch {final['kept_epoch']}, "
-            f"{final['precision']}",
+            f"{final['chips']} chips, {len(final['history'])} epochs, "
+            f"kept epoch {final['kept_epoch']}, {final['precision']}",
         ),
         ("seed", str(project.seed)),
         ("split", "; ".join(workspace.split.reasons)),

@@ -13,7 +13,7 @@ from covermap.chips.loading import Chips
 from covermap.chips.split import Training
 from covermap.chips.statistics import Statistics
 from covermap.chips.table import read_chips
-from covermap.core.files import content_digest, write_json
+from covermap.core.files import content_digest, file_digest, write_json
 from covermap.core.grid import pixel_size_m
 from covermap.core.progress import say
 from covermap.project.steps import RunFolder, versions
@@ -65,7 +65,8 @@ def train_step(workspace: Workspace, force: bool) -> None:
         {
             "prepare": workspace.standing_on("prepare"),
             "model": project.model.model_dump(),
-            "loss": project.loss.weights,
+            "weights": _weights_digest(workspace),
+            "loss": project.loss.model_dump(),
             "training": project.training.model_dump(),
         },
     )
@@ -76,6 +77,13 @@ def train_step(workspace: Workspace, force: bool) -> None:
     workspace.step("train", inputs, lambda: _train(workspace, content_digest(inputs)), force)
     # Only when the step is noted as done: until then they are what a second run goes on from.
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _weights_digest(workspace: Workspace) -> str | None:
+    """Digest of the local file of initial weights, so that another file is another training."""
+    named = workspace.project.model.weights_file
+    path = None if named is None else workspace.base / named
+    return file_digest(path) if path is not None and path.is_file() else None
 
 
 def bundle_folder(folder: Path, training: Training) -> Path:
@@ -107,6 +115,7 @@ def _train_one(
 ) -> dict[str, Any]:
     from covermap.models.registry import build_network
     from covermap.training.fit import FitPlan, fit
+    from covermap.training.sampling import count_class_pixels
     from covermap.training.settings import resolve
 
     project = workspace.project
@@ -119,9 +128,11 @@ def _train_one(
         [band.wavelength_nm for band in bands],
         len(workspace.labels.legend),
         project.seed,
+        workspace.base,
     )
-    settings = resolve(project.training, len(teach.windows), size)
-    source = Chips(teach, statistics)
+    source, names = Chips(teach, statistics), workspace.labels.legend.names
+    class_pixels = count_class_pixels(source, len(names))
+    settings = resolve(project.training, len(teach.windows), size, class_pixels, names)
     if training.name == workspace.split.trainings[0].name:
         say(forecast(network, source, settings, networks))
     fitted = fit(
@@ -136,6 +147,8 @@ def _train_one(
             folder=workspace.folder.path / _CHECKPOINTS / training.name,
             key=key,
             title=title,
+            class_names=tuple(names),
+            class_pixels=tuple(int(total) for total in class_pixels.sum(0)),
         )
     )
     if fitted.resumed_from:
@@ -148,6 +161,8 @@ def _train_one(
         "kept_epoch": fitted.kept_epoch,
         "precision": fitted.precision,
         "chips": len(teach.windows),
+        "sampling": "uniform" if settings.chances is None else "by class",
+        "stopped_early": len(fitted.history) < settings.epochs,
         "history": [row.to_dict() for row in fitted.history],
     }
 

@@ -1,0 +1,46 @@
+"""Chips stacked for a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from covermap.chips.sample import Sample
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Chips stacked: values float32 (N, C, S, S), target int64, valid and counted bool (N, S, S).
+
+    As in `covermap.chips.sample.Sample`: values are 0 where nothing is valid, and target means
+    nothing where counted is False.
+    """
+
+    values: Tensor
+    valid: Tensor
+    target: Tensor
+    counted: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device; values in channels-last order, which convolutions prefer."""
+        return Batch(
+            self.values.to(device, memory_format=torch.channels_last),
+            self.valid.to(device),
+            self.target.to(device),
+            self.counted.to(device),
+        )
+
+
+def stacked(samples: Iterable[Sample]) -> Batch:
+    """Chips of one size as a batch."""
+    chips = list(samples)
+    return Batch(
+        torch.from_numpy(np.stack([chip.values for chip in chips])),
+        torch.from_numpy(np.stack([chip.valid for chip in chips])),
+        torch.from_numpy(np.stack([chip.target for chip in chips])),
+        torch.from_numpy(np.stack([chip.counted for chip in chips])),
+    )

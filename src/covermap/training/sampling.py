@@ -1,0 +1,111 @@
+"""Which chips an epoch is made of: all alike, or drawn so that rare classes come often enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from covermap.chips.sample import SampleSource
+from covermap.core.errors import ModelError, nearest
+
+# A class with less than this share of the labelled pixels is one that training can lose.
+_RARE_SHARE = 0.02
+
+Sampling = Literal["auto", "uniform", "balanced"]
+
+
+def count_class_pixels(source: SampleSource, classes: int) -> np.ndarray:
+    """Counted pixels of each class in each chip, int64 (chips, classes); reads every chip once."""
+    counts = np.zeros((len(source), classes), np.int64)
+    for number in range(len(source)):
+        sample = source[number]
+        counts[number] = np.bincount(sample.target[sample.counted], minlength=classes)
+    return counts
+
+
+def resolved_sampling(
+    sampling: Sampling | Mapping[str, float],
+    class_pixels: np.ndarray | None,
+    names: Sequence[str] = (),
+) -> tuple[float, ...] | None:
+    """How likely each chip is drawn; None where each comes once an epoch.
+
+    Parameters
+    ----------
+    sampling : str or dict of str to float
+        `auto` is `balanced` when a class holds less than 2 % of the labelled pixels, and `uniform`
+        else. A mapping gives each class its share of the draws; classes left out get none of their
+        own.
+    class_pixels : ndarray of int64, shape (chips, classes), optional
+        Of `count_class_pixels`; `auto` without it is `uniform`.
+    names : sequence of str
+        The classes.
+
+    Raises
+    ------
+    ModelError
+        A mapping names a class that is not in the legend or has no training pixel.
+    """
+    if sampling == "uniform" or (sampling == "auto" and class_pixels is None):
+        return None
+    if class_pixels is None:
+        raise ValueError(f"sampling {sampling} needs the class pixels of the chips")
+    totals = class_pixels.sum(0)
+    if isinstance(sampling, Mapping):
+        return _as_tuple(_aimed(class_pixels, _wished(sampling, totals, names)))
+    present = totals > 0
+    if sampling == "auto" and not np.any(totals[present] < _RARE_SHARE * totals.sum()):
+        return None
+    # Half of the draws take all chips alike: aimed draws alone would show a rare class's few chips
+    # over and over, and common ground, which makes most of the map, hardly at all.
+    alike = np.full(len(class_pixels), 1 / len(class_pixels))
+    if not present.any():
+        return None
+    return _as_tuple((alike + _aimed(class_pixels, present / present.sum())) / 2)
+
+
+def drawn_chips(
+    chances: Sequence[float] | None, chips: int, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Numbers of the chips of an epoch, int64 (count,), in drawn order.
+
+    Without chances each chip comes once (over and over where `count` is larger). With them chip i
+    comes `count` x chance times, rounded down or up (systematic resampling, Kitagawa 1996): a chip
+    that is due is not missed by bad luck.
+    """
+    if chances is None:
+        return np.resize(rng.permutation(chips), count)
+    edges = np.cumsum(chances) * (count / sum(chances))
+    marks = rng.random() + np.arange(count)
+    numbers = np.searchsorted(edges, marks, side="right").clip(max=chips - 1)
+    return rng.permutation(numbers)
+
+
+def _aimed(class_pixels: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Draw a class by its share, then one of its labelled pixels, and take that pixel's chip."""
+    within = class_pixels / np.maximum(class_pixels.sum(0), 1)
+    return np.asarray(within @ shares, float)
+
+
+def _wished(sampling: Mapping[str, float], totals: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    shares = np.zeros(len(totals))
+    for name, share in sampling.items():
+        if name not in names:
+            raise ModelError(
+                f"training: sampling names the class '{name}', which is not in the legend; "
+                f"{nearest(name, names)}"
+            )
+        place = list(names).index(name)
+        if totals[place] == 0:
+            raise ModelError(
+                f"training: sampling asks for the class '{name}', which has no pixel in the "
+                "training chips; leave it out"
+            )
+        shares[place] = share
+    return shares / shares.sum()
+
+
+def _as_tuple(chances: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(chance) for chance in chances / chances.sum())
