@@ -44,16 +44,6 @@ class Share:
             view = self.read(number)
             yield view.raster.values, view.raster.valid & (self.seen(view) & view.usable)
 
-    def labelled_pixels(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of one chip: values (N, C) and validity (N, C) of counted pixels, their classes (N,)."""
-        view = self.read(number)
-        counted = self.counted(view)
-        return (
-            view.raster.values[:, counted].T,
-            view.raster.valid[:, counted].T,
-            view.target.index[counted],
-        )
-
     def statistics(self) -> Statistics:
         """Statistics of each channel over all valid pixels that are shown."""
         return statistics_of(self.pixels(), self.viewer.channels)

@@ -13,6 +13,7 @@ from covermap.models.registry import has_encoder, network_names
 
 HUB_PREFIX = "hub:"
 Stem = Literal["wavelength", "rgb-first", "random"]
+FOREST, AUTO = "random-forest", "auto"
 _DEFAULT_NETWORK, _DEFAULT_ENCODER = "unet", "efficientnet-lite0"
 _WEIGHTS = ("imagenet", "none")
 _WEIGHT_FILES = (".safetensors", ".pth", ".pt")
@@ -24,7 +25,8 @@ class ModelSettings(Settings):
     Attributes
     ----------
     name : str
-        One of `network_names()`.
+        One of `network_names()`, `random-forest`, or `auto`: a U-Net and a forest are both trained,
+        and the one that validation prefers is kept.
     encoder : str or None
         A known encoder or `timm:NAME`; None for a network that has none.
     weights : str or None
@@ -37,6 +39,8 @@ class ModelSettings(Settings):
         the rest random; `random` leaves all of it random.
     dropout : float or None
         Share of feature maps dropped before the last layers; None: as the network was published.
+    window : int
+        Of a forest: odd side in pixels of the surroundings that it is told of; 1: by pixel.
     """
 
     name: str = _DEFAULT_NETWORK
@@ -44,6 +48,7 @@ class ModelSettings(Settings):
     weights: str | None = None
     stem: Stem = "wavelength"
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+    window: int = Field(default=1, ge=1, le=63)
 
     @model_validator(mode="before")
     @classmethod
@@ -51,14 +56,21 @@ class ModelSettings(Settings):
         if not isinstance(values, dict) or values.get("encoder") is not None:
             return values
         name = values.get("name", _DEFAULT_NETWORK)
-        if name in network_names() and has_encoder(name):
+        if _takes_encoder(name):
             return {**values, "encoder": _DEFAULT_ENCODER}
         return values
 
     @field_validator("name")
     @classmethod
     def _network_is_known(cls, name: str) -> str:
-        return _known(name, network_names(), "no such network")
+        return _known(name, (*network_names(), FOREST, AUTO), "no such model")
+
+    @field_validator("window")
+    @classmethod
+    def _window_has_a_middle(cls, window: int) -> int:
+        if window % 2 == 0:
+            raise ValueError(f"must be odd, so that a pixel is its middle; try {window + 1}")
+        return window
 
     @field_validator("encoder")
     @classmethod
@@ -79,7 +91,7 @@ class ModelSettings(Settings):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> ModelSettings:
-        if not has_encoder(self.name):
+        if not _takes_encoder(self.name):
             if self.encoder is not None or self.initial_weights != "none":
                 raise ValueError(
                     f"{self.name} has no encoder and begins at random: leave out encoder and "
@@ -110,8 +122,21 @@ class ModelSettings(Settings):
         >>> ModelSettings(weights="none").described
         'unet, efficientnet-lite0, weights: none'
         """
+        if self.name == FOREST:
+            seen = "by pixel" if self.window == 1 else f"windows of {self.window} px"
+            return f"random forest, {seen}"
         parts = [self.name, *([self.encoder] if self.encoder else [])]
         return ", ".join([*parts, f"weights: {self.initial_weights}"])
+
+    @property
+    def as_network(self) -> ModelSettings:
+        """The network of `auto`; any other settings as they are."""
+        return self.model_copy(update={"name": _DEFAULT_NETWORK}) if self.name == AUTO else self
+
+    @property
+    def as_forest(self) -> ModelSettings:
+        """A forest with the same window."""
+        return ModelSettings(name=FOREST, window=self.window)
 
     @property
     def weights_file(self) -> str | None:
@@ -121,6 +146,10 @@ class ModelSettings(Settings):
     @property
     def _carried(self) -> bool:
         return self.encoder is not None and encoder_of(self.encoder).has_imagenet
+
+
+def _takes_encoder(name: str) -> bool:
+    return name == AUTO or (name in network_names() and has_encoder(name))
 
 
 def _known(name: str, names: Any, problem: str) -> str:

@@ -12,11 +12,12 @@ from covermap.assessment.metrics import metrics_of
 from covermap.assessment.tally import GroupedTally
 from covermap.bundle import Bundle, read_bundle
 from covermap.chips.audit import shares_of
-from covermap.chips.loading import Share
+from covermap.chips.loading import Chips, Share
 from covermap.chips.split import Training
+from covermap.chips.statistics import Statistics
 from covermap.chips.table import read_chips
 from covermap.core.errors import LabelError
-from covermap.core.files import file_digest, write_json
+from covermap.core.files import file_digest, read_json, write_json
 from covermap.core.grid import Window, window_geobox
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
@@ -96,6 +97,7 @@ def _evaluate(workspace: Workspace) -> tuple[str, ...]:
     }
     if found.truth is not None:
         metrics["test"] |= found.truth.scores(split.assessed)
+    metrics["model"] = _model(read_json(folder / "training.json"))
     metrics["split"] = {
         "scheme": split.scheme,
         "of": split.ground.kind,
@@ -106,6 +108,13 @@ def _evaluate(workspace: Workspace) -> tuple[str, ...]:
     write_json(folder / "metrics.json", metrics)
     _say_scores(metrics)
     return OUTPUTS
+
+
+def _model(told: dict[str, Any]) -> dict[str, Any]:
+    """The delivered model in words, and how it was chosen where that was left to validation."""
+    final = told["final"]
+    choice = {"choice": final["choice"]} if "choice" in final else {}
+    return {"name": final["model"], **choice}
 
 
 class _Found:
@@ -143,23 +152,12 @@ def _score_training(
     bundle = read_bundle(bundle_folder(workspace.folder.path, training))
     scorer = _Scorer(workspace, training, score, bundle)
     scorer.map_ground()
-    statistics = _Normaliser(bundle)
     baselines = fit_baselines(
-        teach, statistics.normalise, len(workspace.labels.legend), workspace.project.seed
+        Chips(teach, scorer.chips.statistics),
+        len(workspace.labels.legend),
+        workspace.project.seed,
     )
     return scorer, baselines
-
-
-class _Normaliser:
-    """Normalisation as a bundle has it."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self.mean = np.asarray([c.mean for c in bundle.channels], dtype=np.float32)
-        self.std = np.asarray([c.std for c in bundle.channels], dtype=np.float32)
-
-    def normalise(self, values: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        """Values (N, C) with mean 0 and spread 1; 0 where not valid."""
-        return np.where(valid, (values - self.mean) / self.std, np.float32(0)).astype(np.float32)
 
 
 class _Scorer:
@@ -170,6 +168,7 @@ class _Scorer:
     ) -> None:
         self.workspace, self.training = workspace, training
         self.share, self.bundle = share, bundle
+        self.chips = Chips(share, _statistics_of(bundle))
         self.folder = workspace.folder.path / "evaluation"
         self.legend = workspace.labels.legend
 
@@ -208,20 +207,14 @@ class _Scorer:
         """Tally one window of the written map, and the baselines on the same pixels."""
         name, window = self.share.windows[place]
         scene = self.workspace.viewer.scenes[name]
-        view = self.share.read(place)
-        counted = self.share.counted(view)
+        view, sample = self.share.read(place), self.chips[place]
+        counted = sample.counted
         predicted, mapped = self._read(scene, window)
         confidence = self._read_confidence(scene, window)
         if (counted & ~mapped).any():
             raise RuntimeError(f"{self.map_path(name)}: scored pixels are not mapped")
         classes, reference = len(self.legend), view.target.index
-        values = np.zeros(0, np.int16)
-        if counted.any():
-            values = baselines.predict(
-                view.raster.values[:, counted].T, view.raster.valid[:, counted].T
-            )
-        by_forest = np.zeros(counted.shape, np.int16)
-        by_forest[counted] = values
+        by_forest = baselines.predict(sample)
         always = np.full(counted.shape, baselines.majority, np.int16)
         groups = view.groups
         found.model += GroupedTally.of(reference, predicted, counted, groups, classes)
@@ -239,6 +232,12 @@ class _Scorer:
     def _read_confidence(self, scene: Scene, window: Window) -> np.ndarray:
         path = self.map_path(scene.name)
         return read_map_window(path.with_name(f"{path.stem}_confidence.tif"), window, 255) / 100.0
+
+
+def _statistics_of(bundle: Bundle) -> Statistics:
+    """Normalisation as a bundle has it."""
+    rows = [(c.mean, c.std, c.low, c.high) for c in bundle.channels]
+    return Statistics(*np.asarray(rows, dtype=np.float64).T)
 
 
 def _say_scores(metrics: dict[str, Any]) -> None:

@@ -73,7 +73,8 @@ def _content(workspace: Workspace) -> ReportContent:
     return ReportContent(
         name=project.name,
         legend=workspace.labels.legend,
-        headlines=tuple(headlines_of(metrics, "network", project.split.allow_leak, folds)),
+        headlines=tuple(_headlines(workspace, metrics, folds)),
+        model=_model_word(metrics),
         metrics=metrics,
         how_tested=_how_tested(workspace, chips),
         leak_allowed=project.split.allow_leak,
@@ -88,6 +89,25 @@ def _content(workspace: Workspace) -> ReportContent:
         bundle_file="bundle/",
         preview_file=PREVIEW,
     )
+
+
+def _headlines(workspace: Workspace, metrics: dict[str, Any], folds: int | None) -> list[str]:
+    lines = headlines_of(metrics, _model_word(metrics), workspace.project.split.allow_leak, folds)
+    choice = metrics["model"].get("choice")
+    if choice is not None:
+        scores = " against ".join(
+            "none" if value is None else f"{value:.1%}"
+            for value in (choice["network_class_mean_iou"], choice["forest_class_mean_iou"])
+        )
+        lines.append(
+            f"A network and a random forest were both trained; the {_model_word(metrics)} was kept "
+            f"by its class-mean IoU on {choice['ground']} (network {scores} of the forest)."
+        )
+    return lines
+
+
+def _model_word(metrics: dict[str, Any]) -> str:
+    return "random forest" if metrics["model"]["name"].startswith("random forest") else "network"
 
 
 def _how_tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> str:
@@ -107,6 +127,7 @@ def _curves(folder: Path) -> tuple[Curve, ...]:
     return tuple(
         Curve(name, tuple(EpochRow(**row) for row in item["history"]))
         for name, item in told.items()
+        if "history" in item
     )
 
 
@@ -235,17 +256,12 @@ def _areas(workspace: Workspace) -> tuple[ClassArea, ...]:
 def _provenance(workspace: Workspace) -> tuple[tuple[str, str], ...]:
     project, told = workspace.project, read_json(workspace.folder.path / "training.json")
     final = told["final"]
-    model = project.model
     rows = [
         ("scenes", ", ".join(scene.name for scene in workspace.scenes)),
         ("labels", workspace.labels.path.name),
         ("channels", ", ".join(workspace.channels)),
-        ("network", model.described),
-        (
-            "training",
-            f"{final['chips']} chips, {len(final['history'])} epochs, "
-            f"kept epoch {final['kept_epoch']}, {final['precision']}",
-        ),
+        ("model", final["model"]),
+        ("training", final["summary"]),
         ("seed", str(project.seed)),
         ("split", "; ".join(workspace.split.reasons)),
     ]

@@ -1,30 +1,31 @@
-"""train: one network for a hold-out; one for each fold and a last one on all labels else."""
+"""train: one model for a hold-out; one for each fold and a last one on all labels else."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from covermap.bundle import Bundle, Channel, write_bundle
 from covermap.chips.audit import shares_of
-from covermap.chips.loading import Chips
+from covermap.chips.loading import Chips, Share
 from covermap.chips.split import Training
 from covermap.chips.statistics import Statistics
 from covermap.chips.table import read_chips
 from covermap.core.files import content_digest, file_digest, write_json
 from covermap.core.grid import pixel_size_m
-from covermap.core.progress import say
+from covermap.models.settings import AUTO, FOREST
 from covermap.project.steps import RunFolder, versions
+from covermap.verbs.choose import Rivals, choose
 from covermap.verbs.describe import describe_imagery, usable_rule
-from covermap.verbs.plan_told import forecast, tell_plan
+from covermap.verbs.plan_told import tell_plan
+from covermap.verbs.teach import Lesson, Taught, taught_forest, taught_network
 from covermap.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     import geopandas as gpd
-
-    from covermap.training.fit import Fit
 
 OUTPUTS = ("bundle", "folds", "training.json")
 _CHECKPOINTS = ".training"
@@ -96,94 +97,97 @@ def _train(workspace: Workspace, key: str) -> tuple[str, ...]:
     chips = read_chips(folder / "chips.parquet")
     tell_plan(workspace, chips)
     shutil.rmtree(folder / "folds", ignore_errors=True)
+    model, trainings = workspace.project.model, workspace.split.trainings
     told: dict[str, Any] = {}
-    trainings = workspace.split.trainings
-    for number, training in enumerate(trainings, start=1):
-        title = "Training" if len(trainings) == 1 else f"Training {number} of {len(trainings)}"
-        told[training.name] = _train_one(workspace, chips, training, key, title, len(trainings))
+    rivals: list[Rivals] = []
+    for number, training in enumerate(trainings):
+        ground = _Ground.of(workspace, chips, training)
+        lesson = _lesson(workspace, ground, training, key, number)
+        if model.name == AUTO:
+            rivals.append(_rivals(workspace, ground, training, lesson))
+            continue
+        teach = taught_forest if model.name == FOREST else taught_network
+        told[training.name] = _keep(workspace, chips, training, ground, teach(model, lesson))
+    if rivals:
+        choices = choose(rivals)
+        for training in trainings:
+            ground = _Ground.of(workspace, chips, training)
+            choice = choices[training.name]
+            told[training.name] = _keep(workspace, chips, training, ground, choice.kept)
+            told[training.name]["choice"] = choice.to_dict()
     write_json(folder / "training.json", told)
     return tuple(name for name in OUTPUTS if (folder / name).exists())
 
 
-def _train_one(
+@dataclass(frozen=True)
+class _Ground:
+    """What one model may learn from, is validated on and scored on."""
+
+    teach: Share
+    validate: Share | None
+    score: Share | None
+    statistics: Statistics
+
+    @classmethod
+    def of(cls, workspace: Workspace, chips: gpd.GeoDataFrame, training: Training) -> _Ground:
+        teach, validate, score = shares_of(workspace.viewer, chips, training)
+        return cls(teach, validate, score, teach.statistics())
+
+    def chips(self, share: Share | None) -> Chips | None:
+        return None if share is None else Chips(share, self.statistics)
+
+
+def _lesson(
+    workspace: Workspace, ground: _Ground, training: Training, key: str, number: int
+) -> Lesson:
+    trainings = len(workspace.split.trainings)
+    bands = workspace.scenes[0].describe(workspace.channels)
+    return Lesson(
+        project=workspace.project,
+        base=workspace.base,
+        wavelengths=tuple(band.wavelength_nm for band in bands),
+        names=workspace.labels.legend.names,
+        teach=Chips(ground.teach, ground.statistics),
+        validate=ground.chips(ground.validate),
+        checkpoints=workspace.folder.path / _CHECKPOINTS / training.name,
+        key=key,
+        title="Training" if trainings == 1 else f"Training {number + 1} of {trainings}",
+        models=trainings if number == 0 else 0,
+    )
+
+
+def _rivals(workspace: Workspace, ground: _Ground, training: Training, lesson: Lesson) -> Rivals:
+    model, classes = workspace.project.model, len(lesson.names)
+    forest = taught_forest(model.as_forest, lesson)
+    network = taught_network(model.as_network, lesson)
+    judges = lesson.validate or ground.chips(ground.score)
+    tallies = None
+    if judges is not None:
+        tallies = (network.tally(judges, classes), forest.tally(judges, classes))
+    return Rivals(training.name, network, forest, tallies)
+
+
+def _keep(
     workspace: Workspace,
     chips: gpd.GeoDataFrame,
     training: Training,
-    key: str,
-    title: str,
-    networks: int,
+    ground: _Ground,
+    taught: Taught,
 ) -> dict[str, Any]:
-    from covermap.models.registry import build_network
-    from covermap.training.fit import FitPlan, fit
-    from covermap.training.sampling import count_class_pixels
-    from covermap.training.settings import resolve
-
-    project = workspace.project
-    teach, validate, _ = shares_of(workspace.viewer, chips, training)
-    statistics = teach.statistics()
-    size = teach.windows[0][1].height
-    bands = workspace.scenes[0].describe(workspace.channels)
-    network = build_network(
-        project.model,
-        [band.wavelength_nm for band in bands],
-        len(workspace.labels.legend),
-        project.seed,
-        workspace.base,
-    )
-    source, names = Chips(teach, statistics), workspace.labels.legend.names
-    class_pixels = count_class_pixels(source, len(names))
-    settings = resolve(project.training, len(teach.windows), size, class_pixels, names)
-    if training.name == workspace.split.trainings[0].name:
-        say(forecast(network, source, settings, networks))
-    fitted = fit(
-        FitPlan(
-            network=network,
-            train=source,
-            validation=Chips(validate, statistics) if validate is not None else None,
-            classes=len(workspace.labels.legend),
-            loss=project.loss,
-            settings=settings,
-            seed=project.seed,
-            folder=workspace.folder.path / _CHECKPOINTS / training.name,
-            key=key,
-            title=title,
-            class_names=tuple(names),
-            class_pixels=tuple(int(total) for total in class_pixels.sum(0)),
-        )
-    )
-    if fitted.resumed_from:
-        say(f"{title}: went on after epoch {fitted.resumed_from}")
-    bundle = _bundle(workspace, chips, training, statistics, fitted, size)
-    _write(workspace.folder.path, training, bundle, fitted)
-    return {
-        "epochs": settings.epochs,
-        "batch_size": settings.batch_size,
-        "kept_epoch": fitted.kept_epoch,
-        "precision": fitted.precision,
-        "chips": len(teach.windows),
-        "sampling": "uniform" if settings.chances is None else "by class",
-        "stopped_early": len(fitted.history) < settings.epochs,
-        "history": [row.to_dict() for row in fitted.history],
-    }
-
-
-def _write(folder: Path, training: Training, bundle: Bundle, fitted: Fit) -> None:
-    from covermap.models.loading import network_weights
-
-    write_bundle(bundle_folder(folder, training), bundle, network_weights(fitted.network))
+    """Write the bundle of a taught model; what is told of it."""
+    bundle = _bundle(workspace, chips, training, ground, taught)
+    write_bundle(bundle_folder(workspace.folder.path, training), bundle, taught.weights)
+    return dict(taught.told)
 
 
 def _bundle(
     workspace: Workspace,
     chips: gpd.GeoDataFrame,
     training: Training,
-    statistics: Statistics,
-    fitted: Fit,
-    size: int,
+    ground: _Ground,
+    taught: Taught,
 ) -> Bundle:
-    from covermap.models.loading import receptive_radius
-
-    project, scene = workspace.project, workspace.scenes[0]
+    project, scene, statistics = workspace.project, workspace.scenes[0], ground.statistics
     bands = scene.describe(workspace.channels)
     channels = tuple(
         Channel(
@@ -195,12 +199,12 @@ def _bundle(
     )  # fmt: skip
     return Bundle(
         task=project.task,
-        model=project.model.model_dump(),
+        model=taught.settings.model_dump(),
         channels=channels,
         resolution_m=pixel_size_m(scene.geobox),
         legend=workspace.labels.legend,
-        chip_size=size,
-        receptive_radius=receptive_radius(fitted.network),
+        chip_size=ground.teach.windows[0][1].height,
+        receptive_radius=taught.receptive_radius,
         min_dates=usable_rule(project.imagery[0], scene),
         imagery=describe_imagery(project.imagery[0], scene),
         trained_on=_trained_on(workspace.scenes, chips, training),

@@ -1,0 +1,180 @@
+"""One model taught: a network or a forest, ready to answer for chips and to be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from covermap.assessment.tally import Tally
+from covermap.chips.loading import Chips
+from covermap.chips.sample import Sample
+from covermap.core.progress import say
+from covermap.models.forest import Forest, features_of, fit_forest, forest_to_bytes
+from covermap.models.settings import ModelSettings
+from covermap.project.schema import Project
+from covermap.verbs.forest_pixels import labelled_pixels
+from covermap.verbs.plan_told import forecast
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one model is taught with.
+
+    Attributes
+    ----------
+    project : Project
+    base : Path
+        Folder that the project's paths start from.
+    wavelengths : tuple of float or None
+        Of the channels.
+    names : tuple of str
+        Of the classes.
+    teach, validate : Chips
+        Validation is None where a k-fold leaves none.
+    checkpoints : Path
+        A folder for this model alone.
+    key, title : str
+        See `training.fit.FitPlan`.
+    models : int
+        How many of its kind will be taught in this run, for the forecast; 0: tell none.
+    """
+
+    project: Project
+    base: Path
+    wavelengths: tuple[float | None, ...]
+    names: tuple[str, ...]
+    teach: Chips
+    validate: Chips | None
+    checkpoints: Path
+    key: str
+    title: str
+    models: int
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A taught model.
+
+    Attributes
+    ----------
+    settings : ModelSettings
+        Of what was taught: a network or a forest, never `auto`.
+    weights : dict or bytes
+        As `write_bundle` takes them.
+    receptive_radius : int
+        Pixels.
+    told : dict
+        For `training.json`.
+    answer : callable
+        Class of each pixel of a chip, as positions in the legend (H, W).
+    """
+
+    settings: ModelSettings
+    weights: dict[str, np.ndarray] | bytes
+    receptive_radius: int
+    told: dict[str, Any]
+    answer: Callable[[Sample], np.ndarray]
+
+    def tally(self, chips: Chips, classes: int) -> Tally:
+        """How it does on the counted pixels of chips."""
+        total = Tally.zero(classes)
+        for number in range(len(chips)):
+            sample = chips[number]
+            if sample.counted.any():
+                total += Tally.of(sample.target, self.answer(sample), sample.counted, classes)
+        return total
+
+
+def taught_forest(settings: ModelSettings, lesson: Lesson) -> Taught:
+    """A random forest on the labelled pixels of the teaching chips."""
+    classes = len(lesson.names)
+    say(f"{lesson.title}: random forest")
+    pixels = labelled_pixels(lesson.teach, settings.window, classes, lesson.project.seed)
+    forest = fit_forest(
+        pixels.features, pixels.index, classes, lesson.project.seed, settings.window
+    )
+    return Taught(
+        settings=settings,
+        weights=forest_to_bytes(forest),
+        receptive_radius=settings.window // 2,
+        told={
+            "model": settings.described,
+            "summary": f"{len(lesson.teach)} chips, {len(pixels.index):,} labelled pixels",
+        },
+        answer=lambda sample: _forest_answer(forest, sample),
+    )
+
+
+def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
+    """A network trained on the teaching chips; taken up again where it was stopped."""
+    from covermap.models.loading import network_weights, receptive_radius
+    from covermap.models.registry import build_network
+    from covermap.training.fit import FitPlan, fit
+    from covermap.training.sampling import count_class_pixels
+    from covermap.training.settings import resolve
+
+    project, names = lesson.project, lesson.names
+    network = build_network(settings, lesson.wavelengths, len(names), project.seed, lesson.base)
+    class_pixels = count_class_pixels(lesson.teach, len(names))
+    size = lesson.teach[0].counted.shape[0]
+    resolved = resolve(project.training, len(lesson.teach), size, class_pixels, names)
+    if lesson.models:
+        say(forecast(network, lesson.teach, resolved, lesson.models))
+    fitted = fit(
+        FitPlan(
+            network=network,
+            train=lesson.teach,
+            validation=lesson.validate,
+            classes=len(names),
+            loss=project.loss,
+            settings=resolved,
+            seed=project.seed,
+            folder=lesson.checkpoints,
+            key=lesson.key,
+            title=lesson.title,
+            class_names=names,
+            class_pixels=tuple(int(total) for total in class_pixels.sum(0)),
+        )
+    )
+    if fitted.resumed_from:
+        say(f"{lesson.title}: went on after epoch {fitted.resumed_from}")
+    return Taught(
+        settings=settings,
+        weights=network_weights(fitted.network),
+        receptive_radius=receptive_radius(fitted.network),
+        told={
+            "model": settings.described,
+            "summary": f"{len(lesson.teach)} chips, {len(fitted.history)} epochs, kept epoch "
+            f"{fitted.kept_epoch}, {fitted.precision}",
+            "epochs": resolved.epochs,
+            "batch_size": resolved.batch_size,
+            "kept_epoch": fitted.kept_epoch,
+            "precision": fitted.precision,
+            "chips": len(lesson.teach),
+            "sampling": "uniform" if resolved.chances is None else "by class",
+            "stopped_early": len(fitted.history) < resolved.epochs,
+            "history": [row.to_dict() for row in fitted.history],
+        },
+        answer=lambda sample: _network_answer(fitted.network, sample),
+    )
+
+
+def _forest_answer(forest: Forest, sample: Sample) -> np.ndarray:
+    answer = np.zeros(sample.counted.shape, np.int16)
+    features = features_of(sample.values, forest.window)[sample.counted]
+    answer[sample.counted] = forest.predict(features)
+    return answer
+
+
+def _network_answer(network: Any, sample: Sample) -> np.ndarray:
+    import torch
+
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(sample.values)[None])[0]
+        # max, not argmax: on a CPU the latter is slower than the network.
+        best: np.ndarray = logits.max(0).indices.numpy()
+    return best
