@@ -10,7 +10,7 @@ import numpy as np
 from covermap.core.grid import Window, tiles, whole, window_geobox
 from covermap.core.progress import progress
 from covermap.imagery.raster import Scene
-from covermap.labels.polygons import Polygons
+from covermap.labels.protocol import Labels
 
 CELL = 32
 # Read at a time: large enough for whole file blocks, small enough for any number of bands.
@@ -28,7 +28,7 @@ class Scan:
         the cloudy ones.
     counts : ndarray of int64, shape (M, 5)
         Row and column of a cell, position of the class, source (row of the polygon, -1 for
-        background), and how many usable labelled pixels that makes.
+        background and masks), and how many usable labelled pixels that makes.
     labelled : int
         Labelled pixels inside the scene, usable or not.
     """
@@ -44,10 +44,10 @@ class Scan:
         return np.unique(self.counts[:, :2] // (size // CELL), axis=0)
 
 
-def scan(scene: Scene, labels: Polygons, channels: Sequence[str]) -> Scan:
+def scan(scene: Scene, labels: Labels, channels: Sequence[str]) -> Scan:
     """Count usable labelled pixels of a scene by cell, class and polygon.
 
-    Only ground near a polygon is read, unless the drawing is complete. Memory does not grow with
+    Only ground where labels may lie is read. Memory does not grow with
     the scene.
     """
     cells: list[np.ndarray] = []
@@ -56,7 +56,7 @@ def scan(scene: Scene, labels: Polygons, channels: Sequence[str]) -> Scan:
     windows = [
         window
         for window in tiles(whole(scene.geobox), _READ)
-        if labels.complete or _touched(scene, labels, window)
+        if labels.touches(window_geobox(scene.geobox, window), scene.name)
     ]
     with progress(f"Reading {scene.name}", len(windows), "windows") as bar:
         for window in windows:
@@ -69,18 +69,10 @@ def scan(scene: Scene, labels: Polygons, channels: Sequence[str]) -> Scan:
     return Scan(_stacked(cells), _stacked(counts), labelled)
 
 
-def _touched(scene: Scene, labels: Polygons, window: Window) -> bool:
-    box = window_geobox(scene.geobox, window)
-    if box.crs is None:
-        return True
-    table = labels.in_crs(box.crs)
-    return bool(len(table.sindex.query(box.extent.geom, predicate="intersects")))
-
-
 def _scan_window(
-    scene: Scene, labels: Polygons, channels: Sequence[str], window: Window
+    scene: Scene, labels: Labels, channels: Sequence[str], window: Window
 ) -> Scan | None:
-    target = labels.burn(window_geobox(scene.geobox, window))
+    target = labels.burn(window_geobox(scene.geobox, window), scene.name)
     if not target.labelled.any():
         return None
     raster = scene.read(channels, window)
