@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -62,6 +62,15 @@ class SplitSettings(Settings):
 
     by: Literal["auto", "blocks", "polygons", "images", "overlap"] = "auto"
     fractions: Fractions = Fractions()
-    folds: Annotated[int, Field(ge=2, le=5)] | Literal["each"] | None = None
+    folds: int | Literal["each"] | None = None
     buffer_m: float | None = Field(default=None, ge=0)
     allow_leak: bool = False
+
+    @field_validator("folds", mode="before")
+    @classmethod
+    def _few_folds(cls, value: object) -> object:
+        if value is None or value == "each":
+            return value
+        if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= 5:
+            raise ValueError("must be `each` or a whole number from 2 to 5")
+        return value

@@ -114,7 +114,9 @@ def holdout_of_blocks(
     home = blocks.home(labels.sources)
     counts = blocks.counting(home, len(names))
     groups = (counts > 0).sum(axis=0)
-    thin = [f"{name} ({number})" for name, number in zip(names, groups, strict=True) if number < 3]
+    thin = [
+        f"{name} ({number})" for name, number in zip(names, groups, strict=True) if 0 < number < 3
+    ]
     forced = settings.by == "blocks"
     if thin and not forced:
         return f"classes with fewer than three blocks of {blocks.size} px: {', '.join(thin)}"

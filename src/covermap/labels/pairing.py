@@ -73,6 +73,11 @@ def looks_like_mask(path: Path, root: Path) -> bool:
     )
 
 
+def role_words(text: str) -> list[str]:
+    """Words of a name that say what a file is (`images`, `mask`)."""
+    return [word for word in _words(text) if word in _ROLES]
+
+
 def _paired(
     images: Sequence[Path], masks: Sequence[Path], key: Callable[[Path], tuple[str, ...]]
 ) -> list[tuple[Path, Path]]:
@@ -94,9 +99,7 @@ def _unique(
 
 
 def _key(path: Path, stem_key: Callable[[str], tuple[str, ...]], depth: int) -> tuple[str, ...]:
-    folders = [
-        name for name in path.parent.parts if not any(word in _ROLES for word in _words(name))
-    ]
+    folders = [name for name in path.parent.parts if not role_words(name)]
     return (*stem_key(path.stem), "/", *folders[len(folders) - depth :])
 
 
