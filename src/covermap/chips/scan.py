@@ -11,6 +11,7 @@ from covermap.core.grid import Window, tiles, whole, window_geobox
 from covermap.core.progress import progress
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
+from covermap.labels.target import Target
 
 CELL = 32
 # Read at a time: large enough for whole file blocks, small enough for any number of bands.
@@ -78,26 +79,31 @@ def _scan_window(
     raster = scene.read(channels, window)
     usable = scene.usable(raster)
     counted = target.labelled & usable
-    rows, cols = np.nonzero(counted)
-    keys = np.column_stack(
-        [
-            (rows + window.row_off) // CELL,
-            (cols + window.col_off) // CELL,
-            target.index[rows, cols],
-            target.source[rows, cols],
-        ]
-    ).astype(np.int64)
-    unique, pixels = np.unique(keys, axis=0, return_counts=True)
+    counts = _counts(target, counted)
     held = np.unique(np.column_stack(np.nonzero(_any_by_cell(target.labelled))), axis=0)
     inside = _sum_by_cell(np.ones_like(usable))
     shares = [inside, _sum_by_cell(usable), _sum_by_cell(scene.cloud(window))]
     offset = np.array([window.row_off // CELL, window.col_off // CELL])
     cells = np.column_stack([held + offset, *(share[tuple(held.T)] for share in shares)])
-    return Scan(
-        cells.astype(np.int64),
-        np.column_stack([unique, pixels]).astype(np.int64),
-        int(target.labelled.sum()),
-    )
+    counts[:, :2] += offset
+    return Scan(cells.astype(np.int64), counts, int(target.labelled.sum()))
+
+
+def _counts(target: Target, counted: np.ndarray) -> np.ndarray:
+    """Row and column of the cell, class, source and pixels of each kind of counted pixel, int64."""
+    rows, cols = np.nonzero(counted)
+    sources, source = np.unique(target.source[rows, cols], return_inverse=True)
+    columns = -(-counted.shape[1] // CELL)
+    classes = int(target.index.max(initial=0)) + 1
+    # One number for all four sorts far faster than rows of four, and in the same order.
+    number = rows // CELL * columns + cols // CELL
+    number = (number * classes + target.index[rows, cols]) * max(1, len(sources)) + source
+    kinds, pixels = np.unique(number, return_counts=True)
+    kinds, source = np.divmod(kinds, max(1, len(sources)))
+    cell, index = np.divmod(kinds, classes)
+    row, col = np.divmod(cell, columns)
+    found = [row, col, index, sources[source] if len(sources) else source, pixels]
+    return np.column_stack(found).astype(np.int64)
 
 
 def _sum_by_cell(mask: np.ndarray) -> np.ndarray:

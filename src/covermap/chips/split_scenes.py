@@ -47,6 +47,8 @@ def scene_groups(scenes: Sequence[Scene], join: bool) -> np.ndarray:
     import shapely
 
     placed = [place for place, scene in enumerate(scenes) if scene.geobox.crs is not None]
+    if not placed:
+        return numbers
     extents = [scenes[place].geobox.extent.to_crs("EPSG:4326").geom for place in placed]
     # Footprints in degrees are good to a fraction of a pixel: neighbours that only touch may be
     # joined, which costs nothing, and none that overlap is missed.

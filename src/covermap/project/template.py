@@ -118,7 +118,9 @@ def _entry_lines(entry: ImageryEntry) -> list[str]:
 
 
 def _picture_lines(entry: ImageryEntry) -> list[str]:
-    lines = [f"    # as the first of {entry.pictures} images, {entry.facts.name}"]
+    lines = []
+    if entry.pictures > 1:
+        lines.append(f"    # so is the first of {entry.pictures} images, {entry.facts.name}")
     lines += [f"    # {_on_one_line(note)}" for note in entry.facts.notes]
     lines.append("    join: false           # tiles that adjoin stay images of their own")
     if entry.prefix is not None:
