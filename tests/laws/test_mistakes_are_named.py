@@ -127,9 +127,7 @@ def test_a_wrong_key_or_value_is_told_with_what_is_known(folder, prepare, text, 
         ("[]", ["imagery"]),
     ],
 )
-def test_mistakes_in_a_list_of_images_are_told_with_their_place(
-    folder, prepare, imagery, expected
-):
+def test_mistakes_in_a_list_of_images_are_told_with_their_place(folder, prepare, imagery, expected):
     write_project(folder, imagery=imagery)
     expect(prepare(), r"project\.yaml", *expected)
 

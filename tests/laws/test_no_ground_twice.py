@@ -185,9 +185,7 @@ def leaky(monkeypatch, spoil):
 
 
 @pytest.mark.parametrize("by", ["blocks", "polygons"])
-def test_the_audit_counts_every_scored_pixel_that_is_not_hidden(
-    tmp_path_factory, monkeypatch, by
-):
+def test_the_audit_counts_every_scored_pixel_that_is_not_hidden(tmp_path_factory, monkeypatch, by):
     labels = drawn(tmp_path_factory, seed=2, count=30)
     # Chips of the second date lie across the blocks of the first.
     scenes = scenes_of(ONE_GROUND["a date on the same lattice, other corner"], seed=2)

@@ -47,9 +47,7 @@ def taught(run, training):
 @pytest.mark.parametrize("by", ["blocks", "polygons"])
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 99), change=st.sampled_from(["values", "other values", "no data"]))
-def test_values_of_held_out_ground_change_nothing_that_teaches(
-    tmp_path_factory, by, seed, change
-):
+def test_values_of_held_out_ground_change_nothing_that_teaches(tmp_path_factory, by, seed, change):
     labels = labels_in(tmp_path_factory.mktemp("drawn"), seed)
     scene = noisy_scene(tiny_geobox(SIDE, SIDE), seed=seed)
     run = prepared([scene], labels, by=by, folds=2)

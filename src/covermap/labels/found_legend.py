@@ -32,6 +32,8 @@ _NOISE_DISTANCE, _NOISE_TIMES = 48.0, 20
 _LEAST_SHARE = 1e-4
 # So many codes do not agree with another legend by chance.
 _TELLING_CODES = 12
+# A palette and the noise about it explain at least this share of the pixels.
+_LEAST_EXPLAINED = 0.9
 # Colours counted one by one while masks are read; the rarest are forgotten beyond it.
 _COUNTED = 1 << 17
 
@@ -135,10 +137,10 @@ def _of_colors(counts: Counter[int], path: Path) -> FoundLegend:
         names = {color: color_text(color) for color in counts}
         return _shipped(shipped, "colors", counts, place_of, names, noisy, ())
     kept = _palette(counts)
-    if len(kept) > _MOST_COLORS:
+    if len(kept) > _MOST_COLORS or _explained(counts, kept) < _LEAST_EXPLAINED:
         raise LabelError(
-            f"{path}: the masks hold {len(counts):,} colours, {len(kept)} of them far apart; a "
-            f"palette has at most {_MOST_COLORS}. Are these photographs? Write class ids instead"
+            f"{path}: the masks hold {len(counts):,} colours, which are no palette of at most "
+            f"{_MOST_COLORS}. Are these photographs? Write class ids instead"
         )
     ordered = sorted(kept)
     classes = {
@@ -170,6 +172,21 @@ def _palette(counts: Counter[int]) -> set[int]:
         if len(kept) > _MOST_COLORS:
             break
     return set(kept)
+
+
+def _explained(counts: Counter[int], kept: set[int]) -> float:
+    """Share of the pixels whose colour is one of those kept, or noise about it."""
+    if not kept:
+        return 0.0
+    settings = LegendSettings(
+        classes={
+            number: ClassSettings(name=color_text(color), color=color_text(color))
+            for number, color in enumerate(kept)
+        }
+    )
+    places = coding_of(settings).of_colors(np.asarray(list(counts)), _NOISE_DISTANCE)
+    pixels = np.asarray(list(counts.values()))
+    return float(pixels[places != UNKNOWN].sum() / pixels.sum())
 
 
 def _agreeing(counts: dict[int, int], colors: bool) -> str | None:
