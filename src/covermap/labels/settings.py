@@ -140,8 +140,8 @@ class LabelSettings(Settings):
     radius_m : float, optional
         Points stand for discs of this radius.
     legend : str or LegendSettings, optional
-        For masks: a shipped legend's name, a YAML file, or the legend itself; `top 4 + other` keeps
-        the classes with most training pixels. The codes found in the masks when not given.
+        A shipped legend's name, a YAML file, or the legend itself. When not given, the codes found
+        in masks are the classes, and polygons take those of their column.
     values : str
         For masks: `ids` are class codes, `colors` a palette; `auto` looks at the files.
     band : int
