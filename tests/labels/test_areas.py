@@ -42,7 +42,7 @@ def test_points_stand_for_discs_of_their_radius_in_metres(tmp_path, crs):
 
 
 def test_points_without_a_radius_are_told(tmp_path):
-    with pytest.raises(LabelError, match=r"holds points; .*radius_m: 10"):
+    with pytest.raises(LabelError, match=r"found: Point.*radius_m: 10"):
         read(points(tmp_path / "p.gpkg"))
 
 

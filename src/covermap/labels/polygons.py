@@ -319,8 +319,8 @@ def _only_areas(
     areas = kinds.isin(["Polygon", "MultiPolygon", "GeometryCollection"])
     if points.any() and not areas.any() and radius_m is None:
         raise LabelError(
-            f"{path}: holds points; say how far around them their class reaches: labels: "
-            "{radius_m: 10}"
+            f"{path}: holds no polygon at all (found: Point); draw areas, not Point, or say how "
+            "far around a point its class reaches: labels: {radius_m: 10}"
         )
     if not areas.any() and not points.any():
         found = ", ".join(sorted(kinds.unique())) or "empty geometries"
