@@ -11,13 +11,14 @@ from odc.geo.geobox import GeoBox
 
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Share
+from covermap.chips.parts import Split, Training
 from covermap.chips.scan import Scan, scan
 from covermap.chips.settings import SplitSettings
-from covermap.chips.split import Split, Training, decide_split
+from covermap.chips.split import decide_split
 from covermap.chips.table import plan_chips
 from covermap.chips.view import Viewer, scenes_by_name
 from covermap.imagery.raster import Scene
-from covermap.labels.polygons import Polygons
+from covermap.labels.protocol import Labels
 from tiny import ArrayScene
 
 CHANNELS = ("B02", "B03")
@@ -29,7 +30,7 @@ class Prepared:
 
     scenes: list[Scene]
     scans: list[Scan]
-    labels: Polygons
+    labels: Labels
     split: Split
     viewer: Viewer
     chips: gpd.GeoDataFrame
@@ -39,7 +40,7 @@ class Prepared:
 
 
 def prepared(
-    scenes: Sequence[Scene], labels: Polygons, size: int = 32, seed: int = 0, **split: object
+    scenes: Sequence[Scene], labels: Labels, size: int = 32, seed: int = 0, **split: object
 ) -> Prepared:
     """Scan, split and plan chips of some scenes."""
     scans = [scan(scene, labels, CHANNELS) for scene in scenes]

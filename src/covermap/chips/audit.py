@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from covermap.chips.loading import Share, share_of
-from covermap.chips.split import Split, Training
+from covermap.chips.parts import Split, Training
 from covermap.chips.table import windows_of
 from covermap.chips.view import Viewer
 from covermap.core.errors import SplitError
@@ -27,7 +27,7 @@ class TrainingAudit:
 
     `shared_pixels` are scored pixels that a training or validation chip of the same network reads:
     none in an honest split. `least_distance_m` is from a scored pixel to the nearest labelled pixel
-    that taught, in metres; None when nothing is scored or they share no CRS.
+    that taught, in metres; None when nothing is scored, or they share no CRS or have none.
     """
 
     name: str
@@ -143,7 +143,7 @@ def _audit_training(viewer: Viewer, chips: gpd.GeoDataFrame, training: Training)
         mask = score.counted(score.read(place))
         scored += int(mask.sum())
         read = np.zeros_like(mask)
-        for share, other in _neighbours(viewer, teachers, box):
+        for share, other in _neighbours(viewer, teachers, scene, box):
             read |= _read_on(viewer, share, other, box)
         shared += int((mask & read).sum())
         distances.ask(box, mask)
@@ -153,18 +153,19 @@ def _audit_training(viewer: Viewer, chips: gpd.GeoDataFrame, training: Training)
 
 
 def _neighbours(
-    viewer: Viewer, shares: Sequence[Share], box: GeoBox
+    viewer: Viewer, shares: Sequence[Share], asked: str, box: GeoBox
 ) -> Iterator[tuple[Share, int]]:
-    """Chips of some shares whose footprint meets that of a grid."""
+    """Chips of some shares whose footprint meets that of a grid of the scene `asked`."""
     for share in shares:
         for place, (scene, window) in enumerate(share.windows):
             other = window_geobox(viewer.scenes[scene].geobox, window)
+            if scene != asked and (box.crs is None or other.crs is None):
+                # Pictures show no known ground, so none twice; each is its own ground.
+                continue
             offset = same_lattice(box, other)
             if offset is not None:
                 placed = Window(offset[0], offset[1], window.height, window.width)
                 meets = placed.intersection(Window(0, 0, *box.shape)) is not None
-            elif box.crs is None or other.crs is None:
-                meets = False
             else:
                 # A pixel wider than the footprint: rounding must not hide a common sliver.
                 extent = other.pad(1).extent.to_crs(box.crs).geom
@@ -211,7 +212,8 @@ class _EdgeDistances:
     """
 
     def __init__(self, viewer: Viewer) -> None:
-        first = next(iter(viewer.scenes.values()))
+        scenes = list(viewer.scenes.values())
+        first = next((scene for scene in scenes if scene.geobox.crs is not None), scenes[0])
         self._viewer, self._crs = viewer, first.geobox.crs
         self._pixel_m = pixel_size_m(first.geobox)
         self._pixel = float(np.sqrt(abs(first.geobox.affine.determinant)))
@@ -230,13 +232,13 @@ class _EdgeDistances:
     def add(self, share: Share, place: int) -> None:
         scene, window = share.windows[place]
         box = window_geobox(self._viewer.scenes[scene].geobox, window)
-        if box.crs == self._crs:
+        if box.crs is not None and box.crs == self._crs:
             self._taught.append(_edge_points(box, share.counted(share.read(place))))
 
     def ask(self, box: GeoBox, mask: np.ndarray) -> None:
         from scipy.spatial import cKDTree
 
-        if box.crs != self._crs or not self._taught:
+        if box.crs is None or box.crs != self._crs or not self._taught:
             return
         if self._tree is None:
             points = np.concatenate(self._taught)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,25 @@ ANY_PART = -2
 
 
 @dataclass(frozen=True)
+class Frame:
+    """Where a scene without a CRS lies on the lattice of blocks: apart from every other scene.
+
+    `grid` is the scene's own; its first row is row `first_row` of the lattice, its first column
+    column 0.
+    """
+
+    grid: GeoBox
+    first_row: int
+
+
+@dataclass(frozen=True)
 class Ground:
     """The split as a property of the ground, whatever scene shows it.
 
     Attributes
     ----------
     kind : str
-        `blocks`: squares of a lattice; `polygons`: groups of polygons.
+        `blocks`: squares of a lattice; `polygons`: groups of polygons; `scenes`: whole scenes.
     parts : tuple of str
         Names; a part's code is its place.
     buffer_px : int
@@ -40,6 +52,10 @@ class Ground:
         of a block. One more entry, for `source` -1, at the end.
     group_of_source : ndarray of int32
         For polygons: number of each polygon's group, with one more entry, -1, at the end.
+    scenes : dict
+        For scenes: name to (code of its part, number of its group).
+    frames : dict
+        For blocks: where each scene without a CRS lies on the lattice, by name.
     """
 
     kind: str
@@ -50,36 +66,50 @@ class Ground:
     block_px: int
     part_of_source: np.ndarray
     group_of_source: np.ndarray
+    scenes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    frames: dict[str, Frame] = field(default_factory=dict)
 
-    def standing_on(self, geobox: GeoBox, target: Target) -> np.ndarray:
-        """Code of the part whose ground each pixel is, int16 (H, W); -1 for ground of no part."""
+    def standing_on(self, geobox: GeoBox, target: Target, scene_name: str = "") -> np.ndarray:
+        """Code of the part whose ground each pixel is, int16 (H, W); -1 for ground of no part.
+
+        `geobox` is a window of the named scene.
+        """
         if self.kind == "polygons":
             return self.part_of_source[target.source]
-        return self._by_block(geobox, 0)
+        return self._looked_up(geobox, scene_name, 0).astype(np.int16)
 
-    def counting_in(self, geobox: GeoBox, target: Target) -> np.ndarray:
+    def counting_in(self, geobox: GeoBox, target: Target, scene_name: str = "") -> np.ndarray:
         """Code of the part in which each labelled pixel counts, int16 (H, W); -1 for none.
 
         A small polygon that a border of blocks cuts counts only on the side that holds most of it.
         """
-        codes = self.standing_on(geobox, target)
+        codes = self.standing_on(geobox, target, scene_name)
         home = self.part_of_source[target.source]
         at_home = (home == ANY_PART) | (home == codes)
         return np.where(target.labelled & at_home, codes, NO_PART).astype(np.int16)
 
-    def group_numbers(self, geobox: GeoBox, target: Target) -> np.ndarray:
-        """Number of the group (block or polygons) of each pixel, int32 (H, W); -1 for none."""
+    def group_numbers(self, geobox: GeoBox, target: Target, scene_name: str = "") -> np.ndarray:
+        """Number of the group of each pixel, int32 (H, W); -1 for none.
+
+        A group is a block, polygons on the same ground, or scenes that share ground.
+        """
         if self.kind == "polygons":
             return self.group_of_source[target.source]
-        return self._by_block(geobox, 1)
+        return self._looked_up(geobox, scene_name, 1)
 
     def codes(self, names: Collection[str]) -> np.ndarray:
         """Codes of parts by name."""
         return np.asarray([self.parts.index(name) for name in names], dtype=np.int16)
 
-    def _by_block(self, geobox: GeoBox, which: int) -> np.ndarray:
-        assert self.origin is not None
-        rows, cols = lattice_of(self.origin, geobox)
+    def _looked_up(self, geobox: GeoBox, scene_name: str, which: int) -> np.ndarray:
+        if self.kind == "scenes":
+            shape = (int(geobox.shape[0]), int(geobox.shape[1]))
+            found = self.scenes.get(scene_name, (NO_PART, NO_PART))[which]
+            return np.full(shape, found, dtype=np.int32)
+        return self._by_block(geobox, scene_name, which)
+
+    def _by_block(self, geobox: GeoBox, scene_name: str, which: int) -> np.ndarray:
+        rows, cols = self._on_lattice(geobox, scene_name)
         block_rows = np.floor_divide(rows, self.block_px)
         block_cols = np.floor_divide(cols, self.block_px)
         # Few blocks meet in a window: look each up once and spread the answers.
@@ -92,8 +122,16 @@ class Ground:
             key = (int(low_row + number // span_cols), int(low_col + number % span_cols))
             if key in self.blocks:
                 table[number] = self.blocks[key][which]
-        result = table[flat]
-        return result.astype(np.int16) if which == 0 else result
+        return table[flat]
+
+    def _on_lattice(self, geobox: GeoBox, scene_name: str) -> tuple[np.ndarray, np.ndarray]:
+        frame = self.frames.get(scene_name)
+        if frame is not None:
+            rows, cols = lattice_of(frame.grid, geobox)
+            return rows + frame.first_row, cols
+        if self.origin is None:
+            raise ValueError(f"scene '{scene_name}' has no place on the lattice of blocks")
+        return lattice_of(self.origin, geobox)
 
 
 def lattice_of(origin: GeoBox, geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:

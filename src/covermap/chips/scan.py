@@ -10,7 +10,8 @@ import numpy as np
 from covermap.core.grid import Window, tiles, whole, window_geobox
 from covermap.core.progress import progress
 from covermap.imagery.raster import Scene
-from covermap.labels.polygons import Polygons
+from covermap.labels.protocol import Labels
+from covermap.labels.target import Target
 
 CELL = 32
 # Read at a time: large enough for whole file blocks, small enough for any number of bands.
@@ -28,7 +29,7 @@ class Scan:
         the cloudy ones.
     counts : ndarray of int64, shape (M, 5)
         Row and column of a cell, position of the class, source (row of the polygon, -1 for
-        background), and how many usable labelled pixels that makes.
+        background and masks), and how many usable labelled pixels that makes.
     labelled : int
         Labelled pixels inside the scene, usable or not.
     """
@@ -44,10 +45,10 @@ class Scan:
         return np.unique(self.counts[:, :2] // (size // CELL), axis=0)
 
 
-def scan(scene: Scene, labels: Polygons, channels: Sequence[str]) -> Scan:
+def scan(scene: Scene, labels: Labels, channels: Sequence[str]) -> Scan:
     """Count usable labelled pixels of a scene by cell, class and polygon.
 
-    Only ground near a polygon is read, unless the drawing is complete. Memory does not grow with
+    Only ground where labels may lie is read. Memory does not grow with
     the scene.
     """
     cells: list[np.ndarray] = []
@@ -56,7 +57,7 @@ def scan(scene: Scene, labels: Polygons, channels: Sequence[str]) -> Scan:
     windows = [
         window
         for window in tiles(whole(scene.geobox), _READ)
-        if labels.complete or _touched(scene, labels, window)
+        if labels.touches(window_geobox(scene.geobox, window), scene.name)
     ]
     with progress(f"Reading {scene.name}", len(windows), "windows") as bar:
         for window in windows:
@@ -69,43 +70,40 @@ def scan(scene: Scene, labels: Polygons, channels: Sequence[str]) -> Scan:
     return Scan(_stacked(cells), _stacked(counts), labelled)
 
 
-def _touched(scene: Scene, labels: Polygons, window: Window) -> bool:
-    box = window_geobox(scene.geobox, window)
-    if box.crs is None:
-        return True
-    table = labels.in_crs(box.crs)
-    return bool(len(table.sindex.query(box.extent.geom, predicate="intersects")))
-
-
 def _scan_window(
-    scene: Scene, labels: Polygons, channels: Sequence[str], window: Window
+    scene: Scene, labels: Labels, channels: Sequence[str], window: Window
 ) -> Scan | None:
-    target = labels.burn(window_geobox(scene.geobox, window))
+    target = labels.burn(window_geobox(scene.geobox, window), scene.name)
     if not target.labelled.any():
         return None
     raster = scene.read(channels, window)
     usable = scene.usable(raster)
     counted = target.labelled & usable
-    rows, cols = np.nonzero(counted)
-    keys = np.column_stack(
-        [
-            (rows + window.row_off) // CELL,
-            (cols + window.col_off) // CELL,
-            target.index[rows, cols],
-            target.source[rows, cols],
-        ]
-    ).astype(np.int64)
-    unique, pixels = np.unique(keys, axis=0, return_counts=True)
+    counts = _counts(target, counted)
     held = np.unique(np.column_stack(np.nonzero(_any_by_cell(target.labelled))), axis=0)
     inside = _sum_by_cell(np.ones_like(usable))
     shares = [inside, _sum_by_cell(usable), _sum_by_cell(scene.cloud(window))]
     offset = np.array([window.row_off // CELL, window.col_off // CELL])
     cells = np.column_stack([held + offset, *(share[tuple(held.T)] for share in shares)])
-    return Scan(
-        cells.astype(np.int64),
-        np.column_stack([unique, pixels]).astype(np.int64),
-        int(target.labelled.sum()),
-    )
+    counts[:, :2] += offset
+    return Scan(cells.astype(np.int64), counts, int(target.labelled.sum()))
+
+
+def _counts(target: Target, counted: np.ndarray) -> np.ndarray:
+    """Row and column of the cell, class, source and pixels of each kind of counted pixel, int64."""
+    rows, cols = np.nonzero(counted)
+    sources, source = np.unique(target.source[rows, cols], return_inverse=True)
+    columns = -(-counted.shape[1] // CELL)
+    classes = int(target.index.max(initial=0)) + 1
+    # One number for all four sorts far faster than rows of four, and in the same order.
+    number = rows // CELL * columns + cols // CELL
+    number = (number * classes + target.index[rows, cols]) * max(1, len(sources)) + source
+    kinds, pixels = np.unique(number, return_counts=True)
+    kinds, source = np.divmod(kinds, max(1, len(sources)))
+    cell, index = np.divmod(kinds, classes)
+    row, col = np.divmod(cell, columns)
+    found = [row, col, index, sources[source] if len(sources) else source, pixels]
+    return np.column_stack(found).astype(np.int64)
 
 
 def _sum_by_cell(mask: np.ndarray) -> np.ndarray:

@@ -45,20 +45,32 @@ class SplitSettings(Settings):
     Attributes
     ----------
     by : str
-        `blocks` of the size of a chip; `polygons`, a k-fold by groups of polygons; `auto` takes
-        blocks unless labels are too few for them.
+        `blocks` of the size of a chip; `polygons`, a k-fold by groups of polygons; `images`, each
+        scene by itself; `overlap`, scenes that share ground together. `auto` takes `overlap` for
+        masks of three groups of scenes or more, else blocks, or polygons where labels are too few
+        for blocks.
     fractions : Fractions
-        For blocks.
-    folds : int, optional
-        For polygons: 2 to 5; chosen when not given.
+        For hold-outs.
+    folds : int or "each", optional
+        Number of folds, for polygons and scenes; `each` leaves one group of scenes out at a time.
+        Chosen when not given; given, it asks for a k-fold of scenes however many there are.
     buffer_m : float, optional
         Training labels nearer than this to held-out ground are left out; chosen when not given.
     allow_leak : bool
         Go on although the audit failed; stamped on every table.
     """
 
-    by: Literal["auto", "blocks", "polygons"] = "auto"
+    by: Literal["auto", "blocks", "polygons", "images", "overlap"] = "auto"
     fractions: Fractions = Fractions()
-    folds: int | None = Field(default=None, ge=2, le=5)
+    folds: int | Literal["each"] | None = None
     buffer_m: float | None = Field(default=None, ge=0)
     allow_leak: bool = False
+
+    @field_validator("folds", mode="before")
+    @classmethod
+    def _few_folds(cls, value: object) -> object:
+        if value is None or value == "each":
+            return value
+        if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= 5:
+            raise ValueError("must be `each` or a whole number from 2 to 5")
+        return value

@@ -9,8 +9,8 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from covermap.chips.ground import Ground
-from covermap.chips.split import Split, Training
+from covermap.chips.ground import Frame, Ground
+from covermap.chips.parts import Split, Training
 from covermap.core.files import read_json, write_json
 
 
@@ -41,6 +41,11 @@ def write_split(path: Path, split: Split) -> None:
                 "blocks": [[*key, *value] for key, value in ground.blocks.items()],
                 "part_of_source": ground.part_of_source.tolist(),
                 "group_of_source": ground.group_of_source.tolist(),
+                "scenes": {name: list(value) for name, value in ground.scenes.items()},
+                "frames": {
+                    name: {"grid": _geobox_to_dict(frame.grid), "first_row": frame.first_row}
+                    for name, frame in ground.frames.items()
+                },
             },
         },
     )
@@ -61,6 +66,11 @@ def read_split(path: Path) -> Split:
             block_px=int(ground["block_px"]),
             part_of_source=np.asarray(ground["part_of_source"], dtype=np.int16),
             group_of_source=np.asarray(ground["group_of_source"], dtype=np.int32),
+            scenes={name: (part, group) for name, (part, group) in ground["scenes"].items()},
+            frames={
+                name: Frame(_geobox_from_dict(item["grid"]), int(item["first_row"]))
+                for name, item in ground["frames"].items()
+            },
         ),
         trainings=tuple(
             Training(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from covermap.chips.parts import Split
 from covermap.chips.scan import Scan
-from covermap.chips.split import Split
 from covermap.chips.view import View, Viewer
 from covermap.core.errors import CovermapError, SplitError
 from covermap.core.files import complete_file

@@ -14,6 +14,7 @@ from covermap.chips.ground import Ground
 from covermap.core.grid import Window, resolution_m, same_lattice, whole, window_geobox
 from covermap.imagery.raster import Raster, Scene
 from covermap.labels.polygons import Polygons
+from covermap.labels.protocol import Labels
 from covermap.labels.target import Target
 
 _KEPT_BYTES = 1 << 29
@@ -31,13 +32,13 @@ class View:
         Usable pixels; pixels of the scene's own grid.
     target : Target
         The labels.
-    held : ndarray of uint8, shape (H + 2m, W + 2m)
+    held : ndarray of uint8 or uint32, shape (H + 2m, W + 2m)
         Bit k is set where ground of the part with code k lies, with a margin of m pixels around the
         window.
     counting : ndarray of int16
         Code of the part in which each pixel counts; -1 where it is unusable or unlabelled.
     groups : ndarray of int32
-        Number of the group (block or polygons) of each pixel, -1 for none.
+        Number of the group (block, polygons or scenes) of each pixel, -1 for none.
     margin : int
         m.
     sliver : int
@@ -68,7 +69,8 @@ class View:
         return np.isin(self.counting, codes)
 
     def _held_by(self, codes: np.ndarray) -> np.ndarray:
-        return (self.held & _bits(codes).sum(dtype=np.uint8)) > 0
+        bits = np.bitwise_or.reduce(_bits(codes, self.held.dtype), initial=0)
+        return (self.held & bits) > 0
 
     def _cropped(self, mask: np.ndarray) -> np.ndarray:
         m = self.margin
@@ -80,7 +82,7 @@ class Viewer:
     """Opens views: scenes, labels, channels and the split in one place."""
 
     scenes: dict[str, Scene]
-    labels: Polygons
+    labels: Labels
     channels: tuple[str, ...]
     ground: Ground
     _kept: dict[tuple[str, Window], View] = field(default_factory=dict, repr=False, compare=False)
@@ -105,21 +107,21 @@ class Viewer:
         margin = max(1, self.ground.buffer_px, sliver)
         wide = window.expanded(margin)
         wide_box = window_geobox(scene.geobox, wide)
-        wide_target = self.labels.burn(wide_box)
+        wide_target = self.labels.burn(wide_box, scene_name)
         box = window_geobox(scene.geobox, window)
         target = _cropped_target(wide_target, margin)
         raster = scene.read(self.channels, window)
         inside = _inside(scene, window)
         usable = scene.usable(raster) & inside
-        counting = self.ground.counting_in(box, target)
+        counting = self.ground.counting_in(box, target, scene_name)
         return View(
             raster=raster,
             usable=usable,
             inside=inside,
             target=target,
-            held=self._held(wide_box, wide_target, whole_pixels=sliver > 0),
+            held=self._held(wide_box, wide_target, scene_name, whole_pixels=sliver > 0),
             counting=np.where(usable, counting, -1).astype(np.int16),
-            groups=self.ground.group_numbers(box, target),
+            groups=self.ground.group_numbers(box, target, scene_name),
             margin=margin,
             sliver=sliver,
         )
@@ -134,27 +136,34 @@ class Viewer:
 
         Where all pixels coincide, 0. Else a pixel of another scene that counts at the edge of
         held-out ground reaches over it by half its diagonal, and so does a pixel of this scene.
+        A scene without a CRS shares ground with none; scenes that are held out whole have no edge.
         """
-        boxes = {name: scene.geobox for name, scene in self.scenes.items()}
+        none = dict.fromkeys(self.scenes, 0)
+        boxes = {name: s.geobox for name, s in self.scenes.items() if s.geobox.crs is not None}
+        if not boxes or self.ground.kind == "scenes":
+            return none
         first = self.ground.origin or next(iter(boxes.values()))
         if all(same_lattice(first, box) is not None for box in boxes.values()):
-            return dict.fromkeys(boxes, 0)
+            return none
         sides = {name: resolution_m(box) for name, box in boxes.items()}
         largest = max(np.hypot(*side) for side in sides.values())
-        return {
+        return none | {
             name: int(np.ceil((np.hypot(*side) + largest) / 2 / min(side)))
             for name, side in sides.items()
         }
 
-    def _held(self, geobox: GeoBox, target: Target, whole_pixels: bool) -> np.ndarray:
-        """Bits of the parts that hold each pixel, uint8 (H, W)."""
-        standing = self.ground.standing_on(geobox, target)
-        held = np.where(standing >= 0, _bits(np.maximum(standing, 0)), np.uint8(0))
-        if whole_pixels and self.ground.kind == "polygons":
+    def _held(
+        self, geobox: GeoBox, target: Target, scene_name: str, whole_pixels: bool
+    ) -> np.ndarray:
+        """Bits of the parts that hold each pixel, uint8 or uint32 (H, W)."""
+        dtype = np.dtype(np.uint8 if len(self.ground.parts) <= 8 else np.uint32)
+        standing = self.ground.standing_on(geobox, target, scene_name)
+        held = np.where(standing >= 0, _bits(np.maximum(standing, 0), dtype), dtype.type(0))
+        if whole_pixels and isinstance(self.labels, Polygons):
             # A polygon that holds no pixel centre here may hold one of another scene.
             owner = self.ground.part_of_source[:-1]
             for code in np.unique(owner[owner >= 0]):
-                held[self.labels.touched(geobox, owner == code)] |= _bits(code)
+                held[self.labels.touched(geobox, owner == code)] |= _bits(code, dtype)
         return held
 
 
@@ -171,8 +180,8 @@ def _inside(scene: Scene, window: Window) -> np.ndarray:
     return inside
 
 
-def _bits(codes: np.ndarray) -> np.ndarray:
-    return np.left_shift(1, codes).astype(np.uint8)
+def _bits(codes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return np.left_shift(1, codes, dtype=np.int64).astype(dtype)
 
 
 def _cropped_target(target: Target, margin: int) -> Target:

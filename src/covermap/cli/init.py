@@ -15,17 +15,37 @@ def register(app: typer.Typer) -> None:
 
 def init_command(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Images or folders, and a label file.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help="Images or folders, and a label file."),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder of images that have a mask each.")
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option("--masks", help="Folder of masks, called like their images.")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Project file to write.")] = Path(
         "project.yaml"
     ),
 ) -> None:
     """Example:  covermap init scene.tif polygons.gpkg --out project.yaml
 
-    Look at imagery and polygons and write a commented project file.
+    Look at imagery and polygons and write a commented project file. For pictures with masks:
+    covermap init --images pictures --masks masks
     """
-    from covermap.verbs.init import init
+    from covermap.core.errors import ProjectError
 
-    init(paths, out)
+    if images is not None or masks is not None:
+        if images is None or masks is None or paths:
+            raise ProjectError(
+                "init: --images and --masks go together and take no other paths: covermap init "
+                "--images DIR --masks DIR"
+            )
+        from covermap.verbs.init_pictures import init_pictures
+
+        init_pictures(images, masks, out)
+    else:
+        from covermap.verbs.init import init
+
+        init(paths or [], out)
     print(f"{out}: read it, then  covermap run {out} --out run")

@@ -43,14 +43,22 @@ class ImageHeader:
         return len(self.dtypes)
 
 
+# What the pixels of a picture begin with, and what stands after the last one.
+_PNG, _JPEG = (b"IDAT", b"IEND"), (b"\xff\xda", b"\xff\xd9")
+_ENDS = {".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG}
+_TAIL_BYTES = 64
+
+
 def read_header(path: Path) -> ImageHeader:
     """Read what a file declares.
 
     Raises
     ------
     ImageryError
-        The file is missing, no image, or holds no band of its own (a container of subdatasets).
+        The file is missing, no image, a PNG or JPEG that was cut short, or holds no band of its own
+        (a container of subdatasets).
     """
+    _require_whole(path)
     with POOL.lend(path) as dataset:
         if dataset.count == 0:
             raise ImageryError(
@@ -156,6 +164,24 @@ def moment_of(header: ImageHeader) -> datetime.datetime | None:
         if found is not None:
             return found
     return moment_in(header.path.stem)
+
+
+def _require_whole(path: Path) -> None:
+    """Stop at a PNG or JPEG without its end; GDAL reads what is missing as if it were there."""
+    begin, end = _ENDS.get(path.suffix.lower(), (b"", b""))
+    if not end or not path.is_file():
+        return
+    with path.open("rb") as handle:
+        handle.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        if end in handle.read():
+            return
+        # Some cameras and editors write more after the picture's end.
+        handle.seek(0)
+        content = handle.read()
+    if content and content.rfind(end) <= content.rfind(begin):
+        raise ImageryError(
+            f"{path}: damaged or cut short, its end is missing. Fetch or export it again"
+        )
 
 
 def _crs(crs: object) -> str | None:

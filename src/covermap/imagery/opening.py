@@ -47,7 +47,7 @@ def open_scenes(settings: ImagerySettings, base: Path) -> list[Scene]:
             DatedScene(_moment_text(item), scene) for item, scene in zip(found, scenes, strict=True)
         ]
         return [stacked(dated, settings.name, settings.min_dates, settings.max_invalid)]
-    return list(joined(scenes))
+    return list(joined(scenes)) if settings.join else list(scenes)
 
 
 def open_scene(path: str | Path, settings: ImagerySettings | None = None) -> Scene:

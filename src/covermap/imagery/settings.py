@@ -56,6 +56,8 @@ class ImagerySettings(Settings):
     name : str, optional
     stack : {"dates"}, optional
         Open all files as one scene with bands `<band>@01`, `<band>@02`, ... in order of date.
+    join : bool
+        Whether tiles that adjoin are opened as one scene.
     min_dates : int, optional
         For stacks: a pixel is usable when so many dates are valid; half of them by default.
     max_invalid : float, optional
@@ -72,6 +74,7 @@ class ImagerySettings(Settings):
     date: datetime.date | None = None
     name: str | None = None
     stack: Literal["dates"] | None = None
+    join: bool = True
     min_dates: int | None = Field(default=None, ge=1)
     max_invalid: float | None = Field(default=None, ge=0, le=1)
 

@@ -173,19 +173,45 @@ def read_codes(source: BandSource, geobox: GeoBox, window: Window) -> tuple[np.n
         0 where the layer does not reach.
     inside : ndarray of bool, shape (H, W)
     """
-    codes, inside = np.zeros(window.shape, np.int64), np.zeros(window.shape, bool)
-    points = _source_points(source.geobox, geobox, window)
+    raw, inside = read_nearest(source.path, [source.index], source.geobox, geobox, window)
+    return np.where(inside, np.nan_to_num(raw[0]).astype(np.int64), 0), inside
+
+
+def read_nearest(
+    path: Path, indexes: Sequence[int], source: GeoBox, geobox: GeoBox, window: Window
+) -> tuple[np.ndarray, np.ndarray]:
+    """Raw numbers of the nearest pixels of some bands of a file, and where the file reaches.
+
+    Parameters
+    ----------
+    path : Path
+    indexes : sequence of int
+        Numbers of bands, from 1.
+    source : GeoBox
+        The grid on which the file lies.
+    geobox : GeoBox
+        The grid to read on; where one of the two has no CRS, both are taken to have the same.
+    window : Window
+        A window of `geobox`; may reach beyond it.
+
+    Returns
+    -------
+    raw : ndarray, shape (C, H, W)
+        In the file's own type; 0 where the file does not reach.
+    inside : ndarray of bool, shape (H, W)
+    """
+    points = _source_points(source, geobox, window)
     rows, cols = np.floor(points.rows), np.floor(points.cols)
-    reach = _touched(rows, cols, source.geobox, margin=0)
+    reach = _touched(rows, cols, source, margin=0)
     if reach is None:
-        return codes, inside
-    raw, _ = _read_raw(source.path, [source.index], reach, "none")
-    height, width = source.geobox.shape
+        return np.zeros((len(indexes), *window.shape), np.uint8), np.zeros(window.shape, bool)
+    raw, _ = _read_raw(path, list(indexes), reach, "none")
+    height, width = source.shape
+    inside = np.zeros(window.shape, bool)
     inside |= (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
     row = np.clip(rows - reach.row_off, 0, reach.height - 1).astype(np.intp)
     col = np.clip(cols - reach.col_off, 0, reach.width - 1).astype(np.intp)
-    found = np.nan_to_num(raw[0][row, col]).astype(np.int64)
-    return np.where(inside, found, 0), inside
+    return np.where(inside, raw[:, row, col], raw.dtype.type(0)), inside
 
 
 @dataclass(frozen=True)

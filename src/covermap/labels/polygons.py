@@ -1,7 +1,8 @@
-"""Polygons with a class each: read, checked, burnt onto a grid."""
+"""Polygons (or points with a radius) with a class each: read, checked, burnt onto a grid."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,21 @@ from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import LabelError, nearest
 from covermap.core.legend import Legend
+from covermap.imagery.raster import Scene
+from covermap.labels.areas import discs_of_points, edges_of, without_edges
+from covermap.labels.classes import (
+    BACKGROUND,
+    legend_of_coding,
+    legend_of_column,
+    strength_of_rows,
+)
+from covermap.labels.coding import coding_of, legend_path, legend_settings
 from covermap.labels.columns import as_text, choose_class_column, is_integer_like
 from covermap.labels.settings import LabelSettings
 from covermap.labels.target import Target
 
 if TYPE_CHECKING:
     import geopandas as gpd
-
-BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,12 @@ class Polygons:
         Where the polygons come from.
     notes : tuple of str
         What was passed over, repaired or chosen.
+    files : tuple of Path
+        All files that the labels depend on.
+    strength : ndarray of int32, shape (N,)
+        Where polygons overlap, the strongest wins; of equally strong ones the later row.
+    all_touched : bool
+        Whether a polygon takes every pixel that it touches, not only those whose centre it holds.
     """
 
     table: gpd.GeoDataFrame
@@ -45,7 +59,23 @@ class Polygons:
     complete: bool
     path: Path
     notes: tuple[str, ...]
+    files: tuple[Path, ...] = ()
+    strength: np.ndarray | None = None
+    all_touched: bool = False
     _by_crs: dict[str, gpd.GeoDataFrame] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def sources(self) -> int:
+        return len(self.table)
+
+    @property
+    def drawn(self) -> tuple[int, ...]:
+        counts = self.table["index"].value_counts()
+        return tuple(int(counts.get(place, 0)) for place in range(len(self.legend)))
+
+    @property
+    def dense(self) -> bool:
+        return self.complete
 
     def in_crs(self, crs: Any) -> gpd.GeoDataFrame:
         """The table in another CRS; kept for the next call."""
@@ -54,11 +84,11 @@ class Polygons:
             self._by_crs[key] = self.table.to_crs(key)
         return self._by_crs[key]
 
-    def burn(self, geobox: GeoBox) -> Target:
-        """What the polygons say of each pixel of a grid.
+    def burn(self, geobox: GeoBox, scene_name: str = "") -> Target:
+        """What the polygons say of each pixel of a grid, whatever scene it belongs to.
 
-        A pixel belongs to a polygon that holds its centre; where several do, the later row wins, as
-        GDAL burns it.
+        A pixel belongs to a polygon that holds its centre, with `all_touched` to one that touches
+        it; where several do, the strongest wins, of equally strong ones the later row.
 
         Raises
         ------
@@ -76,8 +106,43 @@ class Polygons:
                 ((shape_, int(row)) for shape_, row in zip(shapes, near, strict=True)),
                 out=source,
                 transform=geobox.affine,
+                all_touched=self.all_touched,
             )
         return self._target(source)
+
+    def touches(self, geobox: GeoBox, scene_name: str = "") -> bool:
+        """Whether some polygon, or background, may lie on a grid."""
+        if self.complete or geobox.crs is None:
+            return True
+        return bool(len(self._near(geobox)[1]))
+
+    def checked_on(self, scenes: Sequence[Scene]) -> tuple[str, ...]:
+        """Stop when no polygon lies on any scene, saying where both are.
+
+        Raises
+        ------
+        LabelError
+            No polygon meets a scene.
+        """
+        hits: set[int] = set()
+        for scene in scenes:
+            hits |= set(self._near(scene.geobox)[1].tolist())
+        if not hits:
+            raise LabelError(self._far_from(scenes[0]))
+        outside = len(self.table) - len(hits)
+        if not outside:
+            return ()
+        return (f"{outside} of {len(self.table)} polygons lie outside all scenes",)
+
+    def _far_from(self, scene: Scene) -> str:
+        here = scene.geobox.extent.to_crs("EPSG:4326").boundingbox
+        there = self.in_crs("EPSG:4326").total_bounds
+        return (
+            f"{self.path}: no polygon lies on the imagery. Image {scene.name}: longitude "
+            f"{here.left:.4f} to {here.right:.4f}, latitude {here.bottom:.4f} to {here.top:.4f}; "
+            f"polygons: {there[0]:.4f} to {there[2]:.4f}, {there[1]:.4f} to {there[3]:.4f}. Check "
+            "the CRS of both"
+        )
 
     def touched(self, geobox: GeoBox, chosen: np.ndarray) -> np.ndarray:
         """Pixels of a grid that any of the `chosen` rows of the table touches; bool (H, W)."""
@@ -96,14 +161,17 @@ class Polygons:
         return lookup[source]
 
     def _near(self, geobox: GeoBox) -> tuple[gpd.GeoDataFrame, np.ndarray]:
-        """The table in the grid's CRS, and its rows that may meet the grid, in order."""
+        """The table in the grid's CRS, and its rows that may meet the grid, weakest first."""
         if geobox.crs is None:
             raise LabelError(
                 f"{self.path}: polygons cannot be laid over an image without a CRS; give it one "
                 "(gdal_edit.py -a_srs EPSG:CODE image.tif)"
             )
         table = self.in_crs(geobox.crs)
-        return table, np.sort(table.sindex.query(geobox.extent.geom, predicate="intersects"))
+        near = np.sort(table.sindex.query(geobox.extent.geom, predicate="intersects"))
+        if self.strength is not None:
+            near = near[np.argsort(self.strength[near], kind="stable")]
+        return table, near
 
     def _target(self, source: np.ndarray) -> Target:
         index = self.classes_of(source)
@@ -131,20 +199,86 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         The file, layer or column does not exist, there is no polygon, no CRS, or a class that the
         project does not name.
     """
-    path = base / settings.path
+    path = _single_path(settings, base)
+    _require_no_mask_keys(settings, path)
     table = _read_layer(path, settings.layer)
     notes: list[str] = []
-    table = _only_polygons(table, path, notes)
+    table = _only_areas(table, path, settings.radius_m, notes)
     attribute = _attribute(table, settings, path, notes)
     values = as_text(table[attribute])
     _count_unlabelled(values, attribute, notes)
     integers = is_integer_like(table[attribute])
-    legend, index_of = _legend(values, integers, settings, path, attribute)
+    legend_file = legend_path(settings.legend, base)
+    if settings.legend is not None:
+        coding = coding_of(legend_settings(settings.legend, base))
+        legend, index_of = legend_of_coding(values, coding, settings, path, attribute)
+    else:
+        legend, index_of = legend_of_column(values, integers, settings, path, attribute)
+    strength = strength_of_rows(values, settings.priority, path, attribute)
     table = table[["geometry"]].reset_index(drop=True)
     table["index"] = np.asarray(
         [index_of.get(value, -1) if value else -1 for value in values], dtype=np.int16
     )
-    return Polygons(table, legend, settings.complete, path, tuple(notes))
+    if settings.inner_buffer_m > 0:
+        table, strength = _without_edges(table, strength, settings, path, notes)
+    files = (path, *([legend_file] if legend_file else []))
+    return Polygons(
+        table,
+        legend,
+        settings.complete,
+        path,
+        tuple(notes),
+        files,
+        strength if strength.any() else None,
+        settings.all_touched,
+    )
+
+
+def _single_path(settings: LabelSettings, base: Path) -> Path:
+    if len(settings.paths) > 1:
+        raise LabelError(
+            f"{base / settings.paths[0]}: polygons come from one file, but labels: path names "
+            f"{len(settings.paths)}; put them together (ogrmerge.py)"
+        )
+    return base / settings.paths[0]
+
+
+def _require_no_mask_keys(settings: LabelSettings, path: Path) -> None:
+    given = settings.model_fields_set & {"values", "band", "tokens", "tolerance", "strict"}
+    if given:
+        raise LabelError(
+            f"labels: '{sorted(given)[0]}' is for masks, but {path} holds polygons; leave it out"
+        )
+
+
+def _without_edges(
+    table: gpd.GeoDataFrame,
+    strength: np.ndarray,
+    settings: LabelSettings,
+    path: Path,
+    notes: list[str],
+) -> tuple[gpd.GeoDataFrame, np.ndarray]:
+    """Polygons without their edges; where the drawing is complete the edges are no background."""
+    import pandas as pd
+
+    width = settings.inner_buffer_m
+    shapes = table.geometry
+    inner, vanished = without_edges(shapes, width)
+    if vanished.all():
+        raise LabelError(
+            f"{path}: every polygon is narrower than twice inner_buffer_m ({width:g} m); use a "
+            "smaller one"
+        )
+    notes.append(f"ground nearer than {width:g} m to an edge of its polygon is unlabelled")
+    if vanished.any():
+        notes.append(f"{int(vanished.sum())} polygons are too narrow for that and drop out")
+    table = table.set_geometry(inner)
+    if not settings.complete:
+        return table, strength
+    rims = table.assign(index=np.int16(-1)).set_geometry(edges_of(shapes, inner))
+    weakest = np.full(len(rims), strength.min(initial=0) - 1, dtype=np.int32)
+    both = pd.concat([table, rims], ignore_index=True)
+    return both, np.concatenate([strength, weakest])
 
 
 def _read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
@@ -171,7 +305,9 @@ def _read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     return table
 
 
-def _only_polygons(table: gpd.GeoDataFrame, path: Path, notes: list[str]) -> gpd.GeoDataFrame:
+def _only_areas(
+    table: gpd.GeoDataFrame, path: Path, radius_m: float | None, notes: list[str]
+) -> gpd.GeoDataFrame:
     import shapely
 
     if not len(table):
@@ -179,7 +315,14 @@ def _only_polygons(table: gpd.GeoDataFrame, path: Path, notes: list[str]) -> gpd
     geometry = table.geometry
     missing = geometry.isna() | geometry.is_empty
     kinds = geometry[~missing].geom_type
-    if not kinds.isin(["Polygon", "MultiPolygon", "GeometryCollection"]).any():
+    points = kinds.isin(["Point", "MultiPoint"])
+    areas = kinds.isin(["Polygon", "MultiPolygon", "GeometryCollection"])
+    if points.any() and not areas.any() and radius_m is None:
+        raise LabelError(
+            f"{path}: holds no polygon at all (found: Point); draw areas, not Point, or say how "
+            "far around a point its class reaches: labels: {radius_m: 10}"
+        )
+    if not areas.any() and not points.any():
         found = ", ".join(sorted(kinds.unique())) or "empty geometries"
         raise LabelError(
             f"{path}: holds no polygon at all (found: {found}); draw areas, not {found}"
@@ -192,6 +335,11 @@ def _only_polygons(table: gpd.GeoDataFrame, path: Path, notes: list[str]) -> gpd
     if missing.any():
         notes.append(f"{int(missing.sum())} rows without geometry passed over")
     table = table[~missing].copy()
+    if radius_m is not None:
+        if not points.any():
+            raise LabelError(f"{path}: holds no point, so labels: radius_m says nothing; remove it")
+        table = discs_of_points(table, radius_m)
+        notes.append(f"{int(points.sum())} points taken as discs of {radius_m:g} m radius")
     invalid = ~table.geometry.is_valid
     if invalid.any():
         notes.append(f"{int(invalid.sum())} self-crossing polygons repaired")
@@ -233,53 +381,3 @@ def _count_unlabelled(values: Any, attribute: str, notes: list[str]) -> None:
     if unlabelled:
         verb = "polygon has" if unlabelled == 1 else "polygons have"
         notes.append(f"{unlabelled} {verb} no class in '{attribute}': taken as unlabelled ground")
-
-
-def _legend(
-    values: Any, integers: bool, settings: LabelSettings, path: Path, attribute: str
-) -> tuple[Legend, dict[str, int]]:
-    """The legend, and the position in it of each value of the column."""
-    present = sorted({str(value) for value in values if value})
-    for name in settings.ignore:
-        if name not in present:
-            raise LabelError(
-                f"{path}: labels: ignore names '{name}', which column '{attribute}' does not hold; "
-                f"{nearest(name, present)}"
-            )
-    used = [value for value in present if value not in settings.ignore]
-    if not used:
-        raise LabelError(f"{path}: column '{attribute}' holds no class that is not ignored")
-    id_of = _ids(used, integers, settings, path, attribute)
-    names_by_id: dict[int, str] = {}
-    for value in settings.classes or used:
-        if value in id_of:
-            names_by_id.setdefault(id_of[value], value)
-    if settings.complete and BACKGROUND not in names_by_id.values():
-        free = next(number for number in range(65535) if number not in names_by_id)
-        names_by_id[free] = BACKGROUND
-    legend = Legend.of(names_by_id)
-    return legend, {value: legend.ids.index(number) for value, number in id_of.items()}
-
-
-def _ids(
-    used: list[str], integers: bool, settings: LabelSettings, path: Path, attribute: str
-) -> dict[str, int]:
-    if settings.classes is not None:
-        strangers = [value for value in used if value not in settings.classes]
-        if strangers:
-            raise LabelError(
-                f"{path}: column '{attribute}' holds '{strangers[0]}', which labels: classes does "
-                f"not name; {nearest(strangers[0], settings.classes)} Add it there, or to "
-                "labels: ignore"
-            )
-        return {value: settings.classes[value] for value in used}
-    if integers:
-        numbers = {value: int(value) for value in used}
-        outside = [value for value, number in numbers.items() if not 0 <= number <= 65534]
-        if outside:
-            raise LabelError(
-                f"{path}: column '{attribute}' holds {outside[0]}; class ids must lie in 0..65534. "
-                f"Give it another id: labels: {{classes: {{{outside[0]}: 1}}}}"
-            )
-        return numbers
-    return {value: place for place, value in enumerate(used, start=1)}

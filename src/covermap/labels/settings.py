@@ -2,20 +2,126 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
 
 from covermap.core.settings import Settings
 
+_LARGEST_ID = 65534
+_COLOR = re.compile(r"#[0-9a-f]{6}")
 
-class LabelSettings(Settings):
-    """Polygons and the column that holds their class.
+
+class ClassSettings(Settings):
+    """One class of a legend.
 
     Attributes
     ----------
-    path : str
-        Vector file in any format that OGR reads.
+    name : str
+    color : str, optional
+        `#rrggbb`, on maps and, unless `colors` are given, in palette masks; chosen when not given.
+    codes : list of int, optional
+        Codes of class-id masks that mean this class; its id when not given.
+    colors : list of str, optional
+        Colours of palette masks that mean this class; its colour when not given.
+    """
+
+    name: str = Field(min_length=1)
+    color: str | None = None
+    codes: list[int] | None = None
+    colors: list[str] | None = None
+
+    @property
+    def mask_colors(self) -> list[str]:
+        """Colours that mean this class in palette masks."""
+        if self.colors is not None:
+            return self.colors
+        return [] if self.color is None else [self.color]
+
+    @field_validator("color", mode="before")
+    @classmethod
+    def _one_color(cls, value: object) -> object:
+        return None if value is None else checked_color(value)
+
+    @field_validator("colors", mode="before")
+    @classmethod
+    def _each_color(cls, value: object) -> object:
+        return [checked_color(item) for item in value] if isinstance(value, list) else value
+
+
+class LegendSettings(Settings):
+    """Classes of mask labels, in a file of its own, shipped, or within the project.
+
+    Attributes
+    ----------
+    source : str
+        Where codes, names and colours come from.
+    classes : dict
+        Id in the map to a name, or to a name with colour and codes.
+    ignore : list of int or str
+        Codes and colours (`#rrggbb`) that mean unlabelled ground.
+    other : int, optional
+        Id of the class that takes every code which nothing else names.
+    """
+
+    source: str = ""
+    classes: dict[int, ClassSettings] = Field(min_length=1)
+    ignore: list[int | str] = Field(default_factory=list)
+    other: int | None = None
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _name_or_more(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: item if isinstance(item, dict | ClassSettings) else {"name": str(item)}
+            for key, item in value.items()
+        }
+
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _codes_or_colors(cls, value: object) -> object:
+        if not isinstance(value, list):
+            return value
+        return [item if isinstance(item, int) else checked_color(item) for item in value]
+
+    @model_validator(mode="after")
+    def _once_each(self) -> LegendSettings:
+        for number in self.classes:
+            if not 0 <= number <= _LARGEST_ID:
+                raise ValueError(f"class ids must lie in 0..{_LARGEST_ID}, not {number}")
+        names = [item.name for item in self.classes.values()]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"the name '{twice}' stands for two classes; merge them by `codes`")
+        if self.other is not None and self.other not in self.classes:
+            raise ValueError(f"`other` is {self.other}, which is no id of `classes`")
+        self._require_one_meaning()
+        return self
+
+    def _require_one_meaning(self) -> None:
+        taken: dict[int | str, str] = dict.fromkeys(self.ignore, "ignore")
+        for number, item in self.classes.items():
+            codes = [number] if item.codes is None else item.codes
+            keys: list[int | str] = [*codes, *item.mask_colors]
+            for key in keys:
+                # An ignored code beats a class that has it only because it is its id.
+                if key in taken and not (item.codes is None and taken[key] == "ignore"):
+                    raise ValueError(f"{key} means both '{taken[key]}' and '{item.name}'")
+                taken[key] = item.name
+
+
+class LabelSettings(Settings):
+    """Polygons or points and the column that holds their class, or masks and their legend.
+
+    Attributes
+    ----------
+    path : str or list of str
+        Vector file in any format that OGR reads; or, for masks, a file, folder, glob or list.
     layer : str, optional
-        Needed where the file has several layers with polygons.
+        Needed where a vector file has several layers with polygons.
     attribute : str, optional
         Column that holds the class; chosen and told when not given.
     classes : dict, optional
@@ -24,14 +130,58 @@ class LabelSettings(Settings):
         Classes whose ground is left unlabelled.
     complete : bool
         True: ground that nobody drew is the class `background`.
+    priority : list of str, optional
+        Classes from the strongest on: where polygons overlap, the first of them wins; classes that
+        are not named come after them, later rows over earlier ones.
+    all_touched : bool
+        Polygons take every pixel that they touch instead of those whose centre they hold.
+    inner_buffer_m : float
+        Pixels nearer than this to a polygon's edge are left unlabelled.
+    radius_m : float, optional
+        Points stand for discs of this radius.
+    legend : str or LegendSettings, optional
+        A shipped legend's name, a YAML file, or the legend itself. When not given, the codes found
+        in masks are the classes, and polygons take those of their column.
+    values : str
+        For masks: `ids` are class codes, `colors` a palette; `auto` looks at the files.
+    band : int
+        For masks of class codes: number of the band, from 1.
+    tokens : list of str
+        For masks: words in file names beside which image and mask are called the same.
+    tolerance : float, optional
+        For palettes: farthest distance (in RGB units, 0..441) of a pixel's colour from that of its
+        class; by default half of the distance of the two nearest colours, at most 48.
+    strict : bool
+        For palettes: stop at any colour that is not in the legend.
     """
 
-    path: str
+    path: str | list[str]
     layer: str | None = None
     attribute: str | None = None
     classes: dict[str, int] | None = None
     ignore: list[str] = Field(default_factory=list)
     complete: bool = False
+    priority: list[str] | None = None
+    all_touched: bool = False
+    inner_buffer_m: float = Field(default=0, ge=0)
+    radius_m: float | None = Field(default=None, gt=0)
+    legend: str | LegendSettings | None = None
+    values: Literal["auto", "ids", "colors"] = "auto"
+    band: int = Field(default=1, ge=1)
+    tokens: list[str] = Field(default_factory=list)
+    tolerance: float | None = Field(default=None, ge=0, le=442)
+    strict: bool = False
+
+    @property
+    def paths(self) -> list[str]:
+        return [self.path] if isinstance(self.path, str) else list(self.path)
+
+    @field_validator("path")
+    @classmethod
+    def _some_path(cls, value: str | list[str]) -> str | list[str]:
+        if not value:
+            raise ValueError("expected a file, folder, glob or list of these")
+        return value
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -40,7 +190,7 @@ class LabelSettings(Settings):
             return {str(key): item for key, item in value.items()}
         return value
 
-    @field_validator("ignore", mode="before")
+    @field_validator("ignore", "priority", "tokens", mode="before")
     @classmethod
     def _items_as_text(cls, value: object) -> object:
         if isinstance(value, list):
@@ -51,6 +201,20 @@ class LabelSettings(Settings):
     @classmethod
     def _ids_in_range(cls, value: dict[str, int] | None) -> dict[str, int] | None:
         for name, number in (value or {}).items():
-            if not 0 <= number <= 65534:
-                raise ValueError(f"the id of '{name}' must lie in 0..65534, not {number}")
+            if not 0 <= number <= _LARGEST_ID:
+                raise ValueError(f"the id of '{name}' must lie in 0..{_LARGEST_ID}, not {number}")
         return value
+
+
+def checked_color(value: object) -> str:
+    """A colour as `#rrggbb` in lower case.
+
+    Raises
+    ------
+    ValueError
+        It is anything else.
+    """
+    text = str(value).strip().casefold()
+    if not _COLOR.fullmatch(text):
+        raise ValueError(f"a colour is written \"#rrggbb\" (in quotes), not '{value}'")
+    return text

@@ -15,7 +15,8 @@ class ImageryEntry:
     """One entry of `imagery:` and what was seen in it.
 
     `scales` is a guessed scale for each band or None; `dates` is more than 1 for a stack, and
-    `masks` then a glob of a mask for each date.
+    `masks` then a glob of a mask for each date. `pictures` is how many scenes the entry holds that
+    have a mask each, and stay apart; `prefix` then goes before their names.
     """
 
     path: str | list[str]
@@ -24,6 +25,8 @@ class ImageryEntry:
     dates: int
     masks: str | None
     warnings: tuple[str, ...]
+    pictures: int = 0
+    prefix: str | None = None
 
 
 def project_text(
@@ -34,9 +37,25 @@ def project_text(
     passed_over: str,
     classes: Sequence[str],
 ) -> str:
-    """A project file with comments, valid as it stands."""
+    """A project file for polygons, with comments, valid as it stands."""
+    other = f"    # passed over: {_on_one_line(passed_over)}" if passed_over else ""
+    labels = [
+        f"  path: {quoted(labels_path)}",
+        f"  attribute: {quoted(attribute)}{other}",
+        f"  # classes found: {_on_one_line(', '.join(classes))}",
+        "  # ignore: [unknown]     # classes whose ground is left unlabelled",
+        "  # complete: true        # ground nobody drew is the class `background`",
+    ]
+    split = "# split: {by: auto}       # blocks, or a k-fold by polygons where labels are few"
+    return text_around(name, entries, labels, split)
+
+
+def text_around(
+    name: str, entries: Sequence[ImageryEntry], labels: Sequence[str], split: str
+) -> str:
+    """A project file around the lines of its labels (indented) and of its split."""
     lines = [
-        f"name: {_quoted(name)}",
+        f"name: {quoted(name)}",
         "",
         "imagery:",
     ]
@@ -52,20 +71,15 @@ def project_text(
         lines += [f"#   left out: {text}" for text in left_out]
     else:
         lines.append("# bands: [...]    # what the network sees; all bands when left out")
-    other = f"    # passed over: {_on_one_line(passed_over)}" if passed_over else ""
     lines += [
         "",
         "labels:",
-        f"  path: {_quoted(labels_path)}",
-        f"  attribute: {_quoted(attribute)}{other}",
-        f"  # classes found: {_on_one_line(', '.join(classes))}",
-        "  # ignore: [unknown]     # classes whose ground is left unlabelled",
-        "  # complete: true        # ground nobody drew is the class `background`",
+        *labels,
         "",
         "# Everything below is optional; these are the defaults.",
         "# aoi: area.gpkg          # nothing outside it is used or mapped",
         "# chips: {size: auto}",
-        "# split: {by: auto}       # blocks, or a k-fold by polygons where labels are few",
+        split,
         "# model: {name: unet, encoder: efficientnet-lite0, weights: imagenet}",
         "# training: {epochs: auto}",
         "# map: {outputs: [class, confidence]}",
@@ -89,20 +103,35 @@ def _entry_lines(entry: ImageryEntry) -> list[str]:
         ]
         if entry.masks is not None:
             lines.append(
-                f"    quality: {{path: {_quoted(entry.masks)}}}    # codes other than 0 are invalid"
+                f"    quality: {{path: {quoted(entry.masks)}}}    # codes other than 0 are invalid"
             )
+    if entry.pictures:
+        lines += _picture_lines(entry)
     lines += _scale_lines(entry)
-    for share, value in ((facts.white_share, 255), (facts.black_share, 0)):
+    frames = ((facts.white_share, 255), (facts.black_share, 0))
+    # Pictures differ: white roofs of the first one are no frame of all.
+    for share, value in () if entry.pictures else frames:
         if share > 0.005:
             lines.append(f"    nodata: {value}           {GUESSED}")
             break
     return lines
 
 
+def _picture_lines(entry: ImageryEntry) -> list[str]:
+    lines = []
+    if entry.pictures > 1:
+        lines.append(f"    # so is the first of {entry.pictures} images, {entry.facts.name}")
+    lines += [f"    # {_on_one_line(note)}" for note in entry.facts.notes]
+    lines.append("    join: false           # tiles that adjoin stay images of their own")
+    if entry.prefix is not None:
+        lines.append(f"    name: {quoted(entry.prefix)}")
+    return lines
+
+
 def _path_lines(path: str | list[str]) -> list[str]:
     if isinstance(path, str):
-        return [f"  - path: {_quoted(path)}"]
-    return ["  - path:", *(f"      - {_quoted(item)}" for item in path)]
+        return [f"  - path: {quoted(path)}"]
+    return ["  - path:", *(f"      - {quoted(item)}" for item in path)]
 
 
 def _scale_lines(entry: ImageryEntry) -> list[str]:
@@ -144,7 +173,7 @@ def _useless(item: BandFacts) -> str | None:
     return None
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Text as YAML reads it back: plain where that is safe, in a list as well."""
     import yaml
 
@@ -154,8 +183,8 @@ def _quoted(text: str) -> str:
         safe = False
     if safe:
         return text
-    quoted = yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf"))
-    return str(quoted).strip()
+    shown = yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf"))
+    return str(shown).strip()
 
 
 def _on_one_line(text: str) -> str:
@@ -164,4 +193,4 @@ def _on_one_line(text: str) -> str:
 
 
 def _list(items: Sequence[object]) -> str:
-    return "[" + ", ".join(_quoted(i) if isinstance(i, str) else str(i) for i in items) + "]"
+    return "[" + ", ".join(quoted(i) if isinstance(i, str) else str(i) for i in items) + "]"

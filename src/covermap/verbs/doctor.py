@@ -11,7 +11,9 @@ from typing import Any
 from covermap.core.errors import CovermapError
 from covermap.imagery.inspection import SceneFacts, inspect, warnings_of
 from covermap.imagery.opening import open_scenes
+from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
+from covermap.labels.settings import LabelSettings
 
 VECTOR_SUFFIXES = frozenset(
     {".shp", ".gpkg", ".geojson", ".json", ".fgb", ".kml", ".gml", ".parquet", ".geoparquet"}
@@ -21,10 +23,10 @@ _PROJECT_SUFFIXES = frozenset({".yaml", ".yml"})
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """Polygons as they would be read without a project."""
+    """Labels as they would be read; `polygons` by class, all 0 for masks."""
 
     path: str
-    crs: str
+    crs: str | None
     polygons: dict[str, int]
     notes: tuple[str, ...]
 
@@ -39,7 +41,7 @@ class Findings:
 
 
 def doctor(paths: Sequence[str | Path]) -> Findings:
-    """Look at images, folders, label files or project files.
+    """Look at images, folders, vector label files or project files.
 
     Memory and time are bounded by a sample of each image.
 
@@ -55,16 +57,17 @@ def doctor(paths: Sequence[str | Path]) -> Findings:
         if path.suffix.lower() in _PROJECT_SUFFIXES:
             imagery, label_settings, base = _of_project(path)
         elif is_vector(path):
-            imagery, label_settings, base = [], {"path": path.name}, path.parent
+            imagery, base = [], path.parent
+            label_settings = LabelSettings(path=path.name)
         else:
             imagery, label_settings, base = [ImagerySettings(path=str(path))], None, Path()
-        for settings in imagery:
-            for scene in open_scenes(settings, base):
-                facts = inspect(scene)
-                scenes.append(facts)
-                warnings += [f"{facts.name}: {text}" for text in warnings_of(facts)]
+        opened = [scene for settings in imagery for scene in open_scenes(settings, base)]
+        for scene in opened:
+            facts = inspect(scene)
+            scenes.append(facts)
+            warnings += [f"{facts.name}: {text}" for text in warnings_of(facts)]
         if label_settings is not None:
-            labels.append(_label_facts(label_settings, base))
+            labels.append(_label_facts(label_settings, base, opened))
     return Findings(tuple(scenes), tuple(labels), tuple(warnings))
 
 
@@ -79,10 +82,13 @@ def as_text(found: Findings) -> str:
     for facts in found.scenes:
         lines += [*_scene_lines(facts), ""]
     for item in found.labels:
-        lines += [f"{item.path}", f"  CRS       {item.crs}"]
+        lines += [f"{item.path}", *([f"  CRS       {item.crs}"] if item.crs else [])]
         lines.append(
             "  classes   "
-            + ", ".join(f"{name} ({number} polygons)" for name, number in item.polygons.items())
+            + ", ".join(
+                f"{name} ({number} polygons)" if item.crs else name
+                for name, number in item.polygons.items()
+            )
         )
         lines += [f"  note      {note}" for note in item.notes]
         lines.append("")
@@ -102,24 +108,24 @@ def to_json(found: Findings) -> str:
     return json.dumps(dataclasses.asdict(found), indent=2, default=plain)
 
 
-def _of_project(path: Path) -> tuple[list[ImagerySettings], dict[str, Any], Path]:
+def _of_project(path: Path) -> tuple[list[ImagerySettings], LabelSettings | None, Path]:
     from covermap.project.schema import read_project
 
     project = read_project(path)
-    return list(project.imagery), project.labels.model_dump(), path.parent
+    return list(project.imagery), project.labels, path.parent
 
 
-def _label_facts(settings: dict[str, Any], base: Path) -> LabelFacts:
-    from covermap.labels.polygons import read_polygons
-    from covermap.labels.settings import LabelSettings
+def _label_facts(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> LabelFacts:
+    from covermap.labels.polygons import Polygons
+    from covermap.labels.reading import read_labels
 
-    labels = read_polygons(LabelSettings(**settings), base)
-    counts = labels.table["index"].value_counts()
+    labels = read_labels(settings, base, scenes)
+    checked = () if isinstance(labels, Polygons) else labels.checked_on(scenes)
     return LabelFacts(
         path=str(labels.path),
-        crs=str(labels.table.crs),
-        polygons={name: int(counts.get(k, 0)) for k, name in enumerate(labels.legend.names)},
-        notes=labels.notes,
+        crs=str(labels.table.crs) if isinstance(labels, Polygons) else None,
+        polygons=dict(zip(labels.legend.names, labels.drawn, strict=True)),
+        notes=(*labels.notes, *checked),
     )
 
 

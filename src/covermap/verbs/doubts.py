@@ -10,6 +10,7 @@ import numpy as np
 
 from covermap.core.files import complete_file
 from covermap.labels.polygons import Polygons
+from covermap.labels.protocol import Labels
 
 _COLUMNS = (
     "row",
@@ -69,8 +70,10 @@ class DoubtCounts:
             self.predicted[row] = self.predicted.get(row, 0) + here
             self.confidence[row] = self.confidence.get(row, 0.0) + float(sums[number])
 
-    def rows(self, labels: Polygons) -> list[PolygonScore]:
-        """A score for each polygon, those that the model doubts most first."""
+    def rows(self, labels: Labels) -> list[PolygonScore]:
+        """A score for each polygon, those that the model doubts most first; none for masks."""
+        if not isinstance(labels, Polygons):
+            return []
         names = labels.legend.names
         centres = labels.in_crs("EPSG:4326").geometry.representative_point()
         scores = []

@@ -13,7 +13,7 @@ from covermap.assessment.tally import GroupedTally
 from covermap.bundle import Bundle, read_bundle
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips, Share
-from covermap.chips.split import Training
+from covermap.chips.parts import Training
 from covermap.chips.statistics import Statistics
 from covermap.chips.table import read_chips
 from covermap.core.errors import LabelError

@@ -62,7 +62,7 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
     text = project_text(
         name=target.stem if target.stem != "project" else labels_path.stem,
         entries=entries,
-        labels_path=_relative(labels_path, target.parent),
+        labels_path=relative_path(labels_path, target.parent),
         attribute=_attribute(labels),
         passed_over=_passed_over(labels),
         classes=labels.legend.names,
@@ -83,12 +83,13 @@ def _entries(images: Sequence[Path], base: Path) -> list[ImageryEntry]:
         return [stack]
     # One entry opens all scenes of a path; they are described by the first.
     firsts = dict(reversed(opened))
-    return [_entry(_relative(path, base), firsts[path]) for path in dict.fromkeys(images)]
+    return [entry_of(relative_path(path, base), firsts[path]) for path in dict.fromkeys(images)]
 
 
-def _entry(
+def entry_of(
     path: str | list[str], scene: Scene, dates: int = 1, masks: str | None = None
 ) -> ImageryEntry:
+    """One entry of a project's imagery, described by a scene of it."""
     facts = inspect(scene)
     return ImageryEntry(path, facts, guess_scale(facts), dates, masks, tuple(warnings_of(facts)))
 
@@ -110,7 +111,7 @@ def _stack(scenes: Sequence[Scene], base: Path) -> ImageryEntry | None:
             say(f"{scene.name}: passed over, no date among dated images of one place")
     mask_path = _pattern([scene.files[0] for scene in masks], base) if masks else None
     path = _pattern([scene.files[0] for scene in dates], base)
-    return _entry(path, dates[0], len(dates), mask_path if isinstance(mask_path, str) else None)
+    return entry_of(path, dates[0], len(dates), mask_path if isinstance(mask_path, str) else None)
 
 
 def _is_mask(scene: Scene) -> bool:
@@ -126,8 +127,8 @@ def _pattern(files: Sequence[Path], base: Path) -> str | list[str]:
     folder = files[0].parent
     pattern = f"{prefix}*{suffix}"
     if set(folder.glob(pattern)) == set(files):
-        return _relative(folder / pattern, base)
-    return [_relative(path, base) for path in files]
+        return relative_path(folder / pattern, base)
+    return [relative_path(path, base) for path in files]
 
 
 def _common_beginning(names: Sequence[str]) -> str:
@@ -158,7 +159,7 @@ def _labels_among(paths: Sequence[Path]) -> Path:
     return vectors[0]
 
 
-def _relative(path: Path, base: Path) -> str:
+def relative_path(path: Path, base: Path) -> str:
     """A path as the project file should write it: from its own folder where that is near."""
     absolute = path.resolve()
     relative = Path(os.path.relpath(absolute, base.resolve()))

@@ -23,11 +23,11 @@ def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
 
     project, split = workspace.project, workspace.split
     pixels = class_pixels(chips)
-    polygons = workspace.labels.table["index"].value_counts()
+    polygons = workspace.labels.drawn
     say(f"\n{project.name}")
     width = max(len(name) for name in workspace.labels.legend.names)
     for place, name in enumerate(workspace.labels.legend.names):
-        number = int(polygons.get(place, 0))
+        number = polygons[place]
         drawn = f"{number:>5} polygon{'' if number == 1 else 's'}" if number else " " * 12
         missed = "" if name in split.assessed else "   not assessed"
         say(f"  {name:<{width}}  {drawn:<14} {pixels.get(name, 0):>10,} pixels{missed}")

@@ -52,7 +52,10 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
     inputs = workspace.inputs(
         "prepare",
         {
-            "files": sorted(workspace.source_digests.values()),
+            # Names pair masks with images, so a renamed file is another input; folders are not.
+            "files": sorted(
+                f"{Path(path).name} {digest}" for path, digest in workspace.source_digests.items()
+            ),
             "imagery": [item.model_dump(mode="json", exclude={"path"}) for item in project.imagery],
             "bands": project.bands,
             "labels": labels,
@@ -71,7 +74,8 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
             say(f"{scene.name}: {note}")
     for note in workspace.labels.notes:
         say(f"{workspace.labels.path.name}: {note}")
-    _require_meeting(workspace)
+    for note in workspace.labels.checked_on(workspace.scenes):
+        say(f"{workspace.labels.path.name}: {note}")
     channels = workspace.channels
     scans = [scan(scene, workspace.labels, channels) for scene in workspace.scenes]
     _require_usable(workspace, scans)
@@ -99,31 +103,6 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     return OUTPUTS
 
 
-def _require_meeting(workspace: Workspace) -> None:
-    """Stop when no polygon lies on any scene, saying where both are."""
-    labels = workspace.labels
-    outside = 0
-    hits = set()
-    for scene in workspace.scenes:
-        if scene.geobox.crs is None:
-            labels.burn(scene.geobox)
-        table = labels.in_crs(scene.geobox.crs)
-        hits |= set(table.sindex.query(scene.geobox.extent.geom, predicate="intersects").tolist())
-    outside = len(labels.table) - len(hits)
-    if not hits:
-        scene = workspace.scenes[0]
-        here = scene.geobox.extent.to_crs("EPSG:4326").boundingbox
-        there = labels.in_crs("EPSG:4326").total_bounds
-        raise LabelError(
-            f"{labels.path}: no polygon lies on the imagery. Image {scene.name}: longitude "
-            f"{here.left:.4f} to {here.right:.4f}, latitude {here.bottom:.4f} to {here.top:.4f}; "
-            f"polygons: {there[0]:.4f} to {there[2]:.4f}, {there[1]:.4f} to {there[3]:.4f}. Check "
-            "the CRS of both"
-        )
-    if outside:
-        say(f"{labels.path.name}: {outside} of {len(labels.table)} polygons lie outside all scenes")
-
-
 def _require_usable(workspace: Workspace, scans: list[Scan]) -> None:
     if any(len(item.counts) for item in scans):
         return
@@ -134,6 +113,10 @@ def _require_usable(workspace: Workspace, scans: list[Scan]) -> None:
             "in the imagery (nodata, cloud or missing bands); `covermap doctor` shows how much is"
         )
     raise LabelError(
-        f"{workspace.labels.path}: the polygons meet the imagery but hold no pixel centre; they "
-        "are smaller than a pixel"
+        f"{workspace.labels.path}: "
+        + (
+            "the polygons meet the imagery but hold no pixel centre; they are smaller than a pixel"
+            if workspace.labels.sources
+            else "every pixel of the masks is unlabelled (nodata, ignored, or no colour of a class)"
+        )
     )

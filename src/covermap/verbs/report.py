@@ -12,6 +12,7 @@ from covermap.chips.audit import shares_of
 from covermap.chips.table import read_chips
 from covermap.core.files import complete_file, read_json
 from covermap.core.grid import window_geobox
+from covermap.labels.polygons import Polygons
 from covermap.mapping.preview import map_picture, quicklook
 from covermap.mapping.reading import read_map_window
 from covermap.project.steps import RunFolder
@@ -113,12 +114,15 @@ def _model_word(metrics: dict[str, Any]) -> str:
 def _how_tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> str:
     split = workspace.split
     if split.scheme == "kfold":
-        unit = "polygons" if split.ground.kind == "polygons" else "blocks"
+        unit = "whole images" if split.ground.kind == "scenes" else split.ground.kind
         return (
             f"{len(split.trainings) - 1} folds of {unit}: each was scored by a network that never "
             "saw it"
         )
     tested = int((chips["split"] == "test").sum())
+    if split.ground.kind == "scenes":
+        own = chips.loc[chips["split"] == "test", "scene"].nunique()
+        return f"{own} whole images of {chips['scene'].nunique()} never seen in training"
     return f"blocks of {split.ground.block_px} px, {tested} of {len(chips)} never seen in training"
 
 
@@ -174,7 +178,7 @@ def _split_map(workspace: Workspace, chips: gpd.GeoDataFrame) -> SplitMap:
     box = scene.geobox.boundingbox
     parts = []
     for code, part in enumerate(split.ground.parts):
-        if split.ground.kind == "polygons":
+        if split.ground.kind == "polygons" and isinstance(workspace.labels, Polygons):
             chosen = split.ground.part_of_source[:-1] == code
             shapes = list(workspace.labels.in_crs(scene.geobox.crs).geometry[chosen])
         else:
@@ -237,6 +241,8 @@ def _doubts(workspace: Workspace) -> tuple[Doubt, ...]:
 
 
 def _thumbnail(workspace: Workspace, row: int) -> np.ndarray | None:
+    if not isinstance(workspace.labels, Polygons):
+        return None
     for scene in workspace.scenes:
         image = outlined(scene, workspace.labels, row)
         if image is not None:

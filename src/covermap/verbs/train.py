@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from covermap.bundle import Bundle, Channel, write_bundle
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips, Share
-from covermap.chips.split import Training
+from covermap.chips.parts import Training
 from covermap.chips.statistics import Statistics
 from covermap.chips.table import read_chips
 from covermap.core.files import content_digest, file_digest, write_json

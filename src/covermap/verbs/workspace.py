@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from covermap.chips.split import Split
+from covermap.chips.parts import Split
 from covermap.chips.split_file import read_split
 from covermap.chips.view import Viewer, scenes_by_name
 from covermap.core.errors import CovermapError, LabelError, ProjectError
@@ -16,12 +16,10 @@ from covermap.core.files import file_digest
 from covermap.core.progress import say
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
-from covermap.labels.polygons import Polygons, read_polygons
+from covermap.labels.protocol import Labels
+from covermap.labels.reading import label_files, parts_of, read_labels
 from covermap.project.schema import Project, read_project
 from covermap.project.steps import RunFolder, versions
-
-# Files beside a shapefile that hold part of its content.
-_SHAPEFILE_PARTS = (".shp", ".dbf", ".shx", ".prj", ".cpg")
 
 
 @dataclass
@@ -63,8 +61,8 @@ class Workspace:
         return [clipped_to(scene, self.base / self.project.aoi) for scene in scenes]
 
     @cached_property
-    def labels(self) -> Polygons:
-        return read_polygons(self.project.labels, self.base)
+    def labels(self) -> Labels:
+        return read_labels(self.project.labels, self.base, self.scenes)
 
     @cached_property
     def channels(self) -> tuple[str, ...]:
@@ -89,7 +87,7 @@ class Workspace:
     def source_digests(self) -> dict[str, str]:
         """Digest of every file that the project reads, by path relative to it where possible."""
         files = [path for scene in self.scenes for path in scene.files]
-        files += parts_of(self.base / self.project.labels.path)
+        files += label_files(self.project.labels, self.base)
         if self.project.aoi is not None:
             files += parts_of(self.base / self.project.aoi)
         return {str(path): file_digest(path) for path in dict.fromkeys(files)}
@@ -159,13 +157,6 @@ def common_bands(scenes: Sequence[Scene]) -> list[str]:
             + ". Name their bands alike: imagery: [{path: ..., bands: [...]}]"
         )
     return names
-
-
-def parts_of(path: Path) -> list[Path]:
-    """All files that hold the content of a vector file."""
-    if path.suffix.lower() != ".shp":
-        return [path]
-    return [p for p in (path.with_suffix(s) for s in _SHAPEFILE_PARTS) if p.exists()]
 
 
 def clipped_to(scene: Scene, path: Path) -> Scene:

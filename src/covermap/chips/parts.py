@@ -1,0 +1,117 @@
+"""A decided split as an object, and what all ways to hold ground out have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from covermap.chips.ground import Ground
+from covermap.chips.settings import SplitSettings
+from covermap.core.errors import SplitError
+from covermap.core.grid import pixel_size_m
+from covermap.labels.protocol import Labels
+
+# Training labels keep this distance from held-out ground, in pixels, unless the project says.
+_BUFFER_PX = {"blocks": 4, "polygons": 1, "scenes": 0}
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network to be trained: which parts teach it, choose its epoch, are scored with it."""
+
+    name: str
+    train: tuple[str, ...]
+    validate: tuple[str, ...]
+    score: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The decided split.
+
+    Attributes
+    ----------
+    scheme : str
+        `holdout` (parts train, val, test) or `kfold` (parts fold1.. and train).
+    ground : Ground
+        Which part each pixel is.
+    trainings : tuple of Training
+        In order; the last one, `final`, makes the delivered map.
+    assessed : tuple of str
+        Classes that can be in training and test; the others stay in training.
+    reasons : tuple of str
+        Why the split is as it is, to be told.
+    """
+
+    scheme: Literal["holdout", "kfold"]
+    ground: Ground
+    trainings: tuple[Training, ...]
+    assessed: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+def buffer_px(settings: SplitSettings, kind: str, geobox: GeoBox) -> int:
+    """Width in pixels of the strip along held-out ground whose labels do not teach."""
+    if settings.buffer_m is None:
+        return _BUFFER_PX[kind]
+    return int(np.ceil(settings.buffer_m / pixel_size_m(geobox)))
+
+
+def fold_count(settings: SplitSettings, groups: int) -> int:
+    """How many folds the project asks for, or two groups in each, from 2 to 5."""
+    if settings.folds == "each":
+        return groups
+    return settings.folds or int(np.clip(groups // 2, 2, 5))
+
+
+def fold_parts(folds: int) -> tuple[str, ...]:
+    """Names of the parts of a k-fold; what is `train` teaches in every fold."""
+    return (*(f"fold{number}" for number in range(1, folds + 1)), "train")
+
+
+def fold_trainings(folds: int) -> tuple[Training, ...]:
+    """A network for each fold, and one that learns from everything."""
+    parts = fold_parts(folds)
+    each = tuple(
+        Training(part, tuple(other for other in parts if other != part), (), (part,))
+        for part in parts[:-1]
+    )
+    return (*each, Training("final", parts, (), ()))
+
+
+def assessed_by_fold(
+    counts: np.ndarray, codes: np.ndarray, names: tuple[str, ...], folds: int
+) -> tuple[str, ...]:
+    """Classes that some fold tests while another part teaches them."""
+    assessed = []
+    for place, name in enumerate(names):
+        holders = set(codes[(counts[:, place] > 0) & (codes >= 0)].tolist())
+        if len(holders) >= 2 and min(holders) < folds:
+            assessed.append(name)
+    return tuple(assessed)
+
+
+def require_two(assessed: tuple[str, ...], labels: Labels) -> None:
+    """Stop when fewer than two classes can be assessed.
+
+    Raises
+    ------
+    SplitError
+        Saying which classes there are.
+    """
+    if len(assessed) >= 2:
+        return
+    which = f"only '{assessed[0]}'" if assessed else "none"
+    where, more = (
+        ("polygons", "Draw more polygons")
+        if labels.sources
+        else ("places (blocks or images)", "Label more images, or use smaller chips")
+    )
+    raise SplitError(
+        f"{labels.path}: at least two classes must lie in two or more separate {where} with "
+        f"usable pixels so that one can teach and another test; {which} of "
+        f"{', '.join(labels.legend.names)} does. {more}"
+    )

@@ -1,0 +1,240 @@
+"""A legend from what stands in masks: codes or colours, and the shipped legend that fits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from covermap.core.errors import LabelError
+from covermap.labels.coding import (
+    IGNORED,
+    UNKNOWN,
+    coding_of,
+    color_text,
+    legend_settings,
+    shipped_legends,
+    unpacked,
+)
+from covermap.labels.mask_file import MaskFile, open_mask
+from covermap.labels.masks import found_codes
+from covermap.labels.settings import ClassSettings, LegendSettings
+
+# A palette has so many colours at most; more are noise about them (JPEG).
+_MOST_COLORS = 60
+_MOST_CODES = 1000
+# A colour of noise lies this near to one with this many times its pixels.
+_NOISE_DISTANCE, _NOISE_TIMES = 48.0, 20
+# Colours of fewer pixels than this share are strays rather than classes.
+_LEAST_SHARE = 1e-4
+# So many codes do not agree with another legend by chance.
+_TELLING_CODES = 12
+# A palette and the noise about it explain at least this share of the pixels.
+_LEAST_EXPLAINED = 0.9
+# Colours counted one by one while masks are read; the rarest are forgotten beyond it.
+_COUNTED = 1 << 17
+
+
+@dataclass(frozen=True)
+class FoundLegend:
+    """What masks hold.
+
+    Attributes
+    ----------
+    settings : LegendSettings
+        A legend under which they can be read; of a shipped one only the classes that occur.
+    values : str
+        `ids` or `colors`.
+    pixels : dict
+        Pixels of each class id.
+    ignored : dict
+        Pixels of each code or colour (`#rrggbb`) that is no class.
+    shipped : str, optional
+        Name of the shipped legend that all codes or colours agree with.
+    noisy : bool
+        Whether colours vary about those of the legend, as after JPEG.
+    nodata : tuple of float
+        What the files declare to be no data.
+    """
+
+    settings: LegendSettings
+    values: str
+    pixels: dict[int, int]
+    ignored: dict[int | str, int]
+    shipped: str | None
+    noisy: bool
+    nodata: tuple[float, ...]
+
+
+def found_legend(paths: Sequence[Path], band: int = 1) -> FoundLegend:
+    """The legend of some masks, every pixel of which is counted.
+
+    A shipped legend gives names where all classes agree with it and no other shipped one does as
+    well; else classes are called after their code or colour. Codes stay the ids; colours are
+    numbered in order of their red, green and blue.
+
+    Raises
+    ------
+    LabelError
+        Masks of both kinds, or more values than a legend can have.
+    """
+    masks = [open_mask(path, "auto", band, palette=True) for path in paths]
+    kinds = {"ids" if mask.kind == "ids" else "colors" for mask in masks}
+    if len(kinds) > 1:
+        codes = next(mask.path for mask in masks if mask.kind == "ids")
+        colors = next(mask.path for mask in masks if mask.kind != "ids")
+        raise LabelError(
+            f"{codes}: holds class codes, but {colors.name} holds colours; give masks of one kind"
+        )
+    counts = _counted(masks)
+    if not counts:
+        raise LabelError(f"{paths[0]}: every pixel of the masks is nodata")
+    nodata = tuple(sorted({mask.nodata for mask in masks if mask.nodata is not None}))
+    if kinds == {"ids"}:
+        return _of_codes(counts, nodata, paths[0])
+    return _of_colors(counts, paths[0])
+
+
+def _counted(masks: Sequence[MaskFile]) -> Counter[int]:
+    counts: Counter[int] = Counter()
+    for mask in masks:
+        counts.update(found_codes(mask))
+        if len(counts) > _COUNTED:
+            counts = Counter(dict(counts.most_common(_COUNTED // 2)))
+    return counts
+
+
+def _of_codes(counts: Counter[int], nodata: tuple[float, ...], path: Path) -> FoundLegend:
+    if len(counts) > _MOST_CODES or min(counts) < 0 or max(counts) > 65534:
+        raise LabelError(
+            f"{path}: the masks hold {len(counts):,} codes from {min(counts)} to {max(counts)}; "
+            f"classes are at most {_MOST_CODES} codes from 0 to 65534. Are these measurements?"
+        )
+    shipped = _agreeing(counts, colors=False)
+    if shipped is not None:
+        coding = coding_of(legend_settings(shipped, Path()))
+        place_of = {code: coding.codes[code] for code in counts}
+        return _shipped(shipped, "ids", counts, place_of, {c: c for c in counts}, False, nodata)
+    classes = {code: ClassSettings(name=f"class {code}") for code in sorted(counts)}
+    pixels = {code: counts[code] for code in sorted(counts)}
+    return FoundLegend(LegendSettings(classes=classes), "ids", pixels, {}, None, False, nodata)
+
+
+def _of_colors(counts: Counter[int], path: Path) -> FoundLegend:
+    shipped = _agreeing(counts, colors=True)
+    if shipped is not None:
+        coding = coding_of(legend_settings(shipped, Path()))
+        colors = np.asarray(list(counts))
+        places = coding.of_colors(colors, None).tolist()
+        noisy = any(
+            place != UNKNOWN and color not in coding.colors
+            for color, place in zip(counts, places, strict=True)
+        )
+        place_of = {c: p for c, p in zip(counts, places, strict=True) if p != UNKNOWN}
+        names = {color: color_text(color) for color in counts}
+        return _shipped(shipped, "colors", counts, place_of, names, noisy, ())
+    kept = _palette(counts)
+    if len(kept) > _MOST_COLORS or _explained(counts, kept) < _LEAST_EXPLAINED:
+        raise LabelError(
+            f"{path}: the masks hold {len(counts):,} colours, which are no palette of at most "
+            f"{_MOST_COLORS}. Are these photographs? Write class ids instead"
+        )
+    ordered = sorted(kept)
+    classes = {
+        number: ClassSettings(name=f"class {color_text(color)}", color=color_text(color))
+        for number, color in enumerate(ordered, start=1)
+    }
+    settings = LegendSettings(classes=classes)
+    pixels = {number: counts[color] for number, color in enumerate(ordered, start=1)}
+    strays: dict[int | str, int] = {
+        color_text(c): n for c, n in counts.most_common() if c not in kept
+    }
+    return FoundLegend(settings, "colors", pixels, strays, None, bool(strays), ())
+
+
+def _palette(counts: Counter[int]) -> set[int]:
+    """Colours that are classes: not noise about a far more frequent one, nor a few strays."""
+    total = sum(counts.values())
+    kept: list[int] = []
+    for color, count in counts.most_common():
+        if count < _LEAST_SHARE * total:
+            break
+        near = [
+            other
+            for other in kept
+            if np.linalg.norm(np.subtract(*unpacked(np.asarray([color, other])))) < _NOISE_DISTANCE
+        ]
+        if not any(count * _NOISE_TIMES < counts[other] for other in near):
+            kept.append(color)
+        if len(kept) > _MOST_COLORS:
+            break
+    return set(kept)
+
+
+def _explained(counts: Counter[int], kept: set[int]) -> float:
+    """Share of the pixels whose colour is one of those kept, or noise about it."""
+    if not kept:
+        return 0.0
+    settings = LegendSettings(
+        classes={
+            number: ClassSettings(name=color_text(color), color=color_text(color))
+            for number, color in enumerate(kept)
+        }
+    )
+    places = coding_of(settings).of_colors(np.asarray(list(counts)), _NOISE_DISTANCE)
+    pixels = np.asarray(list(counts.values()))
+    return float(pixels[places != UNKNOWN].sum() / pixels.sum())
+
+
+def _agreeing(counts: dict[int, int], colors: bool) -> str | None:
+    """The one shipped legend that knows everything in the masks and has fewest classes unseen."""
+    fitting: dict[str, int] = {}
+    total = sum(counts.values())
+    for name in shipped_legends():
+        coding = coding_of(legend_settings(name, Path()))
+        known = coding.colors if colors else coding.codes
+        if colors and not coding.has_palette:
+            continue
+        seen = {known[value] for value in counts if value in known}
+        covered = sum(count for value, count in counts.items() if value in known)
+        # Masks that went through JPEG, and a few strays, still agree.
+        if covered < (1 - 0.02 if colors else 1) * total or len(seen - {IGNORED}) < 2:
+            continue
+        fitting[name] = len(coding.legend) - len(seen - {IGNORED})
+    if not fitting:
+        return None
+    # A few codes agree with many a legend by chance: only colours, or many codes, tell one.
+    if not colors and len(counts) < _TELLING_CODES:
+        return None
+    best = min(fitting.values())
+    names = [name for name, unseen in fitting.items() if unseen == best]
+    return names[0] if len(names) == 1 else None
+
+
+def _shipped(
+    name: str,
+    values: str,
+    counts: dict[int, int],
+    place_of: dict[int, int],
+    told: dict[int, int] | dict[int, str],
+    noisy: bool,
+    nodata: tuple[float, ...],
+) -> FoundLegend:
+    """A shipped legend with the pixels of its classes."""
+    shipped = legend_settings(name, Path())
+    ids = sorted(shipped.classes)
+    found: Counter[int] = Counter()
+    ignored: dict[int | str, int] = {}
+    for value, count in counts.items():
+        place = place_of.get(value, UNKNOWN)
+        if place >= 0:
+            found[ids[place]] += count
+        else:
+            ignored[told[value]] = count
+    pixels = {number: found[number] for number in ids if found[number]}
+    kept = {number: shipped.classes[number] for number in pixels}
+    settings = shipped.model_copy(update={"classes": kept})
+    return FoundLegend(settings, values, pixels, ignored, name, noisy, nodata)

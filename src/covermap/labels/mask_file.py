@@ -1,0 +1,160 @@
+"""One mask file: what its numbers are, and the classes of its nearest pixels on any grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from covermap.core.errors import LabelError
+from covermap.core.grid import whole
+from covermap.imagery.headers import read_header
+from covermap.imagery.sources import POOL, read_nearest
+from covermap.labels.coding import Coding, color_text, packed_colors
+
+Kind = Literal["ids", "colors", "table"]
+# Formats whose colour tables say what a pixel is; in a GeoTIFF they are only for display.
+_TABLE_SUFFIXES = frozenset({".png", ".gif", ".bmp"})
+_TRANSPARENT = -1
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A raster of labels.
+
+    Attributes
+    ----------
+    path : Path
+    geobox : GeoBox
+        The grid that it lies on.
+    kind : str
+        `ids`: class codes; `colors`: red, green and blue; `table`: indexes into a colour table.
+    band : int
+        Number of the band with class codes, from 1.
+    nodata : float, optional
+        What the file declares to be no data.
+    alpha : int, optional
+        Number of a band that is 0 where the mask is transparent.
+    table : tuple of int
+        Packed colour of each index of the colour table; -1 for transparent ones.
+    """
+
+    path: Path
+    geobox: GeoBox
+    kind: Kind
+    band: int = 1
+    nodata: float | None = None
+    alpha: int | None = None
+    table: tuple[int, ...] = ()
+
+    def read(self, geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:
+        """Codes or packed colours (int64) of the nearest pixels, and where there is one (bool).
+
+        Raises
+        ------
+        LabelError
+            A number that is no whole one.
+        """
+        bands = [1, 2, 3] if self.kind == "colors" else [self.band]
+        if self.alpha is not None:
+            bands.append(self.alpha)
+        raw, there = read_nearest(self.path, bands, self.geobox, geobox, whole(geobox))
+        if self.alpha is not None:
+            there = there & (raw[-1] > 0)
+        if self.kind == "colors":
+            return packed_colors(*raw[:3]).astype(np.int64), there
+        return self._codes(raw[0], there)
+
+    def positions(self, geobox: GeoBox, coding: Coding, tolerance: float | None) -> np.ndarray:
+        """Position of each pixel's class, int16 (H, W); -1 for none, -2 for what is unknown."""
+        found, there = self.read(geobox)
+        if self.kind == "ids":
+            if self.nodata is not None and self.nodata not in coding.codes:
+                there = there & (found != self.nodata)
+            positions = coding.of_codes(np.where(there, found, _any_code(coding)))
+        else:
+            positions = coding.of_colors(np.where(there, found, _any_color(coding)), tolerance)
+        return np.where(there, positions, np.int16(-1))
+
+    def told(self, found: int) -> str:
+        """A code or packed colour as a person would write it."""
+        return str(found) if self.kind == "ids" else color_text(found)
+
+    def _codes(self, raw: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if np.issubdtype(raw.dtype, np.floating):
+            there = there & np.isfinite(raw)
+            raw = np.where(there, raw, 0)
+            broken = raw != np.floor(raw)
+            if broken.any():
+                raise LabelError(
+                    f"{self.path}: holds {raw[broken][0]:g}, but class codes are whole numbers; is "
+                    "it a layer of measurements or scores? Another band: labels: {band: 2}"
+                )
+        codes = raw.astype(np.int64)
+        if self.kind == "ids":
+            return codes, there
+        packed = np.asarray(self.table, dtype=np.int64)[codes]
+        return packed, there & (packed != _TRANSPARENT)
+
+
+def open_mask(
+    path: Path, values: Literal["auto", "ids", "colors"], band: int, palette: bool
+) -> MaskFile:
+    """What a mask file holds, on its own grid.
+
+    Parameters
+    ----------
+    path : Path
+    values : str
+        What the project says that it holds; `auto` takes red, green and blue as colours, and
+        indexes into the colour table of a PNG too where `palette` is True.
+    band : int
+        Number of the band with class codes.
+    palette : bool
+        Whether the legend has colours for masks.
+
+    Raises
+    ------
+    LabelError
+        There is no such band, or colours are asked of a file without any.
+    """
+    header = read_header(path)
+    # GDAL names the first bands of any file red, green and blue only where the file says so.
+    is_rgb = header.colors[:3] == ("red", "green", "blue") and header.dtypes[0] == "uint8"
+    alpha = header.count if header.colors[-1] == "alpha" and header.count in (2, 4) else None
+    table = _color_table(path) if header.colors[0] == "palette" and header.count == 1 else ()
+    nodata = header.nodata[0]
+    if values == "colors" and not (is_rgb or table):
+        raise LabelError(
+            f"{path}: holds no colours (bands: {', '.join(header.colors)}); leave labels: values "
+            "out, or write values: ids"
+        )
+    if is_rgb and values != "ids":
+        return MaskFile(path, header.geobox, "colors", alpha=alpha)
+    is_table = bool(table) and palette and path.suffix.lower() in _TABLE_SUFFIXES
+    if table and (values == "colors" or (values == "auto" and is_table)):
+        return MaskFile(path, header.geobox, "table", table=table)
+    if band > header.count:
+        raise LabelError(f"{path}: has {header.count} band(s), no band {band}; labels: {{band: 1}}")
+    return MaskFile(path, header.geobox, "ids", band, nodata, alpha if alpha != band else None)
+
+
+def _color_table(path: Path) -> tuple[int, ...]:
+    with POOL.lend(path) as dataset:
+        entries = dataset.colormap(1)
+    packed = [_TRANSPARENT] * (max(entries) + 1)
+    for index, (red, green, blue, alpha) in entries.items():
+        packed[index] = (red << 16 | green << 8 | blue) if alpha else _TRANSPARENT
+    # An index beyond the table would be a damaged file; GDAL shows it as black.
+    return (*packed, *[0] * (256 - len(packed)))
+
+
+def _any_code(coding: Coding) -> int:
+    return next(iter(coding.codes), 0)
+
+
+def _any_color(coding: Coding) -> int:
+    return next(iter(coding.colors), 0)

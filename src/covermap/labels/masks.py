@@ -1,0 +1,386 @@
+"""Masks: rasters of class codes or colours, one for each scene."""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from covermap.core.errors import LabelError, nearest
+from covermap.core.grid import same_lattice, tiles, whole, window_geobox
+from covermap.core.legend import Legend
+from covermap.core.progress import progress
+from covermap.imagery.headers import SUFFIXES
+from covermap.imagery.raster import Scene
+from covermap.labels.coding import (
+    UNKNOWN,
+    Coding,
+    coding_of,
+    coding_of_codes,
+    legend_path,
+    legend_settings,
+)
+from covermap.labels.mask_file import MaskFile, open_mask
+from covermap.labels.pairing import pair_files
+from covermap.labels.settings import LabelSettings
+from covermap.labels.target import Target
+
+_READ = 1024
+_NAMED = 3
+# Different strange colours that are counted one by one; a photograph has millions.
+_COUNTED_COLORS = 4096
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Masks of scenes, read through one legend.
+
+    Attributes
+    ----------
+    by_scene : dict
+        The mask of each scene, by the scene's name.
+    coding : Coding
+        What codes and colours mean.
+    path : Path
+        Where the masks come from.
+    files : tuple of Path
+        All masks, and the legend's file where it has one.
+    notes : tuple of str
+        What was passed over or aligned.
+    tolerance : float, optional
+        Farthest distance of a colour from that of its class.
+    strict : bool
+        Whether any other colour is an error.
+    """
+
+    by_scene: dict[str, MaskFile]
+    coding: Coding
+    path: Path
+    files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+    tolerance: float | None = None
+    strict: bool = False
+
+    @property
+    def legend(self) -> Legend:
+        return self.coding.legend
+
+    @property
+    def sources(self) -> int:
+        return 0
+
+    @property
+    def drawn(self) -> tuple[int, ...]:
+        return (0,) * len(self.legend)
+
+    @property
+    def dense(self) -> bool:
+        return True
+
+    def burn(self, geobox: GeoBox, scene_name: str = "") -> Target:
+        """What the scene's mask says of each pixel: that of its own pixel nearest to the centre.
+
+        Raises
+        ------
+        LabelError
+            A code that is not in the legend; with `strict`, a colour that is not.
+        """
+        shape = (int(geobox.shape[0]), int(geobox.shape[1]))
+        nobody = np.full(shape, -1, dtype=np.int32)
+        mask = self.by_scene.get(scene_name)
+        if mask is None:
+            return Target(np.zeros(shape, np.int16), np.zeros(shape, bool), nobody)
+        positions = mask.positions(geobox, self.coding, self._reach)
+        if (mask.kind == "ids" or self.strict) and (positions == UNKNOWN).any():
+            self._refuse(mask)
+        labelled = positions >= 0
+        return Target(np.where(labelled, positions, 0).astype(np.int16), labelled, nobody)
+
+    def touches(self, geobox: GeoBox, scene_name: str = "") -> bool:
+        """Whether the scene has a mask."""
+        return scene_name in self.by_scene
+
+    def checked_on(self, scenes: Sequence[Scene]) -> tuple[str, ...]:
+        """Read all masks once: what stands in them that is not in the legend.
+
+        Raises
+        ------
+        LabelError
+            Codes that are not in the legend; with `strict`, colours that are not; each with its
+            number of pixels.
+        """
+        masks = list(dict.fromkeys(self.by_scene.values()))
+        stray: Counter[str] = Counter()
+        with progress("Checking masks", len(masks), "masks") as bar:
+            for mask in masks:
+                found = self._strangers(mask)
+                if found and (mask.kind == "ids" or self.strict):
+                    raise LabelError(self._complaint(mask, found))
+                stray.update(found)
+                bar.advance()
+        if not stray:
+            return ()
+        total = sum(stray.values())
+        return (
+            f"{total:,} pixels of colours that are not in the legend are unlabelled: "
+            f"{_counted(stray)}",
+        )
+
+    @property
+    def _reach(self) -> float | None:
+        return 0.0 if self.strict else self.tolerance
+
+    def _strangers(self, mask: MaskFile) -> Counter[str]:
+        """Codes or colours of a mask that the legend does not know, with their pixels."""
+        found: Counter[str] = Counter()
+        for box in _windows(mask.geobox):
+            unknown = mask.positions(box, self.coding, self._reach) == UNKNOWN
+            if unknown.any():
+                values, counts = np.unique(mask.read(box)[0][unknown], return_counts=True)
+                for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+                    name = mask.told(value)
+                    found[name if name in found or len(found) < _COUNTED_COLORS else "others"] += (
+                        count
+                    )
+        return found
+
+    def _refuse(self, mask: MaskFile) -> None:
+        raise LabelError(self._complaint(mask, self._strangers(mask)))
+
+    def _complaint(self, mask: MaskFile, found: Counter[str]) -> str:
+        known = ", ".join(f"{item.id} {item.name}" for item in self.legend.classes[:12])
+        if mask.kind == "ids":
+            first = found.most_common(1)[0][0]
+            return (
+                f"{mask.path}: holds codes that are not in the legend ({known}): "
+                f"{_counted(found)}. Add them to labels: legend: classes, or write ignore: "
+                f"[{first}] there"
+            )
+        return (
+            f"{mask.path}: holds colours that are not in the legend: {_counted(found)}. Add them "
+            "to labels: legend: classes or ignore (in quotes), or leave out strict: true to take "
+            "them as noise"
+        )
+
+
+def read_masks(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> Masks:
+    """Find the mask of each scene, and the legend of all.
+
+    Parameters
+    ----------
+    settings : LabelSettings
+        What the project says of its labels.
+    base : Path
+        Folder that relative paths start from.
+    scenes : sequence of Scene
+        Each gets the mask that is called like it.
+
+    Raises
+    ------
+    LabelError
+        No mask, a scene without one, sizes that differ where there is no CRS, or colours without a
+        legend.
+    """
+    _require_no_drawing_keys(settings, base)
+    files = mask_files(settings, base)
+    path = base / settings.paths[0]
+    pairs, left_over = _paired(settings, scenes, files, path)
+    described = None
+    if settings.legend is not None:
+        described = coding_of(legend_settings(settings.legend, base))
+    palette = described is not None and described.has_palette
+    by_scene: dict[str, MaskFile] = {}
+    notes: list[str] = []
+    moved: list[str] = []
+    for scene in scenes:
+        mask = open_mask(pairs[scene.name], settings.values, settings.band, palette)
+        by_scene[scene.name] = _placed(mask, scene, moved)
+    if left_over:
+        notes.append(f"{len(left_over)} masks without an image passed over: {_listed(left_over)}")
+    if moved:
+        notes.append(
+            f"{len(moved)} masks lie on another grid or CRS than their image and are read by "
+            f"nearest pixel: {'; '.join(moved[:_NAMED])}{', ...' if len(moved) > _NAMED else ''}"
+        )
+    coding = described or _found_coding(list(by_scene.values()), notes)
+    _require_palette(by_scene, coding)
+    legend_file = legend_path(settings.legend, base)
+    read = [mask.path for mask in by_scene.values()]
+    return Masks(
+        by_scene,
+        coding,
+        path,
+        tuple(dict.fromkeys([*read, *([legend_file] if legend_file else [])])),
+        tuple(notes),
+        settings.tolerance,
+        settings.strict,
+    )
+
+
+def mask_files(settings: LabelSettings, base: Path) -> list[Path]:
+    """The raster files that the project's `labels: path` names, by name within each folder.
+
+    Raises
+    ------
+    LabelError
+        There is none.
+    """
+    found: dict[Path, None] = {}
+    for pattern in settings.paths:
+        path = base / Path(pattern).expanduser()
+        if path.is_dir():
+            matches = sorted(item for item in path.rglob("*") if is_raster(item))
+        elif path.exists():
+            matches = [path]
+        else:
+            # Path.glob takes no absolute pattern.
+            matches = [
+                Path(name)
+                for name in sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
+                if is_raster(Path(name))
+            ]
+        if not matches:
+            raise LabelError(f"{path}: no mask (PNG, GeoTIFF) here; check labels: path")
+        found.update(dict.fromkeys(matches))
+    return list(found)
+
+
+def is_raster(path: Path) -> bool:
+    """Whether a file's name is that of an image or mask."""
+    return path.is_file() and path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def image_path(scene: Scene) -> Path:
+    """The file that a scene is called after; of several files, one with the scene's own name."""
+    stems = {path.stem for path in scene.files}
+    return scene.files[0] if len(stems) == 1 else scene.files[0].with_name(scene.name + ".tif")
+
+
+def _paired(
+    settings: LabelSettings, scenes: Sequence[Scene], files: Sequence[Path], path: Path
+) -> tuple[dict[str, Path], list[Path]]:
+    """The mask of each scene by name, and the masks that are left over."""
+    if len(files) == 1 and (len(scenes) == 1 or all(scene.geobox.crs for scene in scenes)):
+        return {scene.name: files[0] for scene in scenes}, []
+    images = {image_path(scene): scene.name for scene in scenes}
+    pairing = pair_files(list(images), files, settings.tokens)
+    if not pairing.pairs:
+        raise LabelError(
+            f"{path}: no mask is called like an image: images {_listed(list(images))}; masks "
+            f"{_listed(files)}. Name the words that differ: labels: {{tokens: [word, word]}}"
+        )
+    if pairing.images:
+        raise LabelError(
+            f"{path}: {len(pairing.images)} of {len(images)} images have no mask: "
+            f"{_listed(pairing.images)}. Add their masks, or take these images out of imagery: (a "
+            "trained model maps them with covermap map)"
+        )
+    return {images[image]: mask for image, mask in pairing.pairs}, list(pairing.masks)
+
+
+def _placed(mask: MaskFile, scene: Scene, moved: list[str]) -> MaskFile:
+    """A mask on the ground; one without a CRS lies pixel on pixel over its image."""
+    if mask.geobox.crs is None or scene.geobox.crs is None:
+        size, wanted = tuple(mask.geobox.shape), tuple(scene.geobox.shape)
+        if size != wanted:
+            raise LabelError(
+                f"{mask.path}: is {size[1]} x {size[0]} pixels, its image {scene.name} "
+                f"{wanted[1]} x {wanted[0]}; without a CRS in both they must be equal. Export the "
+                "mask in the image's size, without resampling colours"
+            )
+        return replace(mask, geobox=scene.geobox)
+    if not mask.geobox.extent.to_crs(scene.geobox.crs).geom.intersects(scene.geobox.extent.geom):
+        raise LabelError(
+            f"{mask.path}: does not meet its image {scene.name}; check the CRS of both"
+        )
+    same = same_lattice(scene.geobox, mask.geobox)
+    if same != (0, 0) or mask.geobox.shape != scene.geobox.shape:
+        crs = "same CRS" if mask.geobox.crs == scene.geobox.crs else _crs_name(mask.geobox)
+        moved.append(f"{mask.path.name} ({mask.geobox.shape[1]} x {mask.geobox.shape[0]}, {crs})")
+    return mask
+
+
+def _crs_name(geobox: GeoBox) -> str:
+    epsg = geobox.crs.epsg if geobox.crs is not None else None
+    return f"EPSG:{epsg}" if epsg else "another CRS"
+
+
+def _found_coding(masks: Sequence[MaskFile], notes: list[str]) -> Coding:
+    """The codes that occur in the masks as classes, where the project has no legend."""
+    codes: Counter[int] = Counter()
+    for mask in dict.fromkeys(masks):
+        if mask.kind != "ids":
+            raise LabelError(
+                f"{mask.path}: holds colours, and labels: has no legend that says what they mean; "
+                "write one with `covermap init --images DIR --masks DIR`, or name a shipped one: "
+                "labels: {legend: deepglobe}"
+            )
+        codes.update(found_codes(mask))
+    if not codes:
+        raise LabelError(f"{masks[0].path}: every pixel of the masks is nodata")
+    if min(codes) < 0 or max(codes) > 65534 or len(codes) > 1000:
+        raise LabelError(
+            f"{masks[0].path}: the masks hold {len(codes)} codes from {min(codes)} to "
+            f"{max(codes)}, too many or too large for classes; say what they mean: labels: legend"
+        )
+    notes.append(f"no legend: every code in the masks is a class ({', '.join(map(str, codes))})")
+    return coding_of_codes(list(codes))
+
+
+def found_codes(mask: MaskFile) -> Counter[int]:
+    """Codes or packed colours of a mask with their pixels; nodata and transparency are left out."""
+    found: Counter[int] = Counter()
+    for box in _windows(mask.geobox):
+        values, there = mask.read(box)
+        if mask.kind == "ids" and mask.nodata is not None:
+            there = there & (values != mask.nodata)
+        seen, counts = np.unique(values[there], return_counts=True)
+        found.update(dict(zip(seen.tolist(), counts.tolist(), strict=True)))
+    return found
+
+
+def _require_palette(by_scene: dict[str, MaskFile], coding: Coding) -> None:
+    for mask in by_scene.values():
+        if mask.kind != "ids" and not coding.has_palette:
+            bare = [
+                item.name
+                for place, item in enumerate(coding.legend.classes)
+                if place not in coding.colors.values()
+            ]
+            raise LabelError(
+                f"{mask.path}: holds colours, but the legend has none for {', '.join(bare[:4])}; "
+                'add them: classes: {1: {name: ..., color: "#rrggbb"}}'
+            )
+
+
+def _require_no_drawing_keys(settings: LabelSettings, base: Path) -> None:
+    given = settings.model_fields_set & {
+        "layer", "attribute", "classes", "ignore", "complete", "priority", "all_touched",
+        "inner_buffer_m", "radius_m",
+    }  # fmt: skip
+    if given:
+        key = sorted(given)[0]
+        raise LabelError(
+            f"labels: '{key}' is for polygons, but {base / settings.paths[0]} holds masks; "
+            f"{nearest(key, ['legend', 'band', 'values', 'tokens', 'tolerance', 'strict'])}"
+        )
+
+
+def _windows(geobox: GeoBox) -> Iterator[GeoBox]:
+    for window in tiles(whole(geobox), _READ):
+        yield window_geobox(geobox, window)
+
+
+def _counted(found: Counter[str]) -> str:
+    told = [f"{name} ({count:,} pixels)" for name, count in found.most_common(6)]
+    return ", ".join(told) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    names = [path.name for path in paths[:_NAMED]]
+    return ", ".join(names) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")

@@ -1,0 +1,161 @@
+"""Whole scenes held out."""
+
+import numpy as np
+import pytest
+
+from covermap.chips.audit import audit
+from covermap.chips.parts import Split
+from covermap.chips.split_file import read_split, write_split
+from covermap.chips.split_scenes import scene_groups
+from covermap.core.errors import SplitError
+from covermap.core.grid import Window, window_geobox
+from covermap.core.legend import Legend
+from covermap.labels.target import Target
+from prepared import noisy_scene, prepared
+from tiny import shared_data, tiny_geobox
+
+LEGEND = Legend.of({0: "a", 1: "b", 2: "c"})
+
+
+class Everywhere:
+    """Labels on every pixel: class by row, or a table of classes by scene."""
+
+    legend, sources, drawn, dense, notes, files, path = LEGEND, 0, (0, 0, 0), True, (), (), "masks"
+
+    def __init__(self, only=None):
+        self.only = only or {}
+
+    def burn(self, geobox, scene_name=""):
+        shape = tuple(int(n) for n in geobox.shape)
+        row = round((~geobox.affine).f)
+        index = (np.indices(shape)[0] - row) // 8 % 3
+        if scene_name in self.only:
+            index = np.full(shape, self.only[scene_name])
+        return Target(index.astype(np.int16), np.ones(shape, bool), np.full(shape, -1, np.int32))
+
+    def touches(self, geobox, scene_name=""):
+        return True
+
+
+def pictures(number, crs=None):
+    boxes = [tiny_geobox(64, 64, crs=crs) for _ in range(number)]
+    if crs is not None:
+        boxes = [window_geobox(box, Window(0, 100 * n, 64, 64)) for n, box in enumerate(boxes)]
+    return [noisy_scene(box, f"p{n}", n) for n, box in enumerate(boxes)]
+
+
+@pytest.mark.parametrize("crs", [None, 32633])
+def test_many_pictures_are_held_out_whole(crs):
+    run = prepared(pictures(20, crs), Everywhere())
+    assert run.split.scheme == "holdout"
+    assert run.split.ground.kind == "scenes"
+    assert run.chips.groupby("scene")["split"].nunique().max() == 1
+    assert run.chips.groupby("split")["scene"].nunique().to_dict() == {
+        "train": 14, "val": 3, "test": 3,
+    }  # fmt: skip
+    assert run.split.assessed == ("a", "b", "c")
+    found = audit(run.viewer, run.chips, run.split)
+    assert found.passed
+    assert found.trainings[0].scored_pixels == 3 * 64 * 64
+
+
+@pytest.mark.parametrize("number", [3, 4, 7])
+def test_few_pictures_are_each_scored_by_a_network_that_never_saw_them(number):
+    run = prepared(pictures(number), Everywhere())
+    assert run.split.scheme == "kfold"
+    scored = sum(item.scored_pixels for item in audit(run.viewer, run.chips, run.split).trainings)
+    assert scored == number * 64 * 64
+
+
+def test_each_leaves_one_picture_out_at_a_time():
+    run = prepared(pictures(13), Everywhere(), by="images", folds="each")
+    assert len(run.split.trainings) == 14
+    found = audit(run.viewer, run.chips, run.split)
+    assert found.passed
+    assert all(item.scored_pixels == 64 * 64 for item in found.trainings[:-1])
+
+
+def test_every_part_has_every_class():
+    only = {f"p{n}": n % 3 for n in range(18)}
+    run = prepared(pictures(18), Everywhere(only))
+    for part, rows in run.chips.groupby("split"):
+        present = {only[name] for name in rows["scene"]}
+        assert present == {0, 1, 2}, part
+
+
+def test_a_class_of_one_picture_stays_in_training():
+    only = {f"p{n}": n % 2 for n in range(20)} | {"p7": 2}
+    run = prepared(pictures(20), Everywhere(only), by="images")
+    assert run.split.assessed == ("a", "b")
+    assert set(run.chips.loc[run.chips["scene"] == "p7", "split"]) == {"train"}
+
+
+def test_one_picture_alone_cannot_be_held_out():
+    with pytest.raises(SplitError, match=r"by images: labels lie in 1 group.*by: blocks"):
+        prepared(pictures(1), Everywhere(), by="images")
+
+
+def test_pictures_without_a_crs_share_no_blocks():
+    run = prepared(pictures(6), Everywhere(), by="blocks")
+    assert run.split.ground.kind == "blocks"
+    assert sum(rows["split"].nunique() > 1 for _, rows in run.chips.groupby(["row_off", "col_off"]))
+    found = audit(run.viewer, run.chips, run.split)
+    assert found.passed
+    # Each block of each picture is a group of its own.
+    assert len(run.split.ground.blocks) == 6 * 4
+
+
+def overlapping():
+    box = tiny_geobox(64, 64)
+    places = [(0, 0), (40, 0), (0, 500), (30, 510), (900, 0), (900, 200)]
+    return [
+        noisy_scene(window_geobox(box, Window(row, col, 64, 64)), f"p{n}", n)
+        for n, (row, col) in enumerate(places)
+    ]
+
+
+def test_scenes_that_share_ground_are_one_group():
+    assert scene_groups(overlapping(), join=True).tolist() == [0, 0, 1, 1, 2, 3]
+    assert scene_groups(overlapping(), join=False).tolist() == [0, 1, 2, 3, 4, 5]
+    run = prepared(overlapping(), Everywhere(), by="overlap")
+    parts = run.chips.groupby("scene")["split"].first()
+    assert parts["p0"] == parts["p1"]
+    assert parts["p2"] == parts["p3"]
+    assert audit(run.viewer, run.chips, run.split).passed
+
+
+def test_the_audit_catches_images_that_overlap():
+    run = prepared(overlapping(), Everywhere(), by="images", folds="each")
+    found = audit(run.viewer, run.chips, run.split)
+    shared = {item.name: item.shared_pixels for item in found.trainings}
+    codes = {name: part for name, (part, _) in run.split.ground.scenes.items()}
+    assert shared[f"fold{codes['p0'] + 1}"] == 24 * 64
+    assert shared[f"fold{codes['p3'] + 1}"] == 34 * 54
+    assert shared[f"fold{codes['p5'] + 1}"] == 0
+
+
+@pytest.mark.parametrize("split", [{"by": "images"}, {"by": "blocks"}])
+def test_a_split_of_pictures_survives_its_file(tmp_path, split):
+    run = prepared(pictures(14), Everywhere(), **split)
+    write_split(tmp_path / "split.json", run.split)
+    again = read_split(tmp_path / "split.json")
+    assert isinstance(again, Split)
+    assert again.ground.scenes == run.split.ground.scenes
+    assert again.ground.frames == run.split.ground.frames
+    write_split(tmp_path / "again.json", again)
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "split.json").read_bytes()
+
+
+def test_six_patches_of_korea_are_three_groups():
+    from covermap.imagery.opening import open_scenes
+    from covermap.imagery.settings import ImagerySettings
+
+    folder = shared_data("korea_s2_lc")
+    scenes = open_scenes(ImagerySettings(path="images", join=False), folder)
+    assert len(scenes) == 6
+    groups = dict(
+        zip([scene.name for scene in scenes], scene_groups(scenes, join=True), strict=True)
+    )
+    assert len(set(groups.values())) == 3
+    assert groups["202309_patchN_11"] == groups["202412_patchN_0"] == groups["202309_patchN_0"]
+    assert groups["202309_patchN_8"] == groups["202412_patchN_1"]

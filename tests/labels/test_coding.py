@@ -1,0 +1,122 @@
+"""What codes and colours mean."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from covermap.core.errors import LabelError, ProjectError
+from covermap.core.settings import parse
+from covermap.labels.coding import (
+    coding_of,
+    legend_settings,
+    packed_color,
+    packed_colors,
+    shipped_legends,
+    unpacked,
+)
+from covermap.labels.settings import LegendSettings
+
+
+def coding(**legend):
+    return coding_of(parse(LegendSettings, legend, "legend"))
+
+
+def shipped(name, tmp_path):
+    return coding_of(legend_settings(name, tmp_path))
+
+
+def test_codes_merge_are_ignored_or_unknown():
+    found = coding(classes={7: {"name": "wood", "codes": [70, 71, 75]}, 2: "water"}, ignore=[0])
+    assert found.legend.names == ("water", "wood")
+    assert found.of_codes(np.array([[2, 70, 71], [75, 0, 9]])).tolist() == [[0, 1, 1], [1, -1, -2]]
+
+
+def test_other_takes_every_code_that_nothing_names():
+    found = coding(classes={0: {"name": "other", "codes": []}, 1: "corn"}, other=0, ignore=[81])
+    assert found.of_codes(np.array([1, 5, 0, 81, 254])).tolist() == [1, 0, 0, -1, 0]
+
+
+def test_the_corn_belt_keeps_four_covers_and_neither_background_nor_cloud(tmp_path):
+    found = shipped("cdl-corn-belt", tmp_path)
+    codes = np.array([1, 5, 141, 176, 24, 111, 0, 81])
+    names = [found.legend.names[p] if p >= 0 else None for p in found.of_codes(codes)]
+    kept = ["corn", "soybeans", "deciduous forest", "grass/pasture"]
+    assert names == [*kept, "other", "other", None, None]
+
+
+@pytest.mark.parametrize("name", shipped_legends())
+def test_each_shipped_legend_names_its_source_and_all_it_holds(name, tmp_path):
+    settings = legend_settings(name, tmp_path)
+    assert settings.source
+    found = coding_of(settings)
+    assert len(found.legend) >= 2
+    assert set(found.codes.values()) | {found.other} >= set(range(len(found.legend)))
+
+
+def test_shipped_legends_hold_the_published_codes_and_colours(tmp_path):
+    assert len(shipped("urban-atlas", tmp_path).legend) == 27
+    assert len(shipped("urban-atlas-10", tmp_path).legend) == 10
+    assert len(shipped("urban-atlas-6", tmp_path).legend) == 6
+    assert len(shipped("ghana", tmp_path).legend) == 24
+    zurich = shipped("zurich", tmp_path)
+    assert zurich.legend.names[zurich.colors[packed_color("#000000")]] == "roads"
+    assert zurich.colors[packed_color("#ffffff")] == -1
+    assert shipped("landcover-ai", tmp_path).codes[0] == 0
+    assert shipped("landcovernet", tmp_path).codes[0] == -1
+
+
+@pytest.mark.parametrize("merged", ["urban-atlas-10", "urban-atlas-6"])
+def test_merged_urban_atlas_legends_take_every_code_of_the_whole_one(merged, tmp_path):
+    whole, few = shipped("urban-atlas", tmp_path), shipped(merged, tmp_path)
+    assert set(few.codes) == set(whole.codes)
+
+
+@given(
+    red=st.integers(-15, 15), green=st.integers(-15, 15), blue=st.integers(-15, 15),
+    color=st.sampled_from(["#00ffff", "#ffff00", "#ff00ff", "#00ff00", "#0000ff", "#ffffff"]),
+)  # fmt: skip
+def test_noise_about_a_colour_does_not_change_its_class(red, green, blue, color):
+    found = coding_of(legend_settings("deepglobe", Path()))
+    noisy = np.clip(unpacked(np.array([packed_color(color)]))[0] + [red, green, blue], 0, 255)
+    packed = packed_colors(*noisy.astype(int)[:, None])
+    assert found.of_colors(packed, None)[0] == found.colors[packed_color(color)]
+    if red or green or blue:
+        assert found.of_colors(packed, 0)[0] in (-2, found.colors[packed_color(color)])
+
+
+def test_a_colour_far_from_all_is_unknown():
+    found = coding(
+        classes={1: {"name": "a", "color": "#ff0000"}, 2: {"name": "b", "color": "#00ff00"}}
+    )
+    assert found.of_colors(np.array([packed_color("#808080")]), None)[0] == -2
+    assert found.of_colors(np.array([packed_color("#f01010")]), None)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("legend", "told"),
+    [
+        ({"classes": {1: "a", 2: "a"}}, "'a' stands for two classes"),
+        ({"classes": {1: {"name": "a", "codes": [5]}, 5: "b"}}, "5 means both 'a' and 'b'"),
+        ({"classes": {1: {"name": "a", "color": "red"}}}, "#rrggbb"),
+        ({"classes": {1: "a"}, "other": 3}, "`other` is 3"),
+        ({"classes": {70000: "a"}}, "0..65534"),
+        ({"classes": {1: {"name": "a", "colour": "#ff0000"}}}, "did you mean 'color'"),
+        ({}, "key 'classes' is missing"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_legend_is_told(legend, told):
+    with pytest.raises(ProjectError, match=told):
+        parse(LegendSettings, legend, "legend")
+
+
+def test_an_unknown_legend_is_told_with_the_nearest_shipped_one(tmp_path):
+    with pytest.raises(LabelError, match="did you mean 'deepglobe'"):
+        legend_settings("deepglob", tmp_path)
+
+
+def test_a_legend_may_be_a_file_beside_the_project(tmp_path):
+    (tmp_path / "mine.yaml").write_text("classes: {3: reed}\nsource: me\n")
+    assert coding_of(legend_settings("mine.yaml", tmp_path)).legend.names == ("reed",)

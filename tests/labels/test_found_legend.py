@@ -1,0 +1,72 @@
+"""Legends found in masks."""
+
+import numpy as np
+import pytest
+
+from covermap.core.errors import LabelError
+from covermap.labels.found_legend import found_legend
+from pictures import PALETTE, quarters, write_colors, write_ids, write_picture
+from tiny import shared_data
+
+INDEX = quarters()
+
+
+def test_codes_are_kept_as_ids_and_counted(tmp_path):
+    codes = np.array([10, 30, 50])[INDEX]
+    found = found_legend(
+        [write_ids(tmp_path / "a.tif", codes), write_ids(tmp_path / "b.tif", codes)]
+    )
+    assert found.values == "ids"
+    assert found.pixels == {code: 2 * int((codes == code).sum()) for code in (10, 30, 50)}
+    # Three codes agree with WorldCover by chance: its names would be wrong ones.
+    assert found.shipped is None
+
+
+def test_a_class_of_one_pixel_in_one_mask_is_found(tmp_path):
+    codes = np.zeros((1500, 1100), int)
+    codes[1333, 1077] = 77
+    assert found_legend([write_ids(tmp_path / "a.tif", codes)]).pixels[77] == 1
+
+
+def test_colours_are_numbered_in_their_order(tmp_path):
+    found = found_legend([write_colors(tmp_path / "a.png", INDEX)])
+    classes = found.settings.classes
+    assert [classes[number].color for number in (1, 2, 3)] == ["#0000ff", "#00ff00", "#ff0000"]
+    assert sum(found.pixels.values()) == INDEX.size
+
+
+def test_noise_and_strays_are_no_classes(tmp_path):
+    index = quarters(256, 256)
+    index[0, :2] = 3
+    found = found_legend([write_colors(tmp_path / "a.png", index, (*PALETTE, (9, 200, 90)))])
+    assert len(found.pixels) == 3
+    assert found.ignored == {"#09c85a": 2}
+
+
+def test_photographs_are_no_masks(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (3, 128, 128))
+    palette = noise.reshape(3, -1).T
+    path = write_colors(tmp_path / "a.png", np.arange(128 * 128).reshape(128, 128), palette)
+    with pytest.raises(LabelError, match=r"colours, which are no palette"):
+        found_legend([path])
+
+
+def test_masks_of_both_kinds_are_refused(tmp_path):
+    paths = [write_ids(tmp_path / "a.tif", INDEX), write_picture(tmp_path / "b.png", INDEX)]
+    with pytest.raises(LabelError, match=r"a\.tif: holds class codes, but b\.png holds colours"):
+        found_legend(paths)
+
+
+@pytest.mark.parametrize(
+    ("folder", "pattern", "shipped", "pixels"),
+    [
+        ("deepglobe/small256/masks", "*.png", "deepglobe", {2: 2_342_706, 5: 91_981}),
+        ("dubai", "*/masks/*.png", "dubai", {1: 454_171, 5: 6_268_477}),
+        ("korea_s2_lc/labels", "*.tif", None, {10: 15_482, 100: 596_038}),
+        ("zurich_summer", "*_gt.tif", "zurich", {1: 86_744}),
+    ],
+)
+def test_real_masks_agree_with_their_own_legend(folder, pattern, shipped, pixels):
+    found = found_legend(sorted(shared_data(folder).glob(pattern)))
+    assert found.shipped == shipped
+    assert {number: found.pixels[number] for number in pixels} == pixels

@@ -1,0 +1,69 @@
+"""Which mask belongs to which image."""
+
+from pathlib import Path
+
+import pytest
+
+from covermap.labels.pairing import looks_like_mask, pair_files
+
+
+def paths(*names):
+    return [Path(name) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        ("images/0004.jpg", "masks/0004.png"),
+        ("855_sat.jpg", "855_mask.png"),
+        ("N-33-60_12.jpg", "N-33-60_12_m.png"),
+        ("images/202309_patchN_11.tif", "labels/202309_mask_11.tif"),
+        ("image_part_001.jpg", "mask_part_001.png"),
+        ("zh13_image.tif", "zh13_gt.tif"),
+        ("img12.png", "label12.png"),
+        ("Site 3 RGB.tif", "site_3_labels.tif"),
+    ],
+)
+def test_words_that_say_what_a_file_is_do_not_count(image, mask):
+    others = paths("images/other_1_sat.tif"), paths("masks/stranger_9_mask.tif")
+    pairing = pair_files([Path(image), *others[0]], [*others[1], Path(mask)])
+    assert pairing.pairs == ((Path(image), Path(mask)),)
+    assert list(pairing.images) == others[0]
+    assert list(pairing.masks) == others[1]
+
+
+def test_equal_names_in_several_folders_pair_within_their_folder():
+    images = paths("Tile 1/images/part_1.jpg", "Tile 5/images/part_1.jpg")
+    masks = paths("Tile 5/masks/part_1.png", "Tile 1/masks/part_1.png")
+    assert pair_files(images, masks).pairs == tuple(zip(images, masks[::-1], strict=True))
+
+
+def test_names_that_several_files_share_pair_nothing():
+    pairing = pair_files(paths("a/1.jpg", "b/1.jpg"), paths("masks/1.png"))
+    assert pairing.pairs == ()
+    assert len(pairing.images) == 2
+    assert len(pairing.masks) == 1
+
+
+def test_order_and_number_of_files_pair_nothing():
+    assert pair_files(paths("a.jpg", "b.jpg"), paths("c.png", "d.png")).pairs == ()
+
+
+def test_more_words_may_be_named():
+    images, masks = paths("lc8_2015245_10_12.tif"), paths("cdl_2015245_10_12.tif")
+    assert pair_files(images, masks).pairs == ()
+    assert len(pair_files(images, masks, ["lc8", "CDL"]).pairs) == 1
+
+
+def test_a_lone_letter_inside_a_name_is_no_role():
+    pairing = pair_files(paths("site_m_03.jpg", "site_03.jpg"), paths("site_m_03_mask.png"))
+    assert pairing.pairs == ((Path("site_m_03.jpg"), Path("site_m_03_mask.png")),)
+
+
+def test_masks_are_told_from_images_by_name_or_folder():
+    root = Path("set")
+    assert looks_like_mask(root / "855_mask.png", root)
+    assert looks_like_mask(root / "Tile 1" / "masks" / "1.png", root)
+    assert not looks_like_mask(root / "Tile 1" / "images" / "1.png", root)
+    # The root's own name says nothing of what lies in it.
+    assert not looks_like_mask(Path("masks") / "1.png", Path("masks"))

@@ -1,0 +1,129 @@
+"""A project for a folder of images and a folder of masks."""
+
+import numpy as np
+import pytest
+import yaml
+
+from covermap.core.errors import CovermapError, LabelError, OutputError
+from covermap.project.schema import read_project
+from covermap.verbs.init_pictures import init_pictures
+from covermap.verbs.prepare import prepare
+from pictures import quarters, write_colors, write_ids, write_picture
+from tiny import shared_data, write_scene
+
+
+def picture_set(folder, number=4, image="{:02}_sat.png", mask="{:02}_mask.png"):
+    for place in range(number):
+        index = quarters(64, 64, seed=place)
+        write_picture(folder / "images" / image.format(place), index, place)
+        write_colors(folder / "masks" / mask.format(place), index)
+
+
+def written(folder, images="images", masks="masks"):
+    path = init_pictures(folder / images, folder / masks, folder / "project.yaml")
+    return read_project(path), path.read_text(encoding="utf-8")
+
+
+def test_pictures_and_palette_masks_make_a_project_that_can_be_prepared(tmp_path):
+    picture_set(tmp_path)
+    project, text = written(tmp_path)
+    assert project.labels.path == "masks"
+    assert project.imagery[0].path == "images"
+    assert not project.imagery[0].join
+    assert [item.color for item in project.labels.legend.classes.values()] == [
+        "#0000ff", "#00ff00", "#ff0000",
+    ]  # fmt: skip
+    counted = [int(line.split("#")[-1].split(" pixels")[0].replace(",", ""))
+               for line in text.splitlines() if line.endswith("%")]  # fmt: skip
+    assert sum(counted) == 4 * 64 * 64
+    folder = prepare(tmp_path / "project.yaml", tmp_path / "run")
+    assert (folder.path / "chips.parquet").exists()
+
+
+def test_images_and_masks_in_one_folder_are_told_apart(tmp_path):
+    picture_set(tmp_path)
+    for path in [*(tmp_path / "images").iterdir(), *(tmp_path / "masks").iterdir()]:
+        path.rename(tmp_path / path.name)
+    (tmp_path / "images").rmdir()
+    (tmp_path / "masks").rmdir()
+    project, _ = written(tmp_path, ".", ".")
+    assert len(project.imagery[0].path) == 4
+    assert len(project.labels.path) == 4
+
+
+def test_what_has_no_partner_is_named_and_left_out(tmp_path, capsys):
+    picture_set(tmp_path)
+    (tmp_path / "masks" / "03_mask.png").unlink()
+    write_colors(tmp_path / "masks" / "77_mask.png", quarters(64, 64))
+    project, text = written(tmp_path)
+    assert len(project.imagery[0].path) == 3
+    for told in (text, capsys.readouterr().err):
+        assert "1 image: 03_sat.png" in told
+        assert "1 mask: 77_mask.png" in told
+    prepare(tmp_path / "project.yaml", tmp_path / "run")
+
+
+def test_nothing_that_pairs_is_an_error(tmp_path):
+    picture_set(tmp_path, mask="truth_of_{:02}.png")
+    with pytest.raises(LabelError, match=r"no mask is called like an image.*00_sat\.png"):
+        written(tmp_path)
+    assert not (tmp_path / "project.yaml").exists()
+
+
+def test_a_mask_of_another_size_is_told_before_anything_is_written(tmp_path):
+    picture_set(tmp_path)
+    write_colors(tmp_path / "masks" / "02_mask.png", quarters(60, 64))
+    with pytest.raises(LabelError, match=r"02_mask\.png: is 64 x 60 pixels.*64 x 64"):
+        written(tmp_path)
+    assert not (tmp_path / "project.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["masks/01_mask.png", "images/02_sat.jpg"])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_truncated_picture_is_named(tmp_path, name, share):
+    picture_set(tmp_path, image="{:02}_sat.jpg")
+    path = tmp_path / name
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(CovermapError, match=rf"{path.name}: damaged or cut short"):
+        written(tmp_path)
+
+
+def test_an_existing_project_is_kept(tmp_path):
+    picture_set(tmp_path)
+    written(tmp_path)
+    with pytest.raises(OutputError, match="already exists"):
+        written(tmp_path)
+
+
+def test_ids_are_kept_and_alpha_is_known_as_such(tmp_path):
+    codes = np.array([10, 70, 100])
+    for place in range(3):
+        index = quarters(64, 64, seed=place)
+        write_scene(
+            tmp_path / "images" / f"2023_patchN_{place}.tif", height=64, width=64,
+            bands=("red", "green", "blue"), dtype="uint8", alpha=True, crs=None,
+        )  # fmt: skip
+        write_ids(tmp_path / "labels" / f"2023_mask_{place}.tif", codes[index])
+    project, text = written(tmp_path, masks="labels")
+    assert list(project.labels.legend.classes) == [10, 70, 100]
+    assert "band 4 is an alpha band" in text
+
+
+def test_two_tiles_whose_pictures_have_the_same_names(tmp_path):
+    folder = shared_data("dubai")
+    path = init_pictures(folder, folder, tmp_path / "project.yaml")
+    project = read_project(path)
+    assert [item.name for item in project.imagery] == ["Tile 1", "Tile 5"]
+    names = [item.name for item in project.labels.legend.classes.values()]
+    assert names == ["building", "land (unpaved)", "road", "vegetation", "water"]
+    # The data set's own classes.json has other colours than its masks.
+    assert "#000000 (506 pixels)" in path.read_text()
+
+
+def test_an_absurd_name_is_written_so_that_yaml_reads_it_back(tmp_path):
+    folder = tmp_path / "a: b, c"
+    picture_set(folder)
+    project, text = written(folder)
+    assert project.labels.path == "masks"
+    assert yaml.safe_load(text)["name"] == "images"
