@@ -28,10 +28,10 @@ check: install ## style, types, direction of imports
 	$(BIN)/lint-imports
 
 test: check ## everything that must hold
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test-fast: install ## what takes no training, while working
-	$(BIN)/python -m pytest -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m 'not slow'
 
 format: install ## rewrite the style of all files
 	$(BIN)/ruff check --fix .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -39,7 +40,13 @@ def covermap(*words: str | Path, cwd: Path | None = None, timeout: float = 600) 
 def started(*words: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
     """Begin `covermap WORDS`, to be stopped or waited for."""
     return subprocess.Popen(
-        _command(words), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        _command(words),
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background inherit a deaf ear for Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
     )
 
 

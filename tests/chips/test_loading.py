@@ -70,19 +70,6 @@ def test_every_labelled_pixel_is_scored_once(run):
     assert np.array_equal(scored, expected & run.scenes[0].valid.all(axis=0))
 
 
-def test_labelled_pixels_are_those_counted(run):
-    teach, *_ = run.shares(run.split.trainings[0])
-    target = run.labels.burn(BOX)
-    for number, (_, window) in enumerate(teach.windows):
-        values, valid, classes = teach.labelled_pixels(number)
-        counted = teach.counted(teach.read(number))
-        assert values.shape == valid.shape == (counted.sum(), 2)
-        assert np.array_equal(classes, target.index[window.slices][counted])
-        expected = run.scenes[0].values[(slice(None), *window.slices)][:, counted].T
-        assert np.array_equal(values, expected)
-        assert valid.all()
-
-
 @pytest.mark.parametrize("lid", [0, 30_000, 1 << 30])
 def test_samples_are_the_same_from_memory_and_read_again(run, lid):
     teach, *_ = run.shares(run.split.trainings[0])

@@ -152,3 +152,29 @@ def test_large_class_ids_make_a_16_bit_map(tmp_path):
         assert mapped.dtypes == ("uint16",)
         assert mapped.nodata == 65535
         assert set(np.unique(mapped.read(1))) <= {0, 22531}
+
+
+@pytest.mark.parametrize("model", ["{name: random-forest, window: 3}", "{name: auto}"])
+def test_a_forest_is_a_model_like_any_other(tmp_path, model):
+    path = _halves(tmp_path / "a.tif")
+    table = _squares(path, lambda col, row: "dark" if col < 48 else "bright")
+    table.to_file(tmp_path / "l.gpkg")
+    project = "imagery: a.tif\nlabels: l.gpkg\nchips: {size: 32}\n"
+    (tmp_path / "project.yaml").write_text(
+        project + f"model: {model}\ntraining: {{epochs: 2, batch_size: 4}}\n"
+    )
+    said = covermap("run", "project.yaml", "--out", "run", cwd=tmp_path)
+    assert said.status == 0, said.err
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["test"]["overall_accuracy"] > 0.95
+    assert (tmp_path / "run" / "bundle" / "forest.skops").exists(), "two epochs lose to a forest"
+    mapped = covermap("map", "run/bundle", "a.tif", "--out", "again.tif", cwd=tmp_path)
+    assert mapped.status == 0, mapped.err
+    with (
+        rasterio.open(tmp_path / "again.tif") as again,
+        rasterio.open(tmp_path / "run" / "map.tif") as first,
+    ):
+        assert np.array_equal(again.read(), first.read())
+    if "auto" in model:
+        assert metrics["model"]["choice"]["kept"] == "random-forest"
+        assert "model: auto keeps the random forest" in said.err

@@ -96,7 +96,7 @@ def test_a_missing_image_is_named_with_what_is_there(folder, prepare):
         ("split: {by: block}", ["split.by", "'blocks'", "got 'block'"]),
         ("split: {fractions: {train: 0.9}}", ["split.fractions", "add up to 1"]),
         ("chips: {size: 100}", ["chips.size", "multiple of 32", "96", "got 100"]),
-        ("model: {name: unett}", ["model.name", "no such network", "did you mean 'unet'"]),
+        ("model: {name: unett}", ["model.name", "no such model", "did you mean 'unet'"]),
         ("model: {encoder: resnet81}", ["model.encoder", "did you mean 'resnet18'"]),
         ("loss: {dise: 1}", ["'loss.dise'", "did you mean 'dice'"]),
         ("training: {epochs: 0}", [r"training\.epochs", "got 0"]),

@@ -13,7 +13,7 @@ from covermap.models.settings import ModelSettings
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"name": "unett"}, "model: name: no such network; did you mean 'unet'?"),
+        ({"name": "unett"}, "model: name: no such model; did you mean 'unet'?"),
         ({"encoder": "resnet-18"}, "did you mean 'resnet18'?"),
         ({"encoder": "convnext_tiny"}, "timm's are written timm:NAME"),
         ({"weights": "imagnet"}, "did you mean 'imagenet'?"),

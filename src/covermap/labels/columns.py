@@ -23,19 +23,19 @@ class ColumnChoice:
     passed_over: tuple[str, ...]
 
 
-def choose_class_column(table: pd.DataFrame) -> ColumnChoice:
+def choose_class_column(table: pd.DataFrame, fewest: int = 2) -> ColumnChoice:
     """The column that most likely holds the class of each row.
 
     Text with 2 to 60 values of which some repeat comes before integers with 2 to 60 values before
     any other column with 2 to 60 values; equal candidates are told apart by their name, then by the
-    smaller number of values.
+    smaller number of values. Where one class beside the background is enough, `fewest` is 1.
     """
     ranked: list[tuple[tuple[int, int, int, int], str]] = []
     passed: list[str] = []
     for place, column in enumerate(table.columns):
         values = _present(table[column])
         distinct = int(values.nunique())
-        if distinct < 2 or distinct > _MOST_CLASSES:
+        if distinct < fewest or distinct > _MOST_CLASSES:
             passed.append(f"{column} ({distinct} values)")
             continue
         kind = _kind(values, distinct)

@@ -365,7 +365,9 @@ def _attribute(
                 f"{path}: no column '{settings.attribute}'; {nearest(settings.attribute, columns)}"
             )
         return settings.attribute
-    choice = choose_class_column(table.drop(columns="geometry"))
+    choice = choose_class_column(
+        table.drop(columns="geometry"), fewest=1 if settings.complete else 2
+    )
     if choice.column is None:
         raise LabelError(
             f"{path}: no column looks like classes (columns: {', '.join(columns) or 'none'}); name "
