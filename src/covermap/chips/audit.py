@@ -134,7 +134,7 @@ def _audit_training(viewer: Viewer, chips: gpd.GeoDataFrame, training: Training)
     if score is None:
         return TrainingAudit(training.name, number, 0, 0, 0, None)
     shared = scored = 0
-    distances = _EdgeDistances(viewer)
+    distances, footprints = _EdgeDistances(viewer), _Footprints(viewer, teachers)
     for share in teachers:
         for place in range(len(share.windows)):
             distances.add(share, place)
@@ -143,7 +143,7 @@ def _audit_training(viewer: Viewer, chips: gpd.GeoDataFrame, training: Training)
         mask = score.counted(score.read(place))
         scored += int(mask.sum())
         read = np.zeros_like(mask)
-        for share, other in _neighbours(viewer, teachers, scene, box):
+        for share, other in footprints.meeting(scene, box):
             read |= _read_on(viewer, share, other, box)
         shared += int((mask & read).sum())
         distances.ask(box, mask)
@@ -152,26 +152,49 @@ def _audit_training(viewer: Viewer, chips: gpd.GeoDataFrame, training: Training)
     )
 
 
-def _neighbours(
-    viewer: Viewer, shares: Sequence[Share], asked: str, box: GeoBox
-) -> Iterator[tuple[Share, int]]:
-    """Chips of some shares whose footprint meets that of a grid of the scene `asked`."""
-    for share in shares:
-        for place, (scene, window) in enumerate(share.windows):
-            other = window_geobox(viewer.scenes[scene].geobox, window)
-            if scene != asked and (box.crs is None or other.crs is None):
-                # Pictures show no known ground, so none twice; each is its own ground.
-                continue
-            offset = same_lattice(box, other)
-            if offset is not None:
-                placed = Window(offset[0], offset[1], window.height, window.width)
-                meets = placed.intersection(Window(0, 0, *box.shape)) is not None
-            else:
-                # A pixel wider than the footprint: rounding must not hide a common sliver.
-                extent = other.pad(1).extent.to_crs(box.crs).geom
-                meets = bool(box.extent.geom.intersects(extent))
-            if meets:
+class _Footprints:
+    """Where the chips of some shares lie, so that neighbours are found without asking all."""
+
+    def __init__(self, viewer: Viewer, shares: Sequence[Share]) -> None:
+        import shapely
+
+        known = (scene.geobox.crs for scene in viewer.scenes.values())
+        self._crs = next((crs for crs in known if crs is not None), None)
+        self._placed: list[tuple[Share, int, GeoBox]] = []
+        # Pictures show no known ground, so none twice; each is its own ground.
+        self._pictures: dict[str, list[tuple[Share, int, GeoBox]]] = {}
+        for share in shares:
+            for place, (scene, window) in enumerate(share.windows):
+                box = window_geobox(viewer.scenes[scene].geobox, window)
+                if box.crs is None:
+                    self._pictures.setdefault(scene, []).append((share, place, box))
+                else:
+                    self._placed.append((share, place, box))
+        self._tree = shapely.STRtree([self._outline(box) for *_, box in self._placed])
+
+    def meeting(self, scene: str, box: GeoBox) -> Iterator[tuple[Share, int]]:
+        """Chips that share ground with a grid of a scene, in order."""
+        if box.crs is None:
+            near = self._pictures.get(scene, [])
+        else:
+            near = [self._placed[n] for n in sorted(self._tree.query(self._outline(box)))]
+        for share, place, other in near:
+            if _meets(box, other):
                 yield share, place
+
+    def _outline(self, box: GeoBox) -> Any:
+        # A pixel wider than the footprint: rounding must not hide a common sliver.
+        extent = box.pad(1).extent
+        return extent.geom if box.crs == self._crs else extent.to_crs(self._crs).geom
+
+
+def _meets(box: GeoBox, other: GeoBox) -> bool:
+    offset = same_lattice(box, other)
+    if offset is not None:
+        placed = Window(offset[0], offset[1], int(other.shape[0]), int(other.shape[1]))
+        return placed.intersection(Window(0, 0, *box.shape)) is not None
+    extent = other.pad(1).extent.to_crs(box.crs).geom
+    return bool(box.extent.geom.intersects(extent))
 
 
 def _read_on(viewer: Viewer, share: Share, place: int, box: GeoBox) -> np.ndarray:
