@@ -24,6 +24,8 @@ from drawings import polygons, scattered
 from prepared import noisy_scene, prepared
 from tiny import tiny_geobox
 
+pytestmark = pytest.mark.slow
+
 SIDE = 96
 # Outlines that only touch share no ground, and rounding is no ground either: scored pixels are
 # taken a thousandth smaller.

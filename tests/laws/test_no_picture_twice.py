@@ -13,6 +13,8 @@ from covermap.labels.target import Target
 from prepared import noisy_scene, prepared
 from tiny import tiny_geobox
 
+pytestmark = pytest.mark.slow
+
 
 class Random:
     """Labels drawn by a generator for each scene, the same wherever a window lies."""

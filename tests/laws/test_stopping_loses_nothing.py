@@ -17,6 +17,8 @@ from covermap.models.settings import ModelSettings
 from covermap.training.fit import FitPlan, fit
 from covermap.training.settings import TrainingSettings, resolve
 
+pytestmark = pytest.mark.slow
+
 CHIPS, EPOCHS, BATCH = 5, 4, 2
 
 

@@ -10,6 +10,8 @@ from covermap.models.forest import (
     forest_to_bytes,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def blobs(generator, centres, count):
     """Pixels of several classes round their own spectra."""

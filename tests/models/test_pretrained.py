@@ -12,6 +12,8 @@ from covermap.models.libraries import smp
 from covermap.models.registry import build_network
 from covermap.models.settings import ModelSettings
 
+pytestmark = pytest.mark.slow
+
 RGB = [665.0, 560.0, 490.0]
 IMAGE = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 

@@ -15,6 +15,8 @@ from covermap.models.registry import build_network, has_encoder, network_names
 from covermap.models.settings import ModelSettings
 from example_bundle import bundle_of
 
+pytestmark = pytest.mark.slow
+
 RGB = [665.0, 560.0, 490.0]
 NARROW = "timm:mobilenetv3_small_050"
 

@@ -11,6 +11,8 @@ from covermap.verbs.prepare import prepare
 from pictures import quarters, write_colors, write_ids, write_picture
 from tiny import shared_data, write_scene
 
+pytestmark = pytest.mark.slow
+
 
 def picture_set(folder, number=4, image="{:02}_sat.png", mask="{:02}_mask.png"):
     for place in range(number):
