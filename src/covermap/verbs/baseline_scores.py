@@ -8,8 +8,8 @@ import numpy as np
 
 from covermap.assessment.baselines import majority
 from covermap.chips.sample import Sample, SampleSource
-from covermap.models.forest import Forest, features_of, fit_forest
-from covermap.verbs.forest_pixels import labelled_pixels
+from covermap.models.forest import Forest, fit_forest
+from covermap.verbs.forest_pixels import forest_answer, labelled_pixels
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,7 @@ class Baselines:
 
     def predict(self, sample: Sample) -> np.ndarray:
         """The forest's class of each counted pixel of a chip; int16 (H, W), 0 elsewhere."""
-        answer = np.zeros(sample.counted.shape, np.int16)
-        features = features_of(sample.values, self.forest.window)[sample.counted]
-        answer[sample.counted] = self.forest.predict(features)
-        return answer
+        return forest_answer(self.forest, sample)
 
 
 def fit_baselines(teach: SampleSource, classes: int, seed: int) -> Baselines:

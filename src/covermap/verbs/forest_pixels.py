@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from covermap.chips.sample import SampleSource
-from covermap.models.forest import PIXELS_PER_CLASS, features_of
+from covermap.chips.sample import Sample, SampleSource
+from covermap.models.forest import PIXELS_PER_CLASS, Forest, features_of
 
 # Of each chip at least so many pixels a class are taken, however many chips there are.
 _LEAST_A_CHIP = 64
@@ -40,6 +40,14 @@ def labelled_pixels(chips: SampleSource, window: int, classes: int, seed: int) -
         features.append(features_of(sample.values, window)[sample.counted][kept])
         index.append(named[kept])
     return LabelledPixels(np.concatenate(features), np.concatenate(index), counts)
+
+
+def forest_answer(forest: Forest, sample: Sample) -> np.ndarray:
+    """The forest's class of each counted pixel of a chip; int16 (H, W), 0 elsewhere."""
+    answer = np.zeros(sample.counted.shape, np.int16)
+    features = features_of(sample.values, forest.window)[sample.counted]
+    answer[sample.counted] = forest.predict(features)
+    return answer
 
 
 def _at_most(named: np.ndarray, number: int, generator: np.random.Generator) -> np.ndarray:

@@ -13,10 +13,10 @@ from covermap.assessment.tally import Tally
 from covermap.chips.loading import Chips
 from covermap.chips.sample import Sample
 from covermap.core.progress import say
-from covermap.models.forest import Forest, features_of, fit_forest, forest_to_bytes
+from covermap.models.forest import fit_forest, forest_to_bytes
 from covermap.models.settings import ModelSettings
 from covermap.project.schema import Project
-from covermap.verbs.forest_pixels import labelled_pixels
+from covermap.verbs.forest_pixels import forest_answer, labelled_pixels
 from covermap.verbs.plan_told import forecast
 
 
@@ -105,7 +105,7 @@ def taught_forest(settings: ModelSettings, lesson: Lesson) -> Taught:
             "model": settings.described,
             "summary": f"{len(lesson.teach)} chips, {len(pixels.index):,} labelled pixels",
         },
-        answer=lambda sample: _forest_answer(forest, sample),
+        answer=lambda sample: forest_answer(forest, sample),
     )
 
 
@@ -161,13 +161,6 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
         },
         answer=lambda sample: _network_answer(fitted.network, sample),
     )
-
-
-def _forest_answer(forest: Forest, sample: Sample) -> np.ndarray:
-    answer = np.zeros(sample.counted.shape, np.int16)
-    features = features_of(sample.values, forest.window)[sample.counted]
-    answer[sample.counted] = forest.predict(features)
-    return answer
 
 
 def _network_answer(network: Any, sample: Sample) -> np.ndarray:
