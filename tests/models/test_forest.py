@@ -8,6 +8,7 @@ from covermap.models.forest import (
     fit_forest,
     forest_from_bytes,
     forest_to_bytes,
+    quotas,
 )
 
 pytestmark = pytest.mark.slow
@@ -45,16 +46,16 @@ def test_the_same_seed_gives_the_same_map_however_it_is_cut(monkeypatch):
     generator = np.random.default_rng(3)
     values, index = generator.random((400, 3), np.float32), generator.integers(4, size=400)
     unseen = generator.random((1000, 3), np.float32)
-    whole = fit_forest(values, index, 4, seed=1, per_class=50).predict(unseen)
+    whole = fit_forest(values, index, 4, seed=1).predict(unseen)
     monkeypatch.setattr(module, "_PIXELS_AT_ONCE", 77)
-    assert np.array_equal(whole, fit_forest(values, index, 4, 1, per_class=50).predict(unseen))
+    assert np.array_equal(whole, fit_forest(values, index, 4, 1).predict(unseen))
 
 
-def test_at_most_so_many_pixels_of_a_class_are_drawn():
-    index = np.repeat([0, 1], [1000, 10])
-    chosen = module._sample(index, 2, 50, np.random.default_rng(0))
-    assert np.bincount(index[chosen]).tolist() == [50, 10]
-    assert len(set(chosen.tolist())) == 60
+def test_classes_keep_their_frequencies_and_rare_ones_all_their_pixels():
+    assert quotas(np.array([500, 20, 0])).tolist() == [500, 20, 0]
+    assert quotas(np.array([3_000_000, 1_000_000, 700, 40_000])).tolist()[2:] == [700, 1_000]
+    many, fewer, *_ = quotas(np.array([3_000_000, 1_000_000, 700, 40_000]))
+    assert many == pytest.approx(3 * fewer, rel=1e-3)
 
 
 def test_no_pixel_gets_no_class():

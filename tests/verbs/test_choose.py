@@ -9,17 +9,23 @@ from covermap.models.settings import ModelSettings
 from covermap.verbs.choose import Rivals, choose
 from covermap.verbs.teach import Taught
 
+_SIMPLEST_FIRST = (
+    ModelSettings(name="random-forest"),
+    ModelSettings(name="random-forest", window=9),
+    ModelSettings(name="unet"),
+)
 
-def _taught(name: str) -> Taught:
-    weights = b"" if name == "random-forest" else {}
-    return Taught(ModelSettings(name=name), weights, 0, {}, lambda sample: sample.target)
+
+def _taught(settings: ModelSettings) -> Taught:
+    weights = b"" if settings.name == "random-forest" else {}
+    return Taught(settings, weights, 0, {}, lambda sample: sample.target)
 
 
-def _rivals(name: str, network_right: int | None, forest_right: int | None) -> Rivals:
+def _rivals(name: str, network: int | None, forest: int | None, windows: int = 0) -> Rivals:
     tallies = None
-    if network_right is not None and forest_right is not None:
-        tallies = (_tally(network_right), _tally(forest_right))
-    return Rivals(name, _taught("unet"), _taught("random-forest"), tallies)
+    if network is not None and forest is not None:
+        tallies = (_tally(forest), _tally(windows), _tally(network))
+    return Rivals(name, tuple(_taught(item) for item in _SIMPLEST_FIRST), tallies)
 
 
 def _tally(right: int) -> Tally:
@@ -33,6 +39,12 @@ def test_validation_decides_a_hold_out():
 
 def test_equal_scores_go_to_the_simpler_model():
     assert choose([_rivals("final", 7, 7)])["final"].kept.settings.name == "random-forest"
+
+
+def test_the_forest_of_windows_is_a_rival_of_its_own():
+    choice = choose([_rivals("final", 6, 5, windows=9)])["final"]
+    assert choice.kept.settings.window == 9
+    assert list(choice.ious) == [item.described for item in _SIMPLEST_FIRST]
 
 
 def test_no_fold_chooses_the_model_that_it_scores():

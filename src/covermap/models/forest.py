@@ -19,8 +19,14 @@ from covermap.core.errors import BundleError
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestClassifier
 
-TREES = 200
-PIXELS_PER_CLASS = 20_000
+TREES = 100
+# Pixels that a forest learns from at most, and of each class at least so many of those there are.
+# Classes keep their frequencies: evened out, a forest loses more at the common classes than it
+# gains at the rare ones (docs/results.md).
+_MOST_PIXELS, _LEAST_OF_CLASS = 60_000, 1_000
+# Many pixels of real pictures overlap between classes: leaves of a few keep a tree from learning
+# noise by heart. Of few pixels each may tell.
+_MANY_PIXELS, _LEAF_OF_MANY = 20_000, 5
 _SCHEMA = "schema.json"
 # Pixels that one thread predicts at a time.
 _PIXELS_AT_ONCE = 65_536
@@ -107,15 +113,33 @@ def features_of(values: np.ndarray, window: int) -> np.ndarray:
     return np.moveaxis(features, 0, -1)
 
 
+def quotas(counts: np.ndarray) -> np.ndarray:
+    """How many pixels of each class a forest learns from, int64 (K,), given how many there are.
+
+    All of them where they are few; else their share of the 60,000 that are drawn in all, and of a
+    rare class 1,000.
+
+    Examples
+    --------
+    >>> quotas(np.array([900_000, 300_000, 400, 0]))
+    array([44985, 14995,   400,     0])
+    """
+    counts = np.asarray(counts, dtype=np.int64)
+    total = int(counts.sum())
+    if total <= _MOST_PIXELS:
+        return counts
+    shares = (counts * (_MOST_PIXELS / total)).astype(np.int64)
+    return np.minimum(counts, np.maximum(shares, _LEAST_OF_CLASS))
+
+
 def fit_forest(
     features: np.ndarray,
     index: np.ndarray,
     classes: int,
     seed: int,
     window: int = 1,
-    per_class: int = PIXELS_PER_CLASS,
 ) -> Forest:
-    """A random forest of 200 trees trained on labelled pixels.
+    """A random forest of 100 trees trained on labelled pixels.
 
     Parameters
     ----------
@@ -126,11 +150,9 @@ def fit_forest(
     classes : int
         K; classes without a training pixel are never predicted.
     seed : int
-        Of the sampling and the trees.
+        Of the trees.
     window : int
         That the features were made with.
-    per_class : int
-        At most so many pixels a class, drawn at random.
 
     Raises
     ------
@@ -145,9 +167,9 @@ def fit_forest(
         )
     if index.min() < 0 or index.max() >= classes:
         raise ValueError(f"index holds {index.min()}..{index.max()}, expected 0..{classes - 1}")
-    chosen = _sample(index, classes, per_class, np.random.Generator(np.random.PCG64(seed)))
-    trees = RandomForestClassifier(TREES, random_state=seed, n_jobs=-1)
-    trees.fit(features[chosen], index[chosen])
+    leaf = 1 if len(index) < _MANY_PIXELS else _LEAF_OF_MANY
+    trees = RandomForestClassifier(TREES, random_state=seed, n_jobs=-1, min_samples_leaf=leaf)
+    trees.fit(features, index)
     trees.set_params(n_jobs=1)
     return Forest(trees, classes, window)
 
@@ -217,16 +239,3 @@ def _without_addresses(archive: bytes) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             result.writestr(entry, content)
     return target.getvalue()
-
-
-def _sample(
-    index: np.ndarray, classes: int, per_class: int, generator: np.random.Generator
-) -> np.ndarray:
-    """Sorted positions of at most `per_class` pixels of each class."""
-    chosen = []
-    for number in range(classes):
-        places = np.flatnonzero(index == number)
-        if len(places) > per_class:
-            places = generator.choice(places, per_class, replace=False)
-        chosen.append(places)
-    return np.sort(np.concatenate(chosen))

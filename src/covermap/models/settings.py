@@ -15,6 +15,8 @@ HUB_PREFIX = "hub:"
 Stem = Literal["wavelength", "rgb-first", "random"]
 FOREST, AUTO = "random-forest", "auto"
 _DEFAULT_NETWORK, _DEFAULT_ENCODER = "unet", "efficientnet-lite0"
+# Side in pixels of what the second forest of `auto` sees; docs/results.md has others beside it.
+_AUTO_WINDOW = 9
 _WEIGHTS = ("imagenet", "none")
 _WEIGHT_FILES = (".safetensors", ".pth", ".pt")
 
@@ -25,8 +27,8 @@ class ModelSettings(Settings):
     Attributes
     ----------
     name : str
-        One of `network_names()`, `random-forest`, or `auto`: a U-Net and a forest are both trained,
-        and the one that validation prefers is kept.
+        One of `network_names()`, `random-forest`, or `auto`: a U-Net and two forests, by pixel and
+        by window, are all trained, and the one that validation prefers is kept.
     encoder : str or None
         A known encoder or `timm:NAME`; None for a network that has none.
     weights : str or None
@@ -40,7 +42,8 @@ class ModelSettings(Settings):
     dropout : float or None
         Share of feature maps dropped before the last layers; None: as the network was published.
     window : int
-        Of a forest: odd side in pixels of the surroundings that it is told of; 1: by pixel.
+        Of a forest: odd side in pixels of the surroundings that it is told of; 1: by pixel. Of
+        `auto`: that of its second forest, 9 px where it is 1.
     """
 
     name: str = _DEFAULT_NETWORK
@@ -134,9 +137,10 @@ class ModelSettings(Settings):
         return self.model_copy(update={"name": _DEFAULT_NETWORK}) if self.name == AUTO else self
 
     @property
-    def as_forest(self) -> ModelSettings:
-        """A forest with the same window."""
-        return ModelSettings(name=FOREST, window=self.window)
+    def as_forests(self) -> tuple[ModelSettings, ...]:
+        """The forests of `auto`, the simplest first: by pixel, and told of the surroundings."""
+        window = self.window if self.window > 1 else _AUTO_WINDOW
+        return tuple(ModelSettings(name=FOREST, window=side) for side in (1, window))
 
     @property
     def weights_file(self) -> str | None:

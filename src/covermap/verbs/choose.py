@@ -1,4 +1,4 @@
-"""`model: auto`: a network and a forest are both taught, and validation decides."""
+"""`model: auto`: forests and a network are all taught, and validation decides."""
 
 from __future__ import annotations
 
@@ -14,32 +14,29 @@ from covermap.verbs.teach import Taught
 
 @dataclass(frozen=True)
 class Rivals:
-    """A network and a forest taught by the same ground, and their tallies on other ground.
+    """Models taught by the same ground, the simplest first, and their tallies on other ground.
 
-    The ground is the validation part, or, in a k-fold, the fold that both never saw; None for the
+    The ground is the validation part, or, in a k-fold, the fold that none of them saw; None for the
     last training of a k-fold, which uses all labels.
     """
 
     name: str
-    network: Taught
-    forest: Taught
-    tallies: tuple[Tally, Tally] | None
+    taught: tuple[Taught, ...]
+    tallies: tuple[Tally, ...] | None
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which of two rivals is kept, and why."""
+    """Which of the rivals is kept, and why: the class-mean IoU of each, None where undefined."""
 
     kept: Taught
-    network_iou: float | None
-    forest_iou: float | None
+    ious: dict[str, float | None]
     ground: str
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "kept": self.kept.settings.name,
-            "network_class_mean_iou": self.network_iou,
-            "forest_class_mean_iou": self.forest_iou,
+            "kept": self.kept.settings.described,
+            "class_mean_iou": self.ious,
             "ground": self.ground,
         }
 
@@ -56,28 +53,25 @@ def choose(rivals: Sequence[Rivals]) -> dict[str, Choice]:
     for rival in rivals:
         others = [item for item in rivals if item.tallies and (alone or item is not rival)]
         ground = "validation" if alone else "the other folds" if rival.tallies else "all folds"
-        choices[rival.name] = _better(rival, others, ground)
+        choices[rival.name] = _best(rival, others, ground)
     told = choices[rivals[-1].name]
+    scores = "; ".join(f"{name} {_number(iou)}" for name, iou in told.ious.items())
     say(
-        f"model: auto keeps the {_word(told.kept)} (class-mean IoU on {told.ground}: network "
-        f"{_number(told.network_iou)}, random forest {_number(told.forest_iou)})"
+        f"model: auto keeps {told.kept.settings.described} "
+        f"(class-mean IoU on {told.ground}: {scores})"
     )
     return choices
 
 
-def _better(rival: Rivals, others: Sequence[Rivals], ground: str) -> Choice:
-    totals: list[Tally] = []
-    for place in (0, 1):
+def _best(rival: Rivals, others: Sequence[Rivals], ground: str) -> Choice:
+    ious = []
+    for place in range(len(rival.taught)):
         tallies = [item.tallies[place] for item in others if item.tallies]
-        totals.append(sum(tallies[1:], tallies[0]))
-    network, forest = (class_mean_iou(total) for total in totals)
-    # Equal scores go to the forest: it is the simpler model.
-    wins = (network or 0.0) > (forest or 0.0)
-    return Choice(rival.network if wins else rival.forest, network, forest, ground)
-
-
-def _word(taught: Taught) -> str:
-    return "random forest" if isinstance(taught.weights, bytes) else "network"
+        ious.append(class_mean_iou(sum(tallies[1:], tallies[0])))
+    # Of equal scores the first counts: it is the simpler model.
+    best = max(range(len(ious)), key=lambda place: (ious[place] or 0.0, -place))
+    names = [taught.settings.described for taught in rival.taught]
+    return Choice(rival.taught[best], dict(zip(names, ious, strict=True)), ground)
 
 
 def _number(value: float | None) -> str:

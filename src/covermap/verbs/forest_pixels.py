@@ -7,10 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from covermap.chips.sample import Sample, SampleSource
-from covermap.models.forest import PIXELS_PER_CLASS, Forest, features_of
-
-# Of each chip at least so many pixels a class are taken, however many chips there are.
-_LEAST_A_CHIP = 64
+from covermap.models.forest import Forest, features_of, quotas
 
 
 @dataclass(frozen=True)
@@ -25,18 +22,22 @@ class LabelledPixels:
 def labelled_pixels(chips: SampleSource, window: int, classes: int, seed: int) -> LabelledPixels:
     """Labelled pixels of all chips, with their surroundings where `window` is more than 1.
 
-    Of each chip at most so many pixels a class are taken that all chips together stay bounded.
+    Of each class about so many as `quotas` says, drawn evenly from all its pixels: memory is
+    bounded however many there are.
     """
     counts = np.zeros(classes, dtype=np.int64)
+    for number in range(len(chips)):
+        sample = chips[number]
+        counts += np.bincount(sample.target[sample.counted], minlength=classes)
+    wanted = quotas(counts) / np.maximum(counts, 1)
     features: list[np.ndarray] = []
     index: list[np.ndarray] = []
     generator = np.random.Generator(np.random.PCG64(seed))
-    per_chip = max(_LEAST_A_CHIP, 8 * PIXELS_PER_CLASS // max(1, len(chips)))
     for number in range(len(chips)):
         sample = chips[number]
         named = sample.target[sample.counted]
-        counts += np.bincount(named, minlength=classes)
-        kept = _at_most(named, per_chip, generator)
+        share = generator.binomial(np.bincount(named, minlength=classes), wanted)
+        kept = _drawn(named, share, generator)
         features.append(features_of(sample.values, window)[sample.counted][kept])
         index.append(named[kept])
     return LabelledPixels(np.concatenate(features), np.concatenate(index), counts)
@@ -50,12 +51,11 @@ def forest_answer(forest: Forest, sample: Sample) -> np.ndarray:
     return answer
 
 
-def _at_most(named: np.ndarray, number: int, generator: np.random.Generator) -> np.ndarray:
-    """Positions of at most `number` pixels of each class, in order."""
-    chosen = []
-    for value in np.unique(named):
-        places = np.flatnonzero(named == value)
-        if len(places) > number:
-            places = generator.choice(places, number, replace=False)
-        chosen.append(places)
+def _drawn(named: np.ndarray, share: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Positions of so many pixels of each class, in order."""
+    chosen = [
+        generator.choice(np.flatnonzero(named == value), number, replace=False)
+        for value, number in enumerate(share)
+        if number
+    ]
     return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, dtype=np.int64)

@@ -96,13 +96,13 @@ def _headlines(workspace: Workspace, metrics: dict[str, Any], folds: int | None)
     lines = headlines_of(metrics, _model_word(metrics), workspace.project.split.allow_leak, folds)
     choice = metrics["model"].get("choice")
     if choice is not None:
-        scores = " against ".join(
-            "none" if value is None else f"{value:.1%}"
-            for value in (choice["network_class_mean_iou"], choice["forest_class_mean_iou"])
+        scores = ", ".join(
+            f"{name} {'undefined' if value is None else f'{value:.1%}'}"
+            for name, value in choice["class_mean_iou"].items()
         )
         lines.append(
-            f"A network and a random forest were both trained; the {_model_word(metrics)} was kept "
-            f"by its class-mean IoU on {choice['ground']} (network {scores} of the forest)."
+            f"Forests and a network were trained; {choice['kept']} was kept by its class-mean IoU "
+            f"on {choice['ground']} ({scores})."
         )
     return lines
 

@@ -158,13 +158,13 @@ def _lesson(
 
 def _rivals(workspace: Workspace, ground: _Ground, training: Training, lesson: Lesson) -> Rivals:
     model, classes = workspace.project.model, len(lesson.names)
-    forest = taught_forest(model.as_forest, lesson)
-    network = taught_network(model.as_network, lesson)
+    taught = [taught_forest(forest, lesson) for forest in model.as_forests]
+    taught.append(taught_network(model.as_network, lesson))
     judges = lesson.validate or ground.chips(ground.score)
     tallies = None
     if judges is not None:
-        tallies = (network.tally(judges, classes), forest.tally(judges, classes))
-    return Rivals(training.name, network, forest, tallies)
+        tallies = tuple(item.tally(judges, classes) for item in taught)
+    return Rivals(training.name, tuple(taught), tallies)
 
 
 def _keep(
