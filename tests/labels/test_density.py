@@ -117,7 +117,9 @@ def test_a_cell_holds_its_left_and_upper_border_only():
     assert number.sum() == 5
 
 
-@pytest.mark.parametrize("box_", [BOX, tiny_geobox(6, 8, south_up=True), tiny_geobox(6, 8, rotated=True)])  # fmt: skip
+@pytest.mark.parametrize(
+    "box_", [BOX, tiny_geobox(6, 8, south_up=True), tiny_geobox(6, 8, rotated=True)]
+)
 def test_each_point_of_a_grid_is_in_one_cell(box_):
     random = np.random.default_rng(3)
     col, row = random.uniform(0, 8, 500), random.uniform(0, 6, 500)
