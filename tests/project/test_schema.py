@@ -93,7 +93,7 @@ def test_numbers_as_names_of_classes_and_bands_are_text(tmp_path):
         ("imagery: [a.tif\n", "not valid YAML.*line 2"),
         ("imagery: a.tif\n", "key 'labels' is missing"),
         ("labels: a.gpkg\n", "key 'imagery' is missing"),
-        (LEAST + "task: segmentatoin\n", "task: .*'segmentation' .got 'segmentatoin'"),
+        (LEAST + "task: segmentatoin\n", "task: .*'segmentation', .*got 'segmentatoin'"),
         (LEAST + "seed: -1\n", "seed: .* .got -1"),
         (LEAST + "chips: {size: 100}\n", "chips.size: must be a multiple of 32.*try 96"),
         (LEAST + "split: {by: polygons, folds: 9}\n", "split.folds: .*5 .got 9"),

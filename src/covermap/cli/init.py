@@ -31,7 +31,8 @@ def init_command(
     """Example:  covermap init scene.tif polygons.gpkg --out project.yaml
 
     Look at imagery and polygons and write a commented project file. For pictures with masks:
-    covermap init --images pictures --masks masks
+    covermap init --images pictures --masks masks. For pictures in a folder for each class:
+    covermap init pictures
     """
     from covermap.core.errors import ProjectError
 
@@ -45,7 +46,13 @@ def init_command(
 
         init_pictures(images, masks, out)
     else:
-        from covermap.verbs.init import init
+        from covermap.verbs.init_tags import are_class_folders, init_tags
 
-        init(paths or [], out)
+        folder = paths[0] if paths and len(paths) == 1 else None
+        if folder is not None and are_class_folders(folder):
+            init_tags(folder, out)
+        else:
+            from covermap.verbs.init import init
+
+            init(paths or [], out)
     print(f"{out}: read it, then  covermap run {out} --out run")

@@ -37,11 +37,11 @@ def parse(model: type[SettingsType], values: Any, where: str) -> SettingsType:
 def _told(model: type[Settings], error: ValidationError) -> str:
     parts = []
     for item in error.errors():
-        path = _key_path(model, item["loc"], last_is_key=item["type"] == "extra_forbidden")
+        unknown = item["type"] == "extra_forbidden"
+        path, holders = _followed(model, item["loc"], last_is_key=unknown)
         key = ".".join(str(part) for part in path)
-        if item["type"] == "extra_forbidden":
-            owner = _owner(model, path[:-1])
-            known = list(owner.model_fields) if owner else []
+        if unknown:
+            known = list(holders[0].model_fields) if holders else []
             parts.append(f"unknown key '{key}'; {nearest(str(path[-1]), known)}")
         elif item["type"] == "missing":
             parts.append(f"key '{key}' is missing")
@@ -54,17 +54,30 @@ def _told(model: type[Settings], error: ValidationError) -> str:
     return "; ".join(unique[:3]) + (f"; and {len(unique) - 3} more" if len(unique) > 3 else "")
 
 
-def _key_path(
+def _followed(
     model: type[Settings], location: tuple[int | str, ...], last_is_key: bool
-) -> list[int | str]:
-    """Keys and list places of the file that lead to a mistake."""
+) -> tuple[list[int | str], list[type[Settings]]]:
+    """Keys and list places of the file that lead to a mistake, and what may hold the last key.
+
+    Where a key takes settings of several kinds, pydantic's location names the kind that was tried.
+    """
     path: list[int | str] = []
+    holders = candidates = [model]
     for place, part in enumerate(location):
-        owner = _owner(model, path)
-        is_key = owner is not None and part in owner.model_fields
-        if is_key or (last_is_key and place == len(location) - 1) or not _is_union_tag(part):
-            path.append(part)
-    return path
+        tried = [item for item in candidates if item.__name__ == part]
+        if tried:
+            candidates = tried
+            continue
+        owner = next((item for item in candidates if part in item.model_fields), None)
+        is_last_key = last_is_key and place == len(location) - 1
+        if owner is None and not is_last_key and _is_union_tag(part):
+            continue
+        path.append(part)
+        if isinstance(part, int):
+            continue
+        holders = candidates
+        candidates = [] if owner is None else _settings_in(owner.model_fields[part].annotation)
+    return path, holders
 
 
 def _is_union_tag(part: int | str) -> bool:
@@ -74,23 +87,9 @@ def _is_union_tag(part: int | str) -> bool:
     )
 
 
-def _owner(model: type[Settings], path: list[int | str]) -> type[Settings] | None:
-    """The settings class that holds the key at `path`, found by walking the annotations."""
-    current: type[Settings] | None = model
-    for part in path:
-        if isinstance(part, int):
-            continue
-        if current is None or part not in current.model_fields:
-            return None
-        current = _settings_in(current.model_fields[part].annotation)
-    return current
-
-
-def _settings_in(annotation: Any) -> type[Settings] | None:
+def _settings_in(annotation: Any) -> list[type[Settings]]:
+    """The settings classes that an annotation allows, in its order."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _settings_in(inner)
-        if found is not None:
-            return found
-    return None
+        return [annotation]
+    inner = getattr(annotation, "__args__", ())
+    return [found for item in inner for found in _settings_in(item)]

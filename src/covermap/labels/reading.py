@@ -9,23 +9,33 @@ from covermap.core.errors import LabelError
 from covermap.imagery.headers import SUFFIXES
 from covermap.imagery.raster import Scene
 from covermap.labels.coding import legend_path
+from covermap.labels.density import read_density
+from covermap.labels.kind_settings import FOLDERS, AnyLabelSettings, DensitySettings, TagSettings
 from covermap.labels.masks import is_raster, mask_files, read_masks
 from covermap.labels.polygons import read_polygons
 from covermap.labels.protocol import Labels
 from covermap.labels.settings import LabelSettings
+from covermap.labels.tags import read_tags
 
 # Files beside a shapefile that hold part of its content.
 _SHAPEFILE_PARTS = (".shp", ".dbf", ".shx", ".prj", ".cpg")
 
 
-def read_labels(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> Labels:
-    """The labels of a project: masks where its files are rasters, else polygons or points.
+def read_labels(settings: AnyLabelSettings, base: Path, scenes: Sequence[Scene]) -> Labels:
+    """The labels of a project, of the kind that its settings are.
+
+    What has a `path` is masks where its files are rasters, else polygons or points.
 
     Raises
     ------
     LabelError
-        The labels cannot be used; see `read_masks` and `read_polygons`.
+        The labels cannot be used; see `read_masks`, `read_polygons`, `read_tags` and
+        `read_density`.
     """
+    if isinstance(settings, TagSettings):
+        return read_tags(settings, base, scenes)
+    if isinstance(settings, DensitySettings):
+        return read_density(settings, base)
     if are_masks(settings, base):
         return read_masks(settings, base, scenes)
     return read_polygons(settings, base)
@@ -39,8 +49,16 @@ def are_masks(settings: LabelSettings, base: Path) -> bool:
     return path.suffix.lower() in SUFFIXES or len(settings.paths) > 1 or "*" in path.name
 
 
-def label_files(settings: LabelSettings, base: Path) -> list[Path]:
-    """All files that the labels depend on, without reading them."""
+def label_files(settings: AnyLabelSettings, base: Path) -> list[Path]:
+    """All files that the labels depend on, without reading them.
+
+    Names of folders are no file: where they are the tags, the paths of the images are the labels.
+    """
+    if isinstance(settings, TagSettings):
+        return [] if settings.tags == FOLDERS else _table(base / settings.tags)
+    if isinstance(settings, DensitySettings):
+        named = [settings.points, *([settings.areas] if settings.areas else [])]
+        return [part for name in named for part in _parts(base / name)]
     found = mask_files(settings, base) if are_masks(settings, base) else _vector(settings, base)
     legend = legend_path(settings.legend, base)
     return [*found, *([legend] if legend else [])]
@@ -54,7 +72,19 @@ def parts_of(path: Path) -> list[Path]:
 
 
 def _vector(settings: LabelSettings, base: Path) -> list[Path]:
-    path = base / settings.paths[0]
+    return _parts(base / settings.paths[0])
+
+
+def _parts(path: Path) -> list[Path]:
     if not path.exists():
-        raise LabelError(f"{path}: no such file; check labels: path in the project")
+        raise LabelError(f"{path}: no such file; check labels: in the project")
     return parts_of(path)
+
+
+def _table(path: Path) -> list[Path]:
+    if not path.is_file():
+        raise LabelError(
+            f"{path}: no such table; check labels: tags, or write tags: folders where a picture's "
+            "class is the name of its folder"
+        )
+    return [path]

@@ -113,6 +113,45 @@ class LegendSettings(Settings):
                 taken[key] = item.name
 
 
+class PresenceSettings(Settings):
+    """How labels of single pixels become labels of a whole chip.
+
+    Attributes
+    ----------
+    threshold : float
+        A class is present where its share, 0..1, is above this; equal is not enough.
+    of : {"valid", "all"}
+        What the share is of: the valid labelled pixels, or all pixels of the chip.
+    """
+
+    threshold: float = Field(default=0.05, ge=0, lt=1)
+    of: Literal["valid", "all"] = "valid"
+
+
+class RegionSettings(Settings):
+    """How the bounding boxes of polygons become chips of one size.
+
+    Attributes
+    ----------
+    size : str or int
+        Side or sides of a chip: `largest`, the height and width of the largest boxes; `multiple`,
+        the same rounded up to multiples of 32; or a number of pixels, to which larger boxes are
+        cropped.
+    anchor : {"upper-left", "centre"}
+        Where a box lies in its chip.
+    """
+
+    size: Literal["largest", "multiple"] | int = "largest"
+    anchor: Literal["upper-left", "centre"] = "upper-left"
+
+    @field_validator("size")
+    @classmethod
+    def _some_pixels(cls, value: str | int) -> str | int:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("a chip has at least 1 pixel")
+        return value
+
+
 class LabelSettings(Settings):
     """Polygons or points and the column that holds their class, or masks and their legend.
 
@@ -153,6 +192,10 @@ class LabelSettings(Settings):
         class; by default half of the distance of the two nearest colours, at most 48.
     strict : bool
         For palettes: stop at any colour that is not in the legend.
+    presence : PresenceSettings, optional
+        For tasks about whole chips: which classes a chip has, by the pixels of each.
+    regions : RegionSettings, optional
+        For tasks about whole chips: each polygon's bounding box is a chip.
     """
 
     path: str | list[str]
@@ -171,6 +214,8 @@ class LabelSettings(Settings):
     tokens: list[str] = Field(default_factory=list)
     tolerance: float | None = Field(default=None, ge=0, le=442)
     strict: bool = False
+    presence: PresenceSettings | None = None
+    regions: RegionSettings | None = None
 
     @property
     def paths(self) -> list[str]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from covermap.chips.settings import ChipSettings, SplitSettings
 from covermap.core.errors import ProjectError
 from covermap.core.settings import Settings, parse
 from covermap.imagery.settings import ImagerySettings
+from covermap.labels.kind_settings import AnyLabelSettings, DensitySettings, require_one_kind
 from covermap.labels.settings import LabelSettings
 from covermap.mapping.settings import MapSettings
 from covermap.models.loss_settings import LossSettings
 from covermap.models.settings import ModelSettings
 from covermap.training.settings import TrainingSettings
+
+Task = Literal["segmentation", "classification", "multilabel", "regression", "weak-segmentation"]
+_OF_CHIPS: tuple[Task, ...] = ("classification", "multilabel", "weak-segmentation")
 
 
 class Project(Settings):
@@ -31,20 +35,22 @@ class Project(Settings):
         What the network sees: bands and indices; all bands common to the scenes when not given.
     aoi : str, optional
         Polygons outside of which nothing is used or mapped.
-    labels : LabelSettings
-        Polygons with classes.
+    labels : LabelSettings, TagSettings or DensitySettings
+        Polygons or masks; or labels of whole pictures; or points to be counted.
     truth : str, optional
         Class raster of the whole truth, where it is known (generated worlds): scores of all valid
         pixels of the tested ground are then reported beside those of its labels.
+    task : str
+        What is asked of each pixel, or, but for segmentation, of whole chips.
     """
 
     name: str = ""
     imagery: list[ImagerySettings] = Field(min_length=1)
     bands: list[str] | None = Field(None, min_length=1)
     aoi: str | None = None
-    labels: LabelSettings
+    labels: AnyLabelSettings
     truth: str | None = None
-    task: Literal["segmentation"] = "segmentation"
+    task: Task = "segmentation"
     chips: ChipSettings = ChipSettings()
     split: SplitSettings = SplitSettings()
     model: ModelSettings = ModelSettings()
@@ -67,12 +73,32 @@ class Project(Settings):
     @field_validator("labels", mode="before")
     @classmethod
     def _path_or_more(cls, value: object) -> object:
-        return {"path": value} if isinstance(value, str) else value
+        return {"path": value} if isinstance(value, str) else require_one_kind(value)
 
     @field_validator("bands", mode="before")
     @classmethod
     def _bands_as_text(cls, value: object) -> object:
         return [str(item) for item in value] if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _labels_for_task(self) -> Project:
+        if self.task == "regression" and not isinstance(self.labels, DensitySettings):
+            raise ValueError(
+                "task: regression needs counted points as labels: labels: {points: tracks.gpkg}"
+            )
+        if self.task in _OF_CHIPS and isinstance(self.labels, DensitySettings):
+            raise ValueError(
+                f"labels: points is for task: regression, or segmentation by its levels, not for "
+                f"{self.task}"
+            )
+        if isinstance(self.labels, LabelSettings) and self.task not in _OF_CHIPS:
+            for key in ("presence", "regions"):
+                if getattr(self.labels, key) is not None:
+                    raise ValueError(
+                        f"labels: {key} is for whole chips, such as task: classification, not for "
+                        f"{self.task}; leave it out"
+                    )
+        return self
 
 
 def read_project(path: Path) -> Project:

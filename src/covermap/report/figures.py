@@ -6,46 +6,27 @@ import base64
 import io
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from covermap.assessment.class_table import confusion_forms
 from covermap.core.legend import Legend
 from covermap.report.content import Curve, Panel, SplitMap
+from covermap.report.style import ACCENT, FAINT, INK, MUTED, blank_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, MUTED, FAINT, ACCENT = "#1f2a2e", "#66757a", "#e3e8e6", "#17695a"
 # Okabe and Ito 2008 (jfly.uni-koeln.de/color): told apart with every kind of colour blindness.
 PART_COLORS = {"train": "#0072b2", "val": "#f0e442", "test": "#d55e00"}
 # Not the colour of `train`: a k-fold has such a part too, for what cannot be tested.
 _FOLD_COLORS = ("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442", "#d55e00")
 _ANSWER_STYLES = (("o", ACCENT), ("s", "#e69f00"), ("D", "#8c9699"))
 _UNLABELLED, _RIGHT, _WRONG = "#f4f5f3", "#c9d2d0", "#d55e00"
-_RC: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.edgecolor": "#b6c0be",
-    "axes.labelcolor": INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    # Text stays text: sharp, small, and in the reader's own scripts.
-    "svg.fonttype": "none",
-    # A class name may hold a dollar sign: it is no formula.
-    "text.parse_math": False,
-    # Names inside the file then do not change from run to run.
-    "svg.hashsalt": "covermap",
-}
 
 
 @dataclass(frozen=True)
@@ -65,7 +46,7 @@ def figure_uri(figure: Figure, kind: Literal["svg", "png"] = "svg") -> str:
         "png": {"Software": None},
     }
     buffer = io.BytesIO()
-    with _style(), warnings.catch_warnings():
+    with style(), warnings.catch_warnings():
         # The reader's browser has glyphs that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(buffer, format=kind, dpi=150, metadata=without[kind], bbox_inches="tight")
@@ -115,6 +96,20 @@ def confusion_figures(matrix: np.ndarray, names: Sequence[str]) -> tuple[Figure,
     )
 
 
+def log_confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
+    """The confusion matrix as natural logarithms of 1 + pixels: rare mistakes are seen too.
+
+    Parameters
+    ----------
+    matrix : ndarray of int, shape (K, K)
+        Rows reference, columns prediction.
+    names : sequence of str
+    """
+    logs = confusion_forms(matrix).log1p
+    texts = np.vectorize(lambda value: f"{value:.1f}" if value else "")(logs)
+    return _matrix_figure("ln(1 + pixels)", logs / max(float(logs.max()), 1e-9), texts, names)
+
+
 def scores_figure(answers: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure:
     """The leading scores of the model and its baselines, with 95 % intervals.
 
@@ -128,8 +123,8 @@ def scores_figure(answers: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure:
         ("class_mean_iou", "Class-mean IoU"),
         ("micro_iou", "Micro IoU"),
     )
-    with _style():
-        figure = _figure(6.2, 2.9)
+    with style():
+        figure = blank_figure(6.2, 2.9)
         axes = figure.add_axes((0, 0, 1, 1))
         for row, (key, _) in enumerate(scores):
             for place, (_, metrics) in enumerate(answers):
@@ -156,8 +151,8 @@ def curve_figure(curve: Curve) -> Figure:
     validation = _numbers([row.validation_loss for row in curve.rows])
     iou = _numbers([row.validation_class_mean_iou for row in curve.rows])
     marker = "o" if len(epochs) < 15 else ""
-    with _style():
-        figure = _figure(8.6, 2.9)
+    with style():
+        figure = blank_figure(8.6, 2.9)
         losses, scores = figure.subplots(1, 2)
         losses.plot(epochs, [row.loss for row in curve.rows], MUTED, marker=marker, ms=4)
         losses.plot(epochs, validation, ACCENT, marker=marker, ms=4, ls="--")
@@ -187,8 +182,8 @@ def split_figure(split: SplitMap) -> Figure:
     # Paler ground lets the colours of the parts speak.
     pale = (split.background * 0.65 + 255 * 0.35).astype(np.uint8)
     handles = []
-    with _style():
-        figure = _figure(width, height + 0.6)
+    with style():
+        figure = blank_figure(width, height + 0.6)
         axes = figure.add_subplot()
         axes.imshow(pale, extent=split.extent, interpolation="nearest")
         for place, (name, rings) in enumerate(split.parts):
@@ -225,10 +220,10 @@ def _matrix_figure(
     short = [_short(name) for name in names]
     places = np.arange(len(names)) + 0.5
     side = 0.4 * len(names)
-    with _style():
+    with style():
         colors = LinearSegmentedColormap.from_list("accent", ["#ffffff", "#8fc1b5", ACCENT])
         # The matrix fills the figure: saving makes room for the names round it.
-        figure = _figure(side, side)
+        figure = blank_figure(side, side)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.pcolormesh(shares, cmap=colors, vmin=0, vmax=1, edgecolors="#dfe5e3", linewidth=0.8)
         for row, column in np.ndindex(shares.shape):
@@ -269,24 +264,6 @@ def _draw_score(
         fontsize=9,
         color=MUTED,
     )
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    import matplotlib as mpl
-
-    with mpl.rc_context():
-        # A reader's own matplotlibrc would change the bytes of the page.
-        mpl.rcdefaults()
-        mpl.rcParams.update(_RC)
-        yield
-
-
-def _figure(width: float, height: float) -> Figure:
-    # Without pyplot nothing is kept between figures, and no display is looked for.
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), facecolor="none")
 
 
 def _data_uri(buffer: io.BytesIO, kind: str) -> str:

@@ -13,6 +13,7 @@ from covermap.imagery.inspection import SceneFacts, inspect, warnings_of
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
+from covermap.labels.kind_settings import AnyLabelSettings
 from covermap.labels.settings import LabelSettings
 
 VECTOR_SUFFIXES = frozenset(
@@ -108,14 +109,14 @@ def to_json(found: Findings) -> str:
     return json.dumps(dataclasses.asdict(found), indent=2, default=plain)
 
 
-def _of_project(path: Path) -> tuple[list[ImagerySettings], LabelSettings | None, Path]:
+def _of_project(path: Path) -> tuple[list[ImagerySettings], AnyLabelSettings | None, Path]:
     from covermap.project.schema import read_project
 
     project = read_project(path)
     return list(project.imagery), project.labels, path.parent
 
 
-def _label_facts(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> LabelFacts:
+def _label_facts(settings: AnyLabelSettings, base: Path, scenes: Sequence[Scene]) -> LabelFacts:
     from covermap.labels.polygons import Polygons
     from covermap.labels.reading import read_labels
 

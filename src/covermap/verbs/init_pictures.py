@@ -16,6 +16,7 @@ from covermap.imagery.settings import ImagerySettings
 from covermap.labels.found_legend import found_legend
 from covermap.labels.masks import image_path, is_raster, read_masks
 from covermap.labels.pairing import looks_like_mask, pair_files, role_words
+from covermap.labels.settings import LabelSettings
 from covermap.project.mask_template import mask_project_text
 from covermap.project.schema import Project
 from covermap.project.template import ImageryEntry
@@ -175,6 +176,7 @@ def _verify(text: str, target: Path) -> None:
 
     project = parse(Project, yaml.safe_load(text), str(target))
     scenes = [scene for item in project.imagery for scene in open_scenes(item, target.parent)]
+    assert isinstance(project.labels, LabelSettings)
     labels = read_masks(project.labels, target.parent, scenes)
     for note in (*labels.notes, *labels.checked_on(scenes)):
         say(note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from covermap.chips.audit import audit, require_passed
@@ -12,6 +13,7 @@ from covermap.chips.table import plan_chips, write_chips
 from covermap.core.errors import LabelError
 from covermap.core.files import write_json
 from covermap.core.progress import say
+from covermap.imagery.raster import Scene
 from covermap.project.steps import RunFolder
 from covermap.verbs.workspace import Workspace
 
@@ -48,7 +50,7 @@ def prepare(project: str | Path, out: str | Path, force: bool = False) -> RunFol
 def prepare_step(workspace: Workspace, force: bool) -> None:
     """The step in an opened workspace."""
     project = workspace.project
-    labels = project.labels.model_dump(exclude={"path"})
+    labels = project.labels.model_dump(exclude={"path", "points", "areas"})
     inputs = workspace.inputs(
         "prepare",
         {
@@ -59,6 +61,7 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
             "imagery": [item.model_dump(mode="json", exclude={"path"}) for item in project.imagery],
             "bands": project.bands,
             "labels": labels,
+            "class_folders": workspace.class_folders,
             "chips": project.chips.model_dump(),
             "split": project.split.model_dump(),
         },
@@ -69,9 +72,7 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
 
 def _prepare(workspace: Workspace) -> tuple[str, ...]:
     project, folder = workspace.project, workspace.folder.path
-    for scene in workspace.scenes:
-        for note in scene.notes:
-            say(f"{scene.name}: {note}")
+    _tell_notes(workspace.scenes)
     for note in workspace.labels.notes:
         say(f"{workspace.labels.path.name}: {note}")
     for note in workspace.labels.checked_on(workspace.scenes):
@@ -101,6 +102,17 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     write_chips(folder / "chips.parquet", chips)
     write_split(folder / "split.json", split)
     return OUTPUTS
+
+
+def _tell_notes(scenes: Sequence[Scene]) -> None:
+    """Each note once, however many scenes it is true of."""
+    named: dict[str, list[str]] = {}
+    for scene in scenes:
+        for note in scene.notes:
+            named.setdefault(note, []).append(scene.name)
+    for note, names in named.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        say(f"{names[0]}{more}: {note}")
 
 
 def _require_usable(workspace: Workspace, scans: list[Scan]) -> None:

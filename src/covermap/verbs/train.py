@@ -14,6 +14,7 @@ from covermap.chips.loading import Chips, Share
 from covermap.chips.parts import Training
 from covermap.chips.statistics import Statistics
 from covermap.chips.table import read_chips
+from covermap.core.errors import ProjectError
 from covermap.core.files import content_digest, file_digest, write_json
 from covermap.core.grid import pixel_size_m
 from covermap.models.settings import AUTO, FOREST
@@ -58,9 +59,19 @@ def train(project: str | Path, out: str | Path, force: bool = False) -> RunFolde
     return workspace.folder
 
 
+def _require_trainable(workspace: Workspace) -> None:
+    task = workspace.project.task
+    if task != "segmentation":
+        raise ProjectError(
+            f"{workspace.project_path}: task: {task} can be prepared, but this version trains only "
+            "task: segmentation; write that, or wait for a version that trains the other"
+        )
+
+
 def train_step(workspace: Workspace, force: bool) -> None:
     """The step in an opened workspace."""
     project = workspace.project
+    _require_trainable(workspace)
     inputs = workspace.inputs(
         "train",
         {

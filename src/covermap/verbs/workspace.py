@@ -16,8 +16,10 @@ from covermap.core.files import file_digest
 from covermap.core.progress import say
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
+from covermap.labels.kind_settings import FOLDERS, TagSettings
 from covermap.labels.protocol import Labels
 from covermap.labels.reading import label_files, parts_of, read_labels
+from covermap.labels.tags import class_folder
 from covermap.project.schema import Project, read_project
 from covermap.project.steps import RunFolder, versions
 
@@ -63,6 +65,14 @@ class Workspace:
     @cached_property
     def labels(self) -> Labels:
         return read_labels(self.project.labels, self.base, self.scenes)
+
+    @property
+    def class_folders(self) -> dict[str, str]:
+        """The folder that names each picture's class, where folders are the labels."""
+        settings = self.project.labels
+        if not isinstance(settings, TagSettings) or settings.tags != FOLDERS:
+            return {}
+        return {scene.name: class_folder(scene).name for scene in self.scenes}
 
     @cached_property
     def channels(self) -> tuple[str, ...]:

@@ -1,0 +1,135 @@
+"""Files of points and of areas: read, checked, chosen by date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from covermap.core.errors import LabelError, nearest
+from covermap.labels.kind_settings import DensitySettings
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+_AREAS = ("Polygon", "MultiPolygon")
+
+
+def read_points(path: Path, settings: DensitySettings, notes: list[str]) -> gpd.GeoDataFrame:
+    """The points of a file, one row each, those of the wanted dates only.
+
+    Parameters
+    ----------
+    path : Path
+    settings : DensitySettings
+    notes : list of str
+        Takes what was passed over.
+
+    Raises
+    ------
+    LabelError
+        No file, layer, column, point or CRS, or no point of the wanted dates.
+    """
+    table = _read(path, settings.layer, "points", "labels: points")
+    there = ~(table.geometry.isna() | table.geometry.is_empty)
+    kinds = sorted(table.geometry[there].geom_type.unique())
+    points = table.geometry.geom_type.isin(["Point", "MultiPoint"]) & there
+    if not points.any():
+        raise LabelError(
+            f"{path}: holds no point (found: {', '.join(kinds) or 'no geometry'}); labels: points "
+            "counts points. Polygons with classes go with labels: {path: ...}"
+        )
+    if table.crs is None:
+        raise LabelError(
+            f"{path}: has no CRS (coordinate reference system), so its points cannot be placed; "
+            "assign the right one (ogr2ogr -a_srs EPSG:CODE out.gpkg in) and use that file"
+        )
+    if not points.all():
+        notes.append(f"{int((~points).sum()):,} rows that are no points passed over")
+    table = table[points].explode(index_parts=False, ignore_index=True)
+    if settings.time is not None:
+        table = table[_of_dates(table, settings, path, notes)].reset_index(drop=True)
+    return table[["geometry"]]
+
+
+def read_areas(path: Path, layer: str | None) -> gpd.GeoDataFrame:
+    """The polygons of a file, repaired.
+
+    Raises
+    ------
+    LabelError
+        No file, layer, polygon or CRS.
+    """
+    table = _read(path, layer, "areas", "labels: areas")
+    there = table.geometry.notna() & table.geometry.geom_type.isin(_AREAS)
+    if not there.any():
+        raise LabelError(f"{path}: holds no polygon; labels: areas takes polygons")
+    if table.crs is None:
+        raise LabelError(
+            f"{path}: has no CRS (coordinate reference system), so its areas cannot be placed; "
+            "assign the right one (ogr2ogr -a_srs EPSG:CODE out.gpkg in) and use that file"
+        )
+    table = table[there][["geometry"]].reset_index(drop=True)
+    return table.set_geometry(table.geometry.make_valid())
+
+
+def _read(path: Path, layer: str | None, what: str, key: str) -> gpd.GeoDataFrame:
+    import pyogrio
+
+    if not path.exists():
+        raise LabelError(f"{path}: no such file; check {key} in the project")
+    try:
+        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+        if layer is None and len(layers) == 1:
+            layer = layers[0]
+        if layer in layers:
+            table = pyogrio.read_dataframe(path, layer=layer)
+    except Exception as error:
+        raise LabelError(f"{path}: cannot be read as vector data ({error})") from None
+    if layer is None:
+        name = "layer" if what == "points" else "areas_layer"
+        raise LabelError(
+            f"{path}: holds {len(layers)} layers ({', '.join(layers)}); name one: "
+            f"labels: {{{name}: ...}}"
+        )
+    if layer not in layers:
+        raise LabelError(f"{path}: no layer '{layer}'; {nearest(layer, layers)}")
+    if "geometry" not in table.columns:
+        raise LabelError(f"{path}: has no geometry; {what} were expected")
+    return table
+
+
+def _of_dates(
+    table: gpd.GeoDataFrame, settings: DensitySettings, path: Path, notes: list[str]
+) -> pd.Series:
+    """Bool for each row: whether its date is wanted."""
+    import pandas as pd
+
+    assert settings.time is not None
+    columns = [str(name) for name in table.columns if name != "geometry"]
+    if settings.time not in columns:
+        raise LabelError(f"{path}: no column '{settings.time}'; {nearest(settings.time, columns)}")
+    # One zone for all: times without one are taken as UTC.
+    times = pd.to_datetime(table[settings.time], errors="coerce", utc=True, format="mixed")
+    broken = times.isna()
+    if broken.all():
+        raise LabelError(
+            f"{path}: column '{settings.time}' holds no date (such as "
+            f"'{table[settings.time].iloc[0]}'); expected 2019-08-31 or 2019-08-31T10:00:00Z"
+        )
+    if broken.any():
+        notes.append(f"{int(broken.sum()):,} points without a date passed over")
+    wanted = ~broken
+    if settings.since is not None:
+        wanted &= times >= pd.Timestamp(settings.since, tz="UTC")
+    if settings.until is not None:
+        wanted &= times < pd.Timestamp(settings.until, tz="UTC")
+    if not wanted.any():
+        raise LabelError(
+            f"{path}: no point of the wanted dates; column '{settings.time}' goes from "
+            f"{times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}"
+        )
+    late = int((~wanted & ~broken).sum())
+    if late:
+        notes.append(f"{late:,} points of other dates passed over")
+    return wanted

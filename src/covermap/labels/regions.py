@@ -1,0 +1,130 @@
+"""Polygons as regions: windows of one size around their bounding boxes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from covermap.core.grid import Window, whole
+from covermap.labels.settings import RegionSettings
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_MULTIPLE = 32
+
+
+@dataclass(frozen=True)
+class Region:
+    """One polygon's place on a grid.
+
+    Attributes
+    ----------
+    row : int
+        Row of the polygon in its table.
+    box : Window
+        The pixels of its bounding box, on the grid, cropped where it is larger than the chip.
+    chip : Window
+        What is read: all regions' chips are of one size; may reach beyond the grid.
+    """
+
+    row: int
+    box: Window
+    chip: Window
+
+    @property
+    def inside(self) -> np.ndarray:
+        """Bool, of the chip's shape: its pixels in the box; all others are padding, invalid."""
+        kept = np.zeros(self.chip.shape, dtype=bool)
+        kept[self.box.relative_to(self.chip).slices] = True
+        return kept
+
+
+def bounding_boxes(shapes: gpd.GeoSeries, geobox: GeoBox) -> dict[int, Window]:
+    """Smallest windows that cover each shape, by row; without shapes that do not meet the grid.
+
+    Parameters
+    ----------
+    shapes : GeoSeries
+        In any CRS; row numbers count from 0.
+    geobox : GeoBox
+        Grid with a CRS; rotated ones too: a box is upright on the grid, not on the map.
+    """
+    import shapely
+
+    inverse = ~geobox.affine
+    linear = np.array([[inverse.a, inverse.d], [inverse.b, inverse.e]])
+    moved = shapely.transform(
+        shapes.to_crs(str(geobox.crs)).to_numpy(),
+        lambda xy: xy @ linear + np.array([inverse.c, inverse.f]),
+    )
+    boxes: dict[int, Window] = {}
+    for row, bounds in enumerate(shapely.bounds(moved)):
+        if np.isfinite(bounds).all():
+            found = _covering(*bounds.tolist()).intersection(whole(geobox))
+            if found is not None:
+                boxes[row] = found
+    return boxes
+
+
+def chip_shape(boxes: Sequence[Window], settings: RegionSettings) -> tuple[int, int]:
+    """Height and width of all chips.
+
+    Parameters
+    ----------
+    boxes : sequence of Window
+        Of all regions of all scenes, at least one.
+    settings : RegionSettings
+    """
+    if isinstance(settings.size, int):
+        return settings.size, settings.size
+    height, width = max(box.height for box in boxes), max(box.width for box in boxes)
+    if settings.size == "largest":
+        return height, width
+    return _rounded_up(height), _rounded_up(width)
+
+
+def planned_regions(
+    boxes: dict[int, Window], shape: tuple[int, int], settings: RegionSettings
+) -> list[Region]:
+    """Boxes in chips of one size, in order of row.
+
+    A box that is larger than the chip is cropped to it: to its upper left part, or to its middle.
+
+    Parameters
+    ----------
+    boxes : dict of int to Window
+        See `bounding_boxes`.
+    shape : tuple of int
+        Height and width of the chips, see `chip_shape`.
+    settings : RegionSettings
+    """
+    return [_placed(row, boxes[row], shape, settings.anchor == "centre") for row in sorted(boxes)]
+
+
+def _placed(row: int, box: Window, shape: tuple[int, int], centred: bool) -> Region:
+    heights, widths = (shape[0], box.height), (shape[1], box.width)
+    # Below 0 the chip begins before the box (padding), above it within the box (cropping).
+    row_shift = (heights[1] - heights[0]) // 2 if centred else 0
+    col_shift = (widths[1] - widths[0]) // 2 if centred else 0
+    chip = Window(box.row_off + row_shift, box.col_off + col_shift, *shape)
+    kept = chip.intersection(box)
+    assert kept is not None
+    return Region(row, kept, chip)
+
+
+def _covering(left: float, top: float, right: float, bottom: float) -> Window:
+    """Pixels that a rectangle in pixels covers; at least one each way."""
+    # Edges on a border of pixels come out a rounding error to either side of it.
+    row, col = math.floor(top + 1e-6), math.floor(left + 1e-6)
+    row_stop, col_stop = math.ceil(bottom - 1e-6), math.ceil(right - 1e-6)
+    return Window(row, col, max(row_stop - row, 1), max(col_stop - col, 1))
+
+
+def _rounded_up(size: int) -> int:
+    return -(-size // _MULTIPLE) * _MULTIPLE

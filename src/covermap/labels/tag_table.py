@@ -1,0 +1,305 @@
+"""A table of tags: which row speaks of which picture, and what it says."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from covermap.core.errors import LabelError, nearest
+from covermap.labels.columns import as_text, choose_class_column
+from covermap.labels.kind_settings import TagSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BITS = {
+    "1": True, "1.0": True, "true": True, "yes": True,
+    "0": False, "0.0": False, "false": False, "no": False,
+}  # fmt: skip
+_UNKNOWN = frozenset({"", "?", "nan", "na"})
+_DELIMITERS = (",", "\t", ";")
+_NAMED = 4
+# Folders above a file that may tell files of one name apart.
+_DEEPEST = 3
+
+
+@dataclass(frozen=True)
+class TagTable:
+    """What a table says of each picture.
+
+    Attributes
+    ----------
+    path : Path
+    column : str
+        The column of classes, or the first of several columns of 0 and 1.
+    values : tuple of str
+        All labels that occur, or that have a column.
+    integers : bool
+        Whether all of them are whole numbers.
+    by_scene : mapping of str to tuple of str, or None
+        The labels of each picture by its name; None where its row says nothing.
+    unknown : mapping of str to tuple of str
+        Labels of which it is not known whether a picture has them.
+    multilabel : bool
+    notes : tuple of str
+    """
+
+    path: Path
+    column: str
+    values: tuple[str, ...]
+    integers: bool
+    by_scene: Mapping[str, tuple[str, ...] | None]
+    unknown: Mapping[str, tuple[str, ...]]
+    multilabel: bool
+    notes: tuple[str, ...]
+
+
+def read_tag_table(settings: TagSettings, path: Path, images: Mapping[str, Path]) -> TagTable:
+    """Read a table and find the row of each picture.
+
+    A row names a picture by its file name, with or without folders and suffix, or by the name of
+    its scene. An empty cell means that nothing is known.
+
+    Parameters
+    ----------
+    settings : TagSettings
+    path : Path
+        CSV with a header; comma, semicolon or tab between cells.
+    images : mapping of str to Path
+        The file of each picture, by the name of its scene.
+
+    Raises
+    ------
+    LabelError
+        No such file or column, no row for a picture, two rows that differ, or a cell of several
+        columns that is neither 0 nor 1.
+    """
+    table = _read(path)
+    notes: list[str] = []
+    name = _name_column(table, settings, path, images, notes)
+    columns, multilabel = _label_columns(table.drop(columns=name), settings, path, notes)
+    row_of = _rows(table[name], path, name, images, notes)
+    if len(columns) > 1:
+        said, unknown = _of_bits(table, columns, path)
+    else:
+        cells = as_text(table[columns[0]])
+        said = [None if cell is None else _labels(cell, settings, multilabel) for cell in cells]
+        unknown = [()] * len(said)
+    by_scene = {}
+    for scene, rows in row_of.items():
+        answers = {(said[row], unknown[row]) for row in rows}
+        if len(answers) > 1:
+            raise LabelError(
+                f"{path}: rows {rows[0] + 2} and {rows[1] + 2} both name {images[scene].name} but "
+                "say different things; keep one of them"
+            )
+        by_scene[scene] = said[rows[0]]
+    values = (
+        tuple(columns)
+        if len(columns) > 1
+        else tuple(dict.fromkeys(value for labels in said for value in labels or ()))
+    )
+    return TagTable(
+        path=path,
+        column=columns[0],
+        values=values,
+        integers=all(value.lstrip("-").isdigit() for value in values),
+        by_scene=by_scene,
+        unknown={scene: unknown[rows[0]] for scene, rows in row_of.items()},
+        multilabel=multilabel,
+        notes=tuple(notes),
+    )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if not path.is_file():
+        raise LabelError(
+            f"{path}: no such table; check labels: tags, or write tags: folders where a picture's "
+            "class is the name of its folder"
+        )
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            header = lines.readline()
+        delimiter = max(_DELIMITERS, key=header.count)
+        # A cell such as NA may be a class; only empty ones are empty.
+        table = pd.read_csv(
+            path, sep=delimiter, dtype=str, encoding="utf-8-sig", keep_default_na=False,
+            skipinitialspace=True, index_col=False,
+        )  # fmt: skip
+    except (ValueError, csv.Error) as error:
+        raise LabelError(
+            f"{path}: cannot be read as a table of text (CSV): {str(error).strip()}"
+        ) from None
+    table.columns = [str(column).strip() for column in table.columns]
+    if len(table.columns) < 2 or not len(table):
+        raise LabelError(
+            f"{path}: expected a header, a column of file names and one of classes, found "
+            f"{len(table)} rows with the column(s) {', '.join(table.columns)}"
+        )
+    return table
+
+
+def _name_column(
+    table: pd.DataFrame,
+    settings: TagSettings,
+    path: Path,
+    images: Mapping[str, Path],
+    notes: list[str],
+) -> str:
+    columns = list(table.columns)
+    if settings.name is not None:
+        _require_column(settings.name, columns, path)
+        return settings.name
+    keys = _scene_keys(images)
+    hits = [sum(_scene_of(cell, keys) is not None for cell in table[name]) for name in columns]
+    if not max(hits):
+        raise LabelError(
+            f"{path}: no cell names a picture: row 2 holds {', '.join(table.iloc[0])}; pictures "
+            f"{_listed([image.name for image in images.values()])}. Write their file names into a "
+            "column, and name it: labels: {name: ...}"
+        )
+    chosen = columns[hits.index(max(hits))]
+    notes.append(f"pictures are named by column '{chosen}'")
+    return chosen
+
+
+def _label_columns(
+    table: pd.DataFrame, settings: TagSettings, path: Path, notes: list[str]
+) -> tuple[list[str], bool]:
+    """The columns of labels, and whether pictures may have several."""
+    columns = list(table.columns)
+    if settings.column is not None:
+        chosen = [settings.column] if isinstance(settings.column, str) else settings.column
+        for column in chosen:
+            _require_column(column, columns, path)
+    else:
+        chosen = _found_columns(table, path, notes)
+    if len(chosen) > 1:
+        return list(chosen), True
+    if settings.multilabel is not None:
+        return list(chosen), settings.multilabel
+    return list(chosen), any(settings.separator in cell for cell in table[chosen[0]])
+
+
+def _found_columns(table: pd.DataFrame, path: Path, notes: list[str]) -> list[str]:
+    bits = [name for name in table.columns if _is_bits(table[name])]
+    if len(bits) > 1 and len(bits) == len(table.columns):
+        notes.append(f"labels taken from {len(bits)} columns of 0 and 1: {_listed(bits)}")
+        return bits
+    choice = choose_class_column(table, fewest=1)
+    if choice.column is None:
+        raise LabelError(
+            f"{path}: no column looks like classes (columns: {', '.join(table.columns)}); name it: "
+            "labels: {column: ...}"
+        )
+    others = f"; passed over: {', '.join(choice.passed_over)}" if choice.passed_over else ""
+    notes.append(f"classes taken from column '{choice.column}'{others}")
+    return [choice.column]
+
+
+def _rows(
+    cells: pd.Series, path: Path, column: str, images: Mapping[str, Path], notes: list[str]
+) -> dict[str, list[int]]:
+    """The rows that name each picture."""
+    keys = _scene_keys(images)
+    row_of: dict[str, list[int]] = {}
+    strangers: list[str] = []
+    for row, cell in enumerate(cells):
+        scenes = _scene_of(cell, keys)
+        if scenes is None:
+            strangers.append(cell)
+        elif len(scenes) > 1:
+            raise LabelError(
+                f"{path}: row {row + 2} names '{cell}', but {len(scenes)} pictures are called so; "
+                f"write the folder before it, such as {_with_folder(images[scenes[0]])}"
+            )
+        else:
+            row_of.setdefault(scenes[0], []).append(row)
+    missing = [image.name for scene, image in images.items() if scene not in row_of]
+    if missing:
+        rows = f" (rows without a picture: {_listed(strangers)})" if strangers else ""
+        raise LabelError(
+            f"{path}: {len(missing)} of {len(images)} pictures have no row: {_listed(missing)}"
+            f"{rows}. Add their rows (an empty class means unlabelled), or take these pictures out "
+            "of imagery:"
+        )
+    if strangers:
+        notes.append(
+            f"{len(strangers)} rows name no picture and are passed over: {_listed(strangers)}"
+        )
+    return row_of
+
+
+def _scene_keys(images: Mapping[str, Path]) -> dict[str, list[str]]:
+    """Scenes by everything that a row may call them."""
+    keys: dict[str, list[str]] = {}
+    for scene, image in images.items():
+        called = {scene}
+        for depth in range(1, _DEEPEST + 1):
+            called.add("/".join(image.parts[-depth:]))
+            called.add("/".join(image.with_suffix("").parts[-depth:]))
+        for key in called:
+            keys.setdefault(key.casefold(), []).append(scene)
+    return keys
+
+
+def _scene_of(cell: str, keys: Mapping[str, list[str]]) -> list[str] | None:
+    """The scenes that a cell names; its folders count as far as they are known."""
+    parts = [part for part in cell.strip().casefold().replace("\\", "/").split("/") if part]
+    for start in range(len(parts)):
+        found = keys.get("/".join(parts[start:]))
+        if found is not None:
+            return found
+    return None
+
+
+def _of_bits(
+    table: pd.DataFrame, columns: Sequence[str], path: Path
+) -> tuple[list[tuple[str, ...] | None], list[tuple[str, ...]]]:
+    """For each row the labels that it has, None where all are unknown, and those unknown."""
+    said: list[tuple[str, ...] | None] = []
+    unknown: list[tuple[str, ...]] = []
+    for row, cells in enumerate(table[list(columns)].itertuples(index=False)):
+        words = [str(cell).strip().casefold() for cell in cells]
+        for column, word in zip(columns, words, strict=True):
+            if word not in _BITS and word not in _UNKNOWN:
+                raise LabelError(
+                    f"{path}: row {row + 2}, column '{column}' holds '{word}'; several columns of "
+                    "labels hold 1 (has it), 0 (has it not) or nothing (unknown)"
+                )
+        open_ = tuple(c for c, word in zip(columns, words, strict=True) if word in _UNKNOWN)
+        has = tuple(c for c, word in zip(columns, words, strict=True) if _BITS.get(word))
+        said.append(None if len(open_) == len(columns) else has)
+        unknown.append(open_)
+    return said, unknown
+
+
+def _labels(cell: str, settings: TagSettings, multilabel: bool) -> tuple[str, ...]:
+    if not multilabel:
+        return (cell,)
+    words = (word.strip() for word in cell.split(settings.separator))
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _is_bits(cells: pd.Series) -> bool:
+    words = {str(cell).strip().casefold() for cell in cells}
+    return bool(words & set(_BITS)) and words <= set(_BITS) | _UNKNOWN
+
+
+def _require_column(name: str, columns: Sequence[str], path: Path) -> None:
+    if name not in columns:
+        raise LabelError(f"{path}: no column '{name}'; {nearest(name, columns)}")
+
+
+def _with_folder(image: Path) -> str:
+    return "/".join(image.parts[-2:])
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -1,0 +1,216 @@
+"""Tags: one class, or a set of labels, for each whole picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from covermap.core.errors import LabelError, nearest
+from covermap.core.legend import Legend
+from covermap.imagery.raster import Scene
+from covermap.labels.classes import legend_of_column
+from covermap.labels.kind_settings import FOLDERS, TagSettings
+from covermap.labels.masks import image_path
+from covermap.labels.settings import LabelSettings
+from covermap.labels.tag_table import TagTable, read_tag_table
+from covermap.labels.target import Target
+
+_NAMED = 4
+
+
+@dataclass(frozen=True)
+class Tags:
+    """The labels of each picture.
+
+    Attributes
+    ----------
+    legend : Legend
+    path : Path
+        The table, or the folder above the class folders.
+    by_scene : mapping of str to ndarray of float32, shape (K,)
+        For each picture 1 where it has the label, 0 where it has not, NaN where that is unknown.
+    multilabel : bool
+        Whether a picture may have several labels, or none.
+    files : tuple of Path
+        The table; nothing for folders.
+    notes : tuple of str
+        What was chosen or passed over.
+    """
+
+    legend: Legend
+    path: Path
+    by_scene: Mapping[str, np.ndarray]
+    multilabel: bool
+    files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    _leading: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._leading.update(_leading_labels(self.by_scene, len(self.legend)))
+
+    @property
+    def sources(self) -> int:
+        return 0
+
+    @property
+    def drawn(self) -> tuple[int, ...]:
+        return (0,) * len(self.legend)
+
+    @property
+    def dense(self) -> bool:
+        return True
+
+    @property
+    def pictures(self) -> tuple[int, ...]:
+        """How many pictures have each label."""
+        found = [np.nan_to_num(vector) for vector in self.by_scene.values()]
+        return tuple(int(n) for n in np.sum(found, axis=0)) if found else self.drawn
+
+    def burn(self, geobox: GeoBox, scene_name: str = "") -> Target:
+        """The picture's class at every pixel of a grid, whatever window of the picture it is.
+
+        Of several labels the one that fewest pictures have stands for the picture, so that a split
+        by class keeps rare labels on all sides; `presence_of` tells all of them. A picture without
+        any label, known or unknown, is unlabelled.
+        """
+        shape = (int(geobox.shape[0]), int(geobox.shape[1]))
+        place = self._leading.get(scene_name)
+        return Target(
+            np.full(shape, 0 if place is None else place, dtype=np.int16),
+            np.full(shape, place is not None, dtype=bool),
+            np.full(shape, -1, dtype=np.int32),
+        )
+
+    def presence_of(self, scene_name: str) -> np.ndarray:
+        """Float32 (K,): 1 for labels that the picture has, 0 for others, NaN where unknown."""
+        vector = self.by_scene.get(scene_name)
+        if vector is None:
+            return np.full(len(self.legend), np.nan, dtype=np.float32)
+        return np.array(vector, dtype=np.float32)
+
+    def touches(self, geobox: GeoBox, scene_name: str = "") -> bool:
+        """Whether the picture has a label."""
+        return scene_name in self._leading
+
+    def checked_on(self, scenes: Sequence[Scene]) -> tuple[str, ...]:
+        """How many pictures have each label.
+
+        Raises
+        ------
+        LabelError
+            No picture has any.
+        """
+        if not any(scene.name in self._leading for scene in scenes):
+            raise LabelError(f"{self.path}: no picture has a label")
+        told = ", ".join(
+            f"{name} ({number})"
+            for name, number in zip(self.legend.names, self.pictures, strict=True)
+        )
+        notes = [f"pictures by label: {told}"]
+        bare = [scene.name for scene in scenes if scene.name not in self._leading]
+        if bare:
+            notes.append(f"{len(bare)} pictures have no label and are unlabelled: {_listed(bare)}")
+        return tuple(notes)
+
+
+def read_tags(settings: TagSettings, base: Path, scenes: Sequence[Scene]) -> Tags:
+    """The tags of a project's pictures, from the names of their folders or from a table.
+
+    Parameters
+    ----------
+    settings : TagSettings
+    base : Path
+        Folder that relative paths start from.
+    scenes : sequence of Scene
+        The pictures, each of a name of its own.
+
+    Raises
+    ------
+    LabelError
+        The table cannot be used, a picture has no row in it, or a class is not named.
+    """
+    if settings.tags == FOLDERS:
+        return _of_folders(settings, scenes)
+    table = read_tag_table(settings, base / settings.tags, {s.name: image_path(s) for s in scenes})
+    legend, index_of = legend_of_column(
+        table.values, table.integers, _as_column(settings), table.path, table.column
+    )
+    by_scene = {
+        name: _vector(table, name, index_of, len(legend)) for name in (s.name for s in scenes)
+    }
+    return Tags(legend, table.path, by_scene, table.multilabel, (table.path,), table.notes)
+
+
+def class_folder(scene: Scene) -> Path:
+    """The folder whose name is the class of a picture: the one that it lies in.
+
+    A picture of several files in a folder of its own lies in the folder above that.
+    """
+    folder = image_path(scene).parent
+    return folder.parent if len(scene.files) > 1 and folder.name == scene.name else folder
+
+
+def _of_folders(settings: TagSettings, scenes: Sequence[Scene]) -> Tags:
+    folder_of = {scene.name: class_folder(scene) for scene in scenes}
+    roots = list(dict.fromkeys(folder.parent for folder in folder_of.values()))
+    names = [folder.name for folder in folder_of.values()]
+    for name, folder in zip(names, folder_of.values(), strict=True):
+        if settings.classes is not None and name not in [*settings.classes, *settings.ignore]:
+            raise LabelError(
+                f"{folder}: this folder's name is not in labels: classes; "
+                f"{nearest(name, settings.classes)} Add it there, or to labels: ignore"
+            )
+    legend, index_of = legend_of_column(names, False, _as_column(settings), roots[0], "folder")
+    by_scene = {}
+    for scene, name in zip(scenes, names, strict=True):
+        vector = np.full(len(legend), np.nan, dtype=np.float32)
+        if name in index_of:
+            vector[:] = 0
+            vector[index_of[name]] = 1
+        by_scene[scene.name] = vector
+    return Tags(legend, roots[0], by_scene, False)
+
+
+def _as_column(settings: TagSettings) -> LabelSettings:
+    """The settings by which a column of classes becomes a legend."""
+    return LabelSettings(path=settings.tags, classes=settings.classes, ignore=settings.ignore)
+
+
+def _vector(table: TagTable, name: str, index_of: Mapping[str, int], classes: int) -> np.ndarray:
+    said = table.by_scene[name]
+    vector = np.full(classes, np.nan if said is None else 0.0, dtype=np.float32)
+    if said is None:
+        return vector
+    if said and not any(value in index_of for value in said):
+        # An ignored class says nothing of the others.
+        return np.full(classes, np.nan, dtype=np.float32)
+    # What is unknown of a merged class stands back behind what is known of it.
+    for value in table.unknown.get(name, ()):
+        if value in index_of:
+            vector[index_of[value]] = np.nan
+    for value in said:
+        if value in index_of:
+            vector[index_of[value]] = 1
+    return vector
+
+
+def _leading_labels(by_scene: Mapping[str, np.ndarray], classes: int) -> dict[str, int]:
+    """The label of each picture that fewest pictures have; of equally rare ones the first."""
+    present = {name: np.flatnonzero(vector == 1) for name, vector in by_scene.items()}
+    counts = np.zeros(classes, dtype=np.int64)
+    for places in present.values():
+        counts[places] += 1
+    return {
+        name: int(places[counts[places].argmin()])
+        for name, places in present.items()
+        if len(places)
+    }
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

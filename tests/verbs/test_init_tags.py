@@ -1,0 +1,88 @@
+"""A classification project from a folder of class folders."""
+
+import numpy as np
+import pytest
+
+from command_line import covermap
+from covermap.core.errors import ImageryError, OutputError
+from covermap.project.schema import read_project
+from covermap.verbs.init_tags import are_class_folders, init_tags
+from covermap.verbs.prepare import prepare
+from covermap.verbs.train import train
+from pictures import quarters, write_picture
+from tiny import shared_data, write_scene
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for place, name in enumerate(("lake", "wood", "field")):
+        for number in range(5):
+            path = tmp_path / "set" / name / f"{name}_{number}.png"
+            write_picture(path, np.full((32, 32), place), seed=number)
+    return tmp_path
+
+
+def test_class_folders_make_a_project_that_prepares_and_that_train_refuses_for_now(folder):
+    path = init_tags(folder / "set", folder / "project.yaml")
+    project = read_project(path)
+    assert project.name == "set"
+    assert project.task == "classification"
+    assert project.labels.tags == "folders"
+    assert project.imagery[0].path == "set"
+    text = path.read_text(encoding="utf-8")
+    assert "#   lake         5 pictures" in text
+    assert "right for 33.3%" in text
+    prepare(path, folder / "run")
+    with pytest.raises(Exception, match="task: classification can be prepared, but"):
+        train(path, folder / "run")
+
+
+def test_moving_a_picture_to_another_class_makes_prepare_stale(folder, capsys):
+    path = init_tags(folder / "set", folder / "project.yaml")
+    prepare(path, folder / "run")
+    prepare(path, folder / "run")
+    assert "prepare: nothing changed" in capsys.readouterr().err
+    moved = folder / "set" / "lake" / "lake_0.png"
+    moved.rename(folder / "set" / "wood" / moved.name)
+    prepare(path, folder / "run")
+    told = capsys.readouterr().err
+    assert "nothing changed" not in told
+    assert "lake (4), wood (6)" in told
+
+
+def test_pictures_of_one_name_in_two_classes_get_their_class_before_it(folder):
+    for name in ("lake", "wood"):
+        write_picture(folder / "set" / name / "0001.png", quarters(32, 32))
+    project = read_project(init_tags(folder / "set", folder / "project.yaml"))
+    assert [item.name for item in project.imagery] == ["field", "lake", "wood"]
+    prepare(folder / "project.yaml", folder / "run")
+
+
+def test_other_folders_are_no_class_folders(folder):
+    assert are_class_folders(folder / "set")
+    assert not are_class_folders(folder)
+    assert not are_class_folders(folder / "set" / "lake")
+    assert not are_class_folders(folder / "none")
+    (folder / "set" / "wood").rename(folder / "set" / "masks")
+    assert not are_class_folders(folder / "set")
+    for name in ("a", "b"):
+        for band in ("B02", "B03", "B04"):
+            write_scene(folder / "bands" / name / f"{band}.tif", bands=[band])
+    assert not are_class_folders(folder / "bands")
+
+
+def test_pictures_with_other_bands_and_a_project_in_the_way_are_told(folder):
+    write_scene(folder / "set" / "lake" / "odd.tif", height=32, width=32)
+    with pytest.raises(ImageryError, match=r"odd\.tif: has 4 bands .* but .* has 3"):
+        init_tags(folder / "set", folder / "project.yaml")
+    (folder / "project.yaml").write_text("mine")
+    with pytest.raises(OutputError, match="already exists"):
+        init_tags(folder / "set", folder / "project.yaml")
+
+
+def test_the_command_line_finds_class_folders(tmp_path):
+    path = shared_data("eurosat/EuroSAT_MS")
+    done = covermap("init", path, "--out", tmp_path / "project.yaml")
+    assert done.status == 0, done.err
+    project = read_project(tmp_path / "project.yaml")
+    assert (project.task, project.imagery[0].join) == ("classification", False)
