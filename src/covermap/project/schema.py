@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from covermap.chips.settings import ChipSettings, SplitSettings
 from covermap.core.errors import ProjectError
@@ -15,6 +15,7 @@ from covermap.labels.settings import LabelSettings
 from covermap.mapping.settings import MapSettings
 from covermap.models.loss_settings import LossSettings
 from covermap.models.settings import ModelSettings
+from covermap.models.tasks import check_task, task_of
 from covermap.training.settings import TrainingSettings
 
 
@@ -73,6 +74,15 @@ class Project(Settings):
     @classmethod
     def _bands_as_text(cls, value: object) -> object:
         return [str(item) for item in value] if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _model_and_loss_serve_the_task(self) -> Project:
+        try:
+            check_task(task_of(self.task), self.model, self.loss)
+        except ProjectError as error:
+            # pydantic gathers errors of this kind, so that the file's name comes before them.
+            raise ValueError(str(error)) from None
+        return self
 
 
 def read_project(path: Path) -> Project:
