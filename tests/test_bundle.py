@@ -8,7 +8,15 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from covermap.bundle import Bundle, Channel, check_fits, read_bundle, read_weights, write_bundle
+from covermap.bundle import (
+    Bundle,
+    Channel,
+    Quantity,
+    check_fits,
+    read_bundle,
+    read_weights,
+    write_bundle,
+)
 from covermap.core.errors import BundleError, ImageryError
 from covermap.core.files import file_digest
 from covermap.core.legend import Legend
@@ -92,6 +100,56 @@ def test_a_bundle_takes_the_place_of_an_older_one(tmp_path):
     write_bundle(tmp_path / "bundle", newer, WEIGHTS)
     assert read_bundle(tmp_path / "bundle").chip_size == 128
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+TASKS = {
+    "regression": {
+        "task": "regression",
+        "legend": Legend(()),
+        "quantity": Quantity("points per cell", "1", cap=45.0),
+    },
+    "multilabel": {"task": "multilabel", "tag_thresholds": (0.5, 0.25)},
+    "weak": {"task": "weak-segmentation", "combiner": {"kind": "standardised", "centre": "mean"}},
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_a_task_needs_beside_is_read_as_it_was_written(tmp_path, task):
+    written = write_bundle(
+        tmp_path / "bundle", dataclasses.replace(bundle(), **TASKS[task]), WEIGHTS
+    )
+    assert read_bundle(tmp_path / "bundle") == written
+    assert written.outputs == (1 if task == "regression" else 2)
+
+
+def test_a_segmentations_facts_are_those_of_older_versions(tmp_path):
+    write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
+    facts = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    assert not {"combiner", "quantity", "tag_thresholds"} & set(facts)
+
+
+def test_a_quantity_is_cut_to_what_was_learnt_and_scaled():
+    values = np.array([-0.5, 0.0, 0.2, 1.0, 1.5])
+    assert Quantity("density", "1", 45.0).of(values).tolist() == [0, 0, 9, 45, 45]
+    assert Quantity("height", "m").of(values).tolist() == values.tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tag_thresholds": [0.5]}, "1 tag thresholds for 2 tags"),
+        ({"task": "regression"}, "quantity belongs to task regression"),
+        ({"quantity": {"name": "x", "unit": "m", "cap": 0.0}}, "cap is 0.0, expected"),
+        ({"quantity": {"name": "x"}}, "key '(cap|unit)' is missing"),
+        ({"combiner": 3}, "not of its kind"),
+    ],
+)
+def test_facts_that_contradict_each_other_are_named(tmp_path, changes, message):
+    write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
+    edit(tmp_path / "bundle", **changes)
+    with pytest.raises(BundleError, match=message) as caught:
+        read_bundle(tmp_path / "bundle")
+    assert "\n" not in str(caught.value)
 
 
 def test_weights_are_not_read_from_nowhere():

@@ -45,13 +45,39 @@ class Channel:
 
 
 @dataclass(frozen=True)
+class Quantity:
+    """What a regression's answers measure.
+
+    Attributes
+    ----------
+    name, unit : str
+        E.g. `points per cell`, `1`.
+    cap : float or None
+        The quantity that the network's 1 stands for, where all above was learnt as 1 and answers
+        are cut to 0..1; None: the network answers in `unit`.
+    """
+
+    name: str
+    unit: str
+    cap: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.cap is not None and not (math.isfinite(self.cap) and self.cap > 0):
+            raise ValueError(f"cap is {self.cap}, expected a number above 0, or None")
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """The quantity, in `unit`, of values that the network answers."""
+        return values if self.cap is None else np.clip(values, 0.0, 1.0) * self.cap
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A trained model with the facts that its use needs.
 
     Attributes
     ----------
     task : str
-        `segmentation`.
+        `segmentation`, `classification`, `multilabel`, `weak-segmentation` or `regression`.
     model : dict
         Settings of the network, as in a project file.
     channels : tuple of Channel
@@ -73,6 +99,12 @@ class Bundle:
         Where it was trained, how well it did, with which software.
     folder : Path or None
         Where it was written to or read from.
+    combiner : dict or None
+        Of weak segmentation: how class activation maps become classes; see `models.combiners`.
+    quantity : Quantity or None
+        Of a regression: what is measured; its legend has no classes.
+    tag_thresholds : tuple of float, or None
+        Of tags: the probability from which each is taken as true, in the legend's order.
     """
 
     task: str
@@ -88,6 +120,21 @@ class Bundle:
     scores: dict[str, Any]
     versions: dict[str, Any]
     folder: Path | None = None
+    combiner: dict[str, Any] | None = None
+    quantity: Quantity | None = None
+    tag_thresholds: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        thresholds = self.tag_thresholds
+        if thresholds is not None and len(thresholds) != len(self.legend):
+            raise ValueError(f"{len(thresholds)} tag thresholds for {len(self.legend)} tags")
+        if (self.task == "regression") != (self.quantity is not None):
+            raise ValueError(f"a quantity belongs to task regression alone, task is {self.task}")
+
+    @property
+    def outputs(self) -> int:
+        """How many answers the network gives: one of a regression, else one a class."""
+        return 1 if self.quantity is not None else len(self.legend)
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -256,7 +303,7 @@ def _refuse_pickles(folder: Path) -> None:
 
 
 def _to_facts(bundle: Bundle) -> dict[str, Any]:
-    return {
+    facts = {
         "format": _FORMAT,
         "task": bundle.task,
         "model": bundle.model,
@@ -271,6 +318,14 @@ def _to_facts(bundle: Bundle) -> dict[str, Any]:
         "scores": bundle.scores,
         "versions": bundle.versions,
     }
+    # Left out where a task has none, so that bundles of segmentation stay as they were.
+    if bundle.combiner is not None:
+        facts["combiner"] = bundle.combiner
+    if bundle.quantity is not None:
+        facts["quantity"] = dataclasses.asdict(bundle.quantity)
+    if bundle.tag_thresholds is not None:
+        facts["tag_thresholds"] = list(bundle.tag_thresholds)
+    return facts
 
 
 def _from_facts(facts: Any, folder: Path) -> Bundle:
@@ -297,6 +352,9 @@ def _from_facts(facts: Any, folder: Path) -> Bundle:
             scores=dict(facts["scores"]),
             versions=dict(facts["versions"]),
             folder=folder,
+            combiner=None if facts.get("combiner") is None else dict(facts["combiner"]),
+            quantity=_quantity(facts.get("quantity")),
+            tag_thresholds=_thresholds(facts.get("tag_thresholds")),
         )
     except KeyError as error:
         raise BundleError(f"{path}: key {error} is missing; copy the whole bundle again") from None
@@ -315,3 +373,14 @@ def _channel(facts: dict[str, Any]) -> Channel:
         low=float(facts["low"]),
         high=float(facts["high"]),
     )
+
+
+def _quantity(facts: dict[str, Any] | None) -> Quantity | None:
+    if facts is None:
+        return None
+    cap = facts["cap"]
+    return Quantity(str(facts["name"]), str(facts["unit"]), None if cap is None else float(cap))
+
+
+def _thresholds(facts: list[float] | None) -> tuple[float, ...] | None:
+    return None if facts is None else tuple(float(value) for value in facts)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from covermap.models import losses
 from covermap.models.loss_settings import LossSettings
 from covermap.models.losses import CombinedLoss
+from covermap.models.tasks import TASKS
 
-NAMES = tuple(LossSettings.model_fields)
+NAMES = TASKS["segmentation"].terms
 
 
 @st.composite

@@ -7,6 +7,7 @@ from covermap.models import losses
 from covermap.models.libraries import smp
 from covermap.models.loss_settings import LossSettings
 from covermap.models.losses import CombinedLoss
+from covermap.models.tasks import TASKS
 
 # Class logits of the four pixels of a 2 by 2 image, row by row.
 PIXELS = [(2.0, 0.0, -1.0), (0.5, 1.5, -0.5), (-1.0, 0.5, 2.0), (0.0, 0.0, 0.0)]
@@ -156,7 +157,7 @@ def test_the_loss_is_float32_under_autocast():
     assert value.item() == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", LossSettings.model_fields)
+@pytest.mark.parametrize("name", TASKS["segmentation"].terms)
 def test_memory_format_changes_nothing(name):
     logits, target, counted = random_case()
     last = logits.to(memory_format=torch.channels_last)
@@ -164,7 +165,7 @@ def test_memory_format_changes_nothing(name):
     assert torch.equal(loss(logits, target, counted), loss(last, target, counted))
 
 
-@pytest.mark.parametrize("name", LossSettings.model_fields)
+@pytest.mark.parametrize("name", TASKS["segmentation"].terms)
 def test_a_huge_margin_keeps_value_and_gradient_finite(name):
     logits = (LOGITS * 1e4).requires_grad_()
     value = combined(**{name: 1.0})(logits, TARGET, ALL)

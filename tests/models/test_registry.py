@@ -28,7 +28,7 @@ def settings(name, encoder=None, **more):
     return ModelSettings(name=name, encoder=encoder or NARROW, weights="none", **more)
 
 
-@pytest.mark.parametrize("name", network_names())
+@pytest.mark.parametrize("name", network_names("dense"))
 @pytest.mark.parametrize(("bands", "classes"), [(1, 60), (3, 2), (10, 7), (224, 1)])
 def test_any_bands_and_classes_go_through(name, bands, classes):
     network = build_network(settings(name), [None] * bands, classes, seed=0).eval()
@@ -38,7 +38,7 @@ def test_any_bands_and_classes_go_through(name, bands, classes):
     assert torch.isfinite(logits).all()
 
 
-@pytest.mark.parametrize("name", network_names())
+@pytest.mark.parametrize("name", network_names("dense"))
 def test_any_multiple_of_32_goes_through(name):
     network = build_network(settings(name), RGB, 2, seed=0).eval()
     with torch.inference_mode():
@@ -46,7 +46,7 @@ def test_any_multiple_of_32_goes_through(name):
             assert network(torch.zeros(1, 3, height, width)).shape[-2:] == (height, width)
 
 
-@pytest.mark.parametrize("name", network_names())
+@pytest.mark.parametrize("name", network_names("dense"))
 @pytest.mark.parametrize("size", [32, 64])
 def test_a_batch_of_one_trains_and_its_ignored_pixels_teach_nothing(name, size):
     network = build_network(settings(name, dropout=0.0), RGB, 3, seed=0).train()
@@ -63,7 +63,7 @@ def test_a_batch_of_one_trains_and_its_ignored_pixels_teach_nothing(name, size):
     assert all(module.training for module in network.modules())
 
 
-@pytest.mark.parametrize("name", network_names())
+@pytest.mark.parametrize("name", network_names("dense"))
 def test_a_seed_decides_the_weights_and_nothing_else_does(name):
     def weights(seed):
         state = build_network(settings(name), RGB, 3, seed).state_dict()
@@ -75,7 +75,7 @@ def test_a_seed_decides_the_weights_and_nothing_else_does(name):
     assert not np.array_equal(first, weights(2))
 
 
-@pytest.mark.parametrize("name", network_names())
+@pytest.mark.parametrize("name", network_names("dense"))
 def test_a_bundle_gives_the_network_back_bit_by_bit(tmp_path, name):
     model = settings(name, dropout=0.3)
     network = build_network(model, RGB, 3, seed=4).eval()
@@ -86,7 +86,7 @@ def test_a_bundle_gives_the_network_back_bit_by_bit(tmp_path, name):
         assert torch.equal(network(image), loaded(image))
 
 
-@pytest.mark.parametrize("name", network_names())
+@pytest.mark.parametrize("name", network_names("dense"))
 def test_dropout_draws_in_training_only(name):
     image = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     plain = build_network(settings(name, dropout=0.0), RGB, 3, seed=0)
@@ -97,7 +97,7 @@ def test_dropout_draws_in_training_only(name):
         assert torch.equal(dropping.eval()(image), dropping(image))
 
 
-@pytest.mark.parametrize("name", [name for name in network_names() if has_encoder(name)])
+@pytest.mark.parametrize("name", [name for name in network_names("dense") if has_encoder(name)])
 @pytest.mark.parametrize("encoder", ["efficientnet-lite0", "resnet18"])
 def test_the_usual_encoders_serve_every_network(name, encoder):
     network = build_network(settings(name, encoder), [None] * 5, 4, seed=0).eval()

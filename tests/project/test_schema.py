@@ -99,6 +99,11 @@ def test_numbers_as_names_of_classes_and_bands_are_text(tmp_path):
         (LEAST + "split: {by: polygons, folds: 9}\n", "split.folds: .*5 .got 9"),
         (LEAST + "split: {fractions: {train: 0.9}}\n", "add up to 1, not 1.2"),
         (LEAST + "Labels: b\n", "unknown key 'Labels'; did you mean 'labels'"),
+        (
+            LEAST + "model: {name: classifier}\n",
+            "classifier does not serve task segmentation; write",
+        ),
+        (LEAST + "loss: {mse: 1.0}\n", "loss: mse does not serve task segmentation; known: cross"),
         ("imagery: {a: !!python/object/apply:os.getcwd []}\n", "not valid YAML"),
         ("imagery: a\nlabels: {path: l, classes: {a: 70000}}\n", "'a' must lie in 0..65534"),
     ],

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TIMM_PREFIX = "timm:"
+# What segmentation-models-pytorch puts before timm's names.
+_SMP_TIMM = "tu-"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,16 @@ class Encoder:
     name: str
     smp_name: str
     has_imagenet: bool
+
+    @property
+    def timm_name(self) -> str | None:
+        """What timm calls the whole network; None for an encoder of smp's own."""
+        return self.smp_name.removeprefix(_SMP_TIMM) if self.is_timm else None
+
+    @property
+    def is_timm(self) -> bool:
+        """Whether timm builds it."""
+        return self.smp_name.startswith(_SMP_TIMM)
 
 
 # What segmentation-models-pytorch 0.6 calls its encoders, without the deprecated `timm-` ones.
@@ -110,7 +122,7 @@ def encoder_of(name: str) -> Encoder:
         The name is neither.
     """
     if name.startswith(TIMM_PREFIX):
-        return Encoder(name, "tu-" + name.removeprefix(TIMM_PREFIX), has_imagenet=False)
+        return Encoder(name, _SMP_TIMM + name.removeprefix(TIMM_PREFIX), has_imagenet=False)
     return ENCODERS[name]
 
 

@@ -39,7 +39,7 @@ def load_network(bundle: Bundle) -> nn.Module:
     network = build_network(
         settings.model_copy(update={"weights": "none"}),
         [channel.wavelength_nm for channel in bundle.channels],
-        len(bundle.legend),
+        bundle.outputs,
         seed=0,
     )
     put_weights(network, read_weights(bundle), str(bundle.folder))

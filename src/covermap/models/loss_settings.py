@@ -77,11 +77,23 @@ class FocalTverskySettings(TverskySettings):
     gamma: _Positive = 0.75
 
 
+class BinarySettings(TermSettings):
+    """Binary cross-entropy of tags: its `mean` or `sum` over the tags of a chip."""
+
+    over_tags: Literal["mean", "sum"] = "mean"
+
+
+class HuberSettings(TermSettings):
+    """Huber: squared up to an error of `delta`, straight beyond."""
+
+    delta: _Positive = 1.0
+
+
 class LossSettings(Settings):
     """The key `loss` of a project file: a number (its weight) or a mapping for each term.
 
     Without any, cross-entropy and Dice count alike; as soon as one is named, the others are left
-    out.
+    out. Which terms a task takes is said in `tasks`.
     """
 
     cross_entropy: CrossEntropySettings | None = None
@@ -92,6 +104,12 @@ class LossSettings(Settings):
     tversky: TverskySettings | None = None
     focal_tversky: FocalTverskySettings | None = None
     lovasz: TermSettings | None = None
+    binary_cross_entropy: BinarySettings | None = None
+    binary_focal: FocalSettings | None = None
+    mse: TermSettings | None = None
+    mae: TermSettings | None = None
+    huber: HuberSettings | None = None
+    ruzicka: TermSettings | None = None
 
     @model_validator(mode="before")
     @classmethod

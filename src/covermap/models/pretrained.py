@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from covermap.core.errors import ModelError, nearest
 from covermap.models.encoders import Encoder, imagenet_file
 from covermap.models.libraries import smp, timm
+from covermap.models.registry import output_of
 from covermap.models.settings import HUB_PREFIX, ModelSettings
 from covermap.models.stems import carried_kernels
 
-_TIMM = "tu-"
 # What trainers and libraries put before an encoder's own names.
 _PREFIXES = ("", "encoder.", "backbone.", "network.encoder.", "module.", "model.")
 _STATE_KEYS = ("state_dict", "model", "model_state_dict")
@@ -47,7 +47,9 @@ def load_initial_weights(
         path = imagenet_file(encoder)
         stored, where = _read(path), str(path)
     elif chosen.startswith(HUB_PREFIX):
-        stored, where = fetched(encoder, chosen.removeprefix(HUB_PREFIX)), f"weights: {chosen}"
+        wanted = chosen.removeprefix(HUB_PREFIX)
+        whole = output_of(model.name) == "chip"
+        stored, where = fetched(encoder, wanted, whole), f"weights: {chosen}"
     else:
         path = (base or Path()) / chosen
         stored, where = _read(path), str(path)
@@ -58,15 +60,17 @@ def load_initial_weights(
     module.load_state_dict(state)
 
 
-def fetched(encoder: Encoder, name: str) -> dict[str, Tensor]:
+def fetched(encoder: Encoder, name: str, whole: bool = False) -> dict[str, Tensor]:
     """A published set of weights of an encoder, trained on RGB; from a cache when fetched before.
+
+    With `whole` a network of timm comes with the layers behind its last feature maps too.
 
     Raises
     ------
     ModelError
         There is no set of this name, or it cannot be fetched.
     """
-    if encoder.smp_name.startswith(_TIMM):
+    if encoder.is_timm:
         known = [full.partition(".")[2] for full in _timm_sets(encoder)]
         told, weights = f"{encoder.smp_name.split('.')[0]}.{name}", True
     else:
@@ -78,7 +82,11 @@ def fetched(encoder: Encoder, name: str) -> dict[str, Tensor]:
             f"{encoder.name}; {nearest(name, known) if known else 'write weights: none'}"
         )
     try:
-        module: Any = smp().encoders.get_encoder(told, in_channels=3, weights=weights)
+        module: Any
+        if encoder.timm_name is not None and whole:
+            module = timm().create_model(f"{_timm_root(encoder)}.{name}", pretrained=True)
+        else:
+            module = smp().encoders.get_encoder(told, in_channels=3, weights=weights)
     except Exception as error:  # whatever the hub's client meets
         raise ModelError(
             f"weights: hub:{name}: cannot be fetched for the encoder {encoder.name} "
@@ -89,8 +97,12 @@ def fetched(encoder: Encoder, name: str) -> dict[str, Tensor]:
 
 
 def _timm_sets(encoder: Encoder) -> list[str]:
-    name = encoder.smp_name.removeprefix(_TIMM).split(".")[0]
-    return list(timm().list_pretrained(f"{name}.*"))
+    return list(timm().list_pretrained(f"{_timm_root(encoder)}.*"))
+
+
+def _timm_root(encoder: Encoder) -> str:
+    """What timm calls the network, without the name of a set of weights."""
+    return str(encoder.timm_name).split(".")[0]
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Networks by name, and how one is built for given bands and classes.
+"""Networks by name, what they give out, and how one is built for given bands and classes.
 
 Torch is imported when a network is built, not before: names can be checked without it. A network
 is one function here with `@network("name")` above it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from covermap.core.errors import ModelError, nearest
 from covermap.models.encoders import TIMM_PREFIX, Encoder, encoder_of
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from covermap.models.settings import ModelSettings
 
+# Of a network's answers: `dense` (N, K, H, W), K for each pixel; `chip` (N, K), K for each image.
+Output = Literal["dense", "chip"]
+DEFAULT_ENCODER = "efficientnet-lite0"
 # Sides of chips and tiles are multiples of it.
 _STRIDE = 32
 
@@ -51,33 +54,47 @@ _Builder = Callable[[NetworkPlan], Any]
 @dataclass(frozen=True)
 class _Entry:
     build: _Builder
-    has_encoder: bool
+    encoder: str | None
+    output: Output
 
 
 _NETWORKS: dict[str, _Entry] = {}
 
 
-def network(name: str, has_encoder: bool = True) -> Callable[[_Builder], _Builder]:
+def network(
+    name: str, encoder: str | None = DEFAULT_ENCODER, output: Output = "dense"
+) -> Callable[[_Builder], _Builder]:
     """Enter a function NetworkPlan -> Module under a name.
 
-    A network with an encoder holds it as its submodule `encoder`.
+    A network with an encoder holds it as its submodule `encoder`; the one named here is taken when
+    the project names none. One with `output="chip"` is a `classifiers.ChipClassifier`.
     """
 
     def enter(builder: _Builder) -> _Builder:
-        _NETWORKS[name] = _Entry(builder, has_encoder)
+        _NETWORKS[name] = _Entry(builder, encoder, output)
         return builder
 
     return enter
 
 
-def network_names() -> tuple[str, ...]:
-    """What a project file may write as `model: {name: ...}`."""
-    return tuple(_NETWORKS)
+def network_names(output: Output | None = None) -> tuple[str, ...]:
+    """What a project file may write as `model: {name: ...}`; all, or those of one output."""
+    return tuple(name for name, entry in _NETWORKS.items() if output in (None, entry.output))
 
 
 def has_encoder(name: str) -> bool:
     """Whether the network of this name is built on an encoder."""
-    return _NETWORKS[name].has_encoder
+    return _NETWORKS[name].encoder is not None
+
+
+def default_encoder(name: str) -> str | None:
+    """The encoder of the network of this name when none is given; None where it has none."""
+    return _NETWORKS[name].encoder
+
+
+def output_of(name: str) -> Output:
+    """Whether the network of this name answers for each pixel or for each image."""
+    return _NETWORKS[name].output
 
 
 def build_network(
@@ -105,8 +122,9 @@ def build_network(
     Returns
     -------
     Module
-        Takes (N, C, H, W) with H and W multiples of 32, gives logits (N, classes, H, W). In
-        training mode a batch of one is fine at any size.
+        One with `dense` output takes (N, C, H, W) with H and W multiples of 32 and gives logits
+        (N, classes, H, W); one with `chip` output takes any H and W from 32 on and gives
+        (N, classes). In training mode a batch of one is fine at any size.
 
     Raises
     ------
@@ -176,7 +194,7 @@ def _unfit(name: str, encoder: Encoder, error: Exception) -> ModelError:
     told = " ".join(str(error).split())[:120]
     return ModelError(
         f"model: {name} cannot be built on the encoder {encoder.name} ({told}); write another "
-        "encoder, e.g. efficientnet-lite0, or name: unet"
+        f"encoder, e.g. {_NETWORKS[name].encoder}"
     )
 
 
@@ -195,7 +213,7 @@ def _unet(plan: NetworkPlan) -> Any:
     return _with_dropout(smp().Unet(**plan.for_smp), plan.dropout)
 
 
-@network("unet-plain", has_encoder=False)
+@network("unet-plain", encoder=None)
 def _unet_plain(plan: NetworkPlan) -> Any:
     """U-Net as published, but padded and with batch normalisation; no pretrained encoder."""
     from covermap.models.plain_unet import PlainUNet
@@ -240,3 +258,29 @@ def _segformer(plan: NetworkPlan) -> Any:
 def _upernet(plan: NetworkPlan) -> Any:
     """UPerNet: pyramid pooling on top of a feature pyramid (Xiao et al. 2018)."""
     return _with_dropout(smp().UPerNet(**plan.for_smp), plan.dropout)
+
+
+@network("classifier", output="chip")
+def _classifier(plan: NetworkPlan) -> Any:
+    """An encoder with global average pooling and a linear layer; published so for most encoders."""
+    from covermap.models.classifiers import classifier
+
+    assert plan.encoder is not None
+    return classifier(plan.encoder, plan.channels, plan.classes, plan.dropout or 0.0)
+
+
+@network("dense-classifier", encoder="resnet50", output="chip")
+def _dense_classifier(plan: NetworkPlan) -> Any:
+    """A ResNet whose later strides are 1, so that its feature maps stay at stride 4."""
+    from covermap.models.classifiers import dense_resnet
+
+    assert plan.encoder is not None
+    return dense_resnet(plan.encoder, plan.channels, plan.classes, plan.dropout or 0.0)
+
+
+@network("shallow-cnn", encoder=None, output="chip")
+def _shallow_cnn(plan: NetworkPlan) -> Any:
+    """Four convolutions with two poolings, global average pooling and a linear layer."""
+    from covermap.models.classifiers import shallow_cnn
+
+    return shallow_cnn(plan.channels, plan.classes, plan.dropout or 0.0)

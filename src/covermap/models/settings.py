@@ -9,12 +9,18 @@ from pydantic import Field, field_validator, model_validator
 from covermap.core.errors import nearest
 from covermap.core.settings import Settings
 from covermap.models.encoders import ENCODERS, TIMM_PREFIX, encoder_of
-from covermap.models.registry import has_encoder, network_names
+from covermap.models.registry import (
+    DEFAULT_ENCODER,
+    default_encoder,
+    has_encoder,
+    network_names,
+)
 
 HUB_PREFIX = "hub:"
 Stem = Literal["wavelength", "rgb-first", "random"]
 FOREST, AUTO = "random-forest", "auto"
-_DEFAULT_NETWORK, _DEFAULT_ENCODER = "unet", "efficientnet-lite0"
+Activation = Literal["identity", "sigmoid"]
+_DEFAULT_NETWORK = "unet"
 # Side in pixels of what the second forest of `auto` sees; docs/results.md has others beside it.
 _AUTO_WINDOW = 9
 _WEIGHTS = ("imagenet", "none")
@@ -41,6 +47,8 @@ class ModelSettings(Settings):
         the rest random; `random` leaves all of it random.
     dropout : float or None
         Share of feature maps dropped before the last layers; None: as the network was published.
+    activation : str
+        Of a regression: `sigmoid` keeps its answers within 0..1, `identity` leaves them free.
     window : int
         Of a forest: odd side in pixels of the surroundings that it is told of; 1: by pixel. Of
         `auto`: that of its second forest, 9 px where it is 1.
@@ -51,6 +59,7 @@ class ModelSettings(Settings):
     weights: str | None = None
     stem: Stem = "wavelength"
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+    activation: Activation = "identity"
     window: int = Field(default=1, ge=1, le=63)
 
     @model_validator(mode="before")
@@ -60,12 +69,18 @@ class ModelSettings(Settings):
             return values
         name = values.get("name", _DEFAULT_NETWORK)
         if _takes_encoder(name):
-            return {**values, "encoder": _DEFAULT_ENCODER}
+            usual = DEFAULT_ENCODER if name == AUTO else default_encoder(name)
+            return {**values, "encoder": usual}
         return values
 
     @field_validator("name")
     @classmethod
     def _network_is_known(cls, name: str) -> str:
+        if name in ENCODERS or name.startswith(TIMM_PREFIX):
+            raise ValueError(
+                f"is an encoder, not a network; write {{name: classifier, encoder: {name}}} for "
+                f"one answer a chip, or {{name: unet, encoder: {name}}} for a map"
+            )
         return _known(name, (*network_names(), FOREST, AUTO), "no such model")
 
     @field_validator("window")

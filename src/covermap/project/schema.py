@@ -16,6 +16,7 @@ from covermap.labels.settings import LabelSettings
 from covermap.mapping.settings import MapSettings
 from covermap.models.loss_settings import LossSettings
 from covermap.models.settings import ModelSettings
+from covermap.models.tasks import check_task, task_of
 from covermap.training.settings import TrainingSettings
 
 Task = Literal["segmentation", "classification", "multilabel", "regression", "weak-segmentation"]
@@ -98,6 +99,15 @@ class Project(Settings):
                         f"labels: {key} is for whole chips, such as task: classification, not for "
                         f"{self.task}; leave it out"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _model_and_loss_serve_the_task(self) -> Project:
+        try:
+            check_task(task_of(self.task), self.model, self.loss)
+        except ProjectError as error:
+            # pydantic gathers errors of this kind, so that the file's name comes before them.
+            raise ValueError(str(error)) from None
         return self
 
 
