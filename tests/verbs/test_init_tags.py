@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from command_line import covermap
-from covermap.core.errors import ImageryError, OutputError
+from covermap.core.errors import ImageryError, OutputError, ProjectError
 from covermap.project.schema import read_project
 from covermap.verbs.init_tags import are_class_folders, init_tags
 from covermap.verbs.prepare import prepare
 from covermap.verbs.train import train
 from pictures import quarters, write_picture
 from tiny import shared_data, write_scene
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def test_class_folders_make_a_project_that_prepares_and_that_train_refuses_for_n
     assert "#   lake         5 pictures" in text
     assert "right for 33.3%" in text
     prepare(path, folder / "run")
-    with pytest.raises(Exception, match="task: classification can be prepared, but"):
+    with pytest.raises(ProjectError, match="task: classification can be prepared, but"):
         train(path, folder / "run")
 
 

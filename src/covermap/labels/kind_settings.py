@@ -98,7 +98,7 @@ class DensitySettings(Settings):
     Attributes
     ----------
     points : str
-        Vector file of points (or a CSV with the columns of `coordinates`).
+        Vector file of points, in any CRS.
     layer : str, optional
         Needed where the file has several layers.
     areas : str, optional
