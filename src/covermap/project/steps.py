@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from covermap import __version__
+from covermap.bundle import bundle_digest, is_bundle
 from covermap.core.errors import OutputError
 from covermap.core.files import (
     content_digest,
@@ -91,7 +92,7 @@ class RunFolder:
         if not done or done["inputs"] != content_digest(inputs):
             return False
         return all(
-            (self.path / name).exists() and file_digest(self.path / name) == digest
+            (self.path / name).exists() and _output_digest(self.path / name) == digest
             for name, digest in done["outputs"].items()
         )
 
@@ -103,7 +104,7 @@ class RunFolder:
         """Note a finished step with the digests of what it read and wrote."""
         self.record["steps"][step] = {
             "inputs": content_digest(inputs),
-            "outputs": {name: file_digest(self.path / name) for name in sorted(outputs)},
+            "outputs": {name: _output_digest(self.path / name) for name in sorted(outputs)},
         }
         self.save()
 
@@ -132,6 +133,11 @@ class RunFolder:
     def save(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self._file, self.record)
+
+
+def _output_digest(path: Path) -> str:
+    # A later step writes scores into the bundle; the training that made it is not stale for that.
+    return bundle_digest(path) if is_bundle(path) else file_digest(path)
 
 
 def versions() -> dict[str, str]:
