@@ -70,6 +70,9 @@ class Bundle:
         Side of the training chips, px.
     receptive_radius : int
         How far the network sees in effect, px.
+    sees_everything : bool
+        Whether an answer depends on all that the network is shown, however far: it is then mapped
+        at the chip size that was validated.
     min_dates : int or None
         Of a stack of dates, how many must be valid for a pixel to be usable; None: all bands.
     imagery : dict
@@ -96,6 +99,7 @@ class Bundle:
     trained_on: dict[str, Any]
     scores: dict[str, Any]
     versions: dict[str, Any]
+    sees_everything: bool = False
     folder: Path | None = None
 
     @property
@@ -310,6 +314,7 @@ def _to_facts(bundle: Bundle) -> dict[str, Any]:
         "legend": bundle.legend.to_dict(),
         "chip_size": bundle.chip_size,
         "receptive_radius": bundle.receptive_radius,
+        "sees_everything": bundle.sees_everything,
         "min_dates": bundle.min_dates,
         "imagery": bundle.imagery,
         "trained_on": bundle.trained_on,
@@ -336,6 +341,7 @@ def _from_facts(facts: Any, folder: Path) -> Bundle:
             legend=Legend.from_dict(facts["legend"]),
             chip_size=int(facts["chip_size"]),
             receptive_radius=int(facts["receptive_radius"]),
+            sees_everything=bool(facts["sees_everything"]),
             min_dates=None if facts["min_dates"] is None else int(facts["min_dates"]),
             imagery=dict(facts["imagery"]),
             trained_on=dict(facts["trained_on"]),
