@@ -92,6 +92,17 @@ def test_what_a_killed_step_left_behind_is_still_ours(tmp_path):
     assert not again.is_fresh("prepare", INPUTS)
 
 
+def test_a_claimed_name_that_was_not_used_is_given_back(tmp_path):
+    folder = RunFolder.open(tmp_path / "run")
+    folder.claim(["table", "folds"])
+    (folder.path / "table").write_text("rows")
+    folder.finish("train", INPUTS, ["table"])
+    assert reopened(folder).owned() == {folder.path / "table"}
+    (folder.path / "folds").mkdir()
+    with pytest.raises(OutputError, match="folds: already exists"):
+        reopened(folder).claim(["table", "folds"])
+
+
 def test_a_forgotten_steps_files_stay_ours(run):
     run.forget("prepare")
     run.save()

@@ -78,12 +78,19 @@ class RunFolder:
     def claim(self, outputs: Iterable[str]) -> None:
         """Check files that are about to be written, and note them as ours.
 
-        They are ours from before the first byte, so that a killed step finds its own files again.
+        They are ours from before the first byte, so that a killed step finds its own files again;
+        `release` gives back the names that were not used.
         """
         names = list(outputs)
         self.check(names)
         claimed = set(self.record.get("claimed", [])) | set(names)
         self.record["claimed"] = sorted(claimed)
+        self.save()
+
+    def release(self) -> None:
+        """Give back claimed names that nothing was written to: what comes there is a stranger's."""
+        claimed = self.record.get("claimed", [])
+        self.record["claimed"] = [name for name in claimed if (self.path / name).exists()]
         self.save()
 
     def is_fresh(self, step: str, inputs: dict[str, Any]) -> bool:
@@ -106,7 +113,7 @@ class RunFolder:
             "inputs": content_digest(inputs),
             "outputs": {name: _output_digest(self.path / name) for name in sorted(outputs)},
         }
-        self.save()
+        self.release()
 
     def forget(self, step: str) -> None:
         """Drop a step, so that it is done again."""
