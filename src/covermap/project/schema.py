@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from covermap.chips.settings import ChipSettings, SplitSettings
 from covermap.core.errors import ProjectError
@@ -73,6 +73,17 @@ class Project(Settings):
     @classmethod
     def _bands_as_text(cls, value: object) -> object:
         return [str(item) for item in value] if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _frozen_encoder_knows_something(self) -> Project:
+        random = self.model.encoder is not None and self.model.initial_weights == "none"
+        if random and self.training.freeze_encoder is True:
+            raise ValueError(
+                f"training: freeze_encoder: true keeps the encoder {self.model.encoder} as it "
+                "began, but it begins with random weights; leave freeze_encoder out, or give it "
+                "weights: model: {weights: imagenet}, a file or hub:NAME"
+            )
+        return self
 
 
 def read_project(path: Path) -> Project:
