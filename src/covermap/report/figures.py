@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from covermap.core.legend import Legend
-from covermap.report.content import Curve, Panel, SplitMap
+from covermap.report.content import Curve, Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +24,10 @@ INK, MUTED, FAINT, ACCENT = "#1f2a2e", "#66757a", "#e3e8e6", "#17695a"
 # Okabe and Ito 2008 (jfly.uni-koeln.de/color): told apart with every kind of colour blindness.
 PART_COLORS = {"train": "#0072b2", "val": "#f0e442", "test": "#d55e00"}
 # Not the colour of `train`: a k-fold has such a part too, for what cannot be tested.
-_FOLD_COLORS = ("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442", "#d55e00")
+FOLD_COLORS = ("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442", "#d55e00")
 _ANSWER_STYLES = (("o", ACCENT), ("s", "#e69f00"), ("D", "#8c9699"))
+# From no confidence at all to certainty.
+CONFIDENCE_COLORS = ("#fbe3c4", "#123f5c")
 _UNLABELLED, _RIGHT, _WRONG = "#f4f5f3", "#c9d2d0", "#d55e00"
 _RC: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -56,6 +58,7 @@ class PanelPictures:
     truth: np.ndarray
     prediction: np.ndarray
     error: np.ndarray
+    confidence: np.ndarray | None
 
 
 def figure_uri(figure: Figure, kind: Literal["svg", "png"] = "svg") -> str:
@@ -65,7 +68,7 @@ def figure_uri(figure: Figure, kind: Literal["svg", "png"] = "svg") -> str:
         "png": {"Software": None},
     }
     buffer = io.BytesIO()
-    with _style(), warnings.catch_warnings():
+    with styled(), warnings.catch_warnings():
         # The reader's browser has glyphs that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(buffer, format=kind, dpi=150, metadata=without[kind], bbox_inches="tight")
@@ -93,6 +96,7 @@ def panel_pictures(panel: Panel, legend: Legend) -> PanelPictures:
         truth=_painted(panel.truth, legend.colors),
         prediction=_painted(panel.prediction, legend.colors),
         error=_painted(error, (_UNLABELLED, _RIGHT, _WRONG)),
+        confidence=None if panel.confidence is None else _shaded(panel.confidence),
     )
 
 
@@ -128,8 +132,8 @@ def scores_figure(answers: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure:
         ("class_mean_iou", "Class-mean IoU"),
         ("micro_iou", "Micro IoU"),
     )
-    with _style():
-        figure = _figure(6.2, 2.9)
+    with styled():
+        figure = blank_figure(6.2, 2.9)
         axes = figure.add_axes((0, 0, 1, 1))
         for row, (key, _) in enumerate(scores):
             for place, (_, metrics) in enumerate(answers):
@@ -156,8 +160,8 @@ def curve_figure(curve: Curve) -> Figure:
     validation = _numbers([row.validation_loss for row in curve.rows])
     iou = _numbers([row.validation_class_mean_iou for row in curve.rows])
     marker = "o" if len(epochs) < 15 else ""
-    with _style():
-        figure = _figure(8.6, 2.9)
+    with styled():
+        figure = blank_figure(8.6, 2.9)
         losses, scores = figure.subplots(1, 2)
         losses.plot(epochs, [row.loss for row in curve.rows], MUTED, marker=marker, ms=4)
         losses.plot(epochs, validation, ACCENT, marker=marker, ms=4, ls="--")
@@ -176,59 +180,18 @@ def curve_figure(curve: Curve) -> Figure:
     return figure
 
 
-def split_figure(split: SplitMap) -> Figure:
-    """The polygons on the scene, coloured by the part that they belong to."""
-    from matplotlib.collections import PolyCollection
-    from matplotlib.patches import Patch
-
-    left, right, bottom, top = split.extent
-    width = 7.6
-    height = float(np.clip(width * abs(top - bottom) / max(abs(right - left), 1e-9), 3, 9))
-    # Paler ground lets the colours of the parts speak.
-    pale = (split.background * 0.65 + 255 * 0.35).astype(np.uint8)
-    handles = []
-    with _style():
-        figure = _figure(width, height + 0.6)
-        axes = figure.add_subplot()
-        axes.imshow(pale, extent=split.extent, interpolation="nearest")
-        for place, (name, rings) in enumerate(split.parts):
-            color = PART_COLORS.get(name, _FOLD_COLORS[place % len(_FOLD_COLORS)])
-            shapes = PolyCollection(
-                [np.asarray(ring) for ring in rings],
-                facecolors=(color, 0.55),
-                edgecolors=INK,
-                linewidths=0.7,
-            )
-            axes.add_collection(shapes, autolim=False)
-            handles.append(
-                Patch(facecolor=(color, 0.7), edgecolor=INK, label=f"{name} ({len(rings)})")
-            )
-        axes.set_xlim(left, right)
-        axes.set_ylim(bottom, top)
-        axes.ticklabel_format(style="plain", useOffset=False)
-        axes.locator_params(nbins=4)
-        axes.tick_params(labelsize=9)
-        axes.set_xlabel("x", fontsize=9)
-        axes.set_ylabel("y", fontsize=9)
-        axes.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=5, frameon=False
-        )
-        figure.tight_layout()
-    return figure
-
-
 def _matrix_figure(
     title: str, shares: np.ndarray, texts: np.ndarray, names: Sequence[str]
 ) -> Figure:
     from matplotlib.colors import LinearSegmentedColormap
 
-    short = [_short(name) for name in names]
+    short = [shortened(name) for name in names]
     places = np.arange(len(names)) + 0.5
     side = 0.4 * len(names)
-    with _style():
+    with styled():
         colors = LinearSegmentedColormap.from_list("accent", ["#ffffff", "#8fc1b5", ACCENT])
         # The matrix fills the figure: saving makes room for the names round it.
-        figure = _figure(side, side)
+        figure = blank_figure(side, side)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.pcolormesh(shares, cmap=colors, vmin=0, vmax=1, edgecolors="#dfe5e3", linewidth=0.8)
         for row, column in np.ndindex(shares.shape):
@@ -272,7 +235,8 @@ def _draw_score(
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def styled() -> Iterator[None]:
+    """Matplotlib as the page wants it, whatever the reader's own settings are."""
     import matplotlib as mpl
 
     with mpl.rc_context():
@@ -282,7 +246,8 @@ def _style() -> Iterator[None]:
         yield
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank_figure(width: float, height: float) -> Figure:
+    """A figure to draw on; width and height in inches."""
     # Without pyplot nothing is kept between figures, and no display is looked for.
     from matplotlib.figure import Figure
 
@@ -300,11 +265,21 @@ def _painted(index: np.ndarray, colors: Sequence[str]) -> np.ndarray:
     return palette[np.where(index < 0, len(colors), index)]
 
 
+def _shaded(share: np.ndarray) -> np.ndarray:
+    """Uint8 (H, W, 3): the darker the surer; pale where there is no number."""
+    ends = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in CONFIDENCE_COLORS])
+    known = ~np.isnan(share)
+    place = np.where(known, np.clip(share, 0, 1), 0)[..., np.newaxis]
+    shade = np.rint(ends[0] + place * (ends[1] - ends[0])).astype(np.uint8)
+    return np.where(known[..., np.newaxis], shade, _painted(np.full(share.shape, -1), ()))
+
+
 def _numbers(values: Sequence[float | None]) -> list[float]:
     return [math.nan if value is None else value for value in values]
 
 
-def _short(name: str, length: int = 22) -> str:
+def shortened(name: str, length: int = 22) -> str:
+    """A name that is cut where it is too long."""
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
