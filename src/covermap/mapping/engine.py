@@ -85,7 +85,7 @@ def map_scene(
 ) -> MapResult:
     """Map a scene on its own grid to Cloud Optimized GeoTIFFs.
 
-    Memory holds a few tiles and two seams, never the scene. A map that was killed goes on at the
+    Memory holds a few tiles and a seam, never the scene. A map that was killed goes on at the
     row of tiles where it stopped, and ends in the same bytes.
 
     Parameters
@@ -310,7 +310,7 @@ def _fill(
                 for tile, shares in _predicted(in_row, predictor, plan):
                     bar.advance()
                     if shares is None or tile.wanted is None:
-                        blender.skip()
+                        blender.skip(tile.col)
                         continue
                     total = blender.add(row, tile.col, shares)
                     window = plan.completed_window(row, tile.col)
