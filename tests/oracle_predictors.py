@@ -17,6 +17,7 @@ def tiny_bundle(
     first_id: int = 0,
     mean: float = 0.0,
     std: float = 1.0,
+    sees_everything: bool = False,
 ) -> Bundle:
     """A bundle with as much as the engine asks for."""
     return Bundle(
@@ -32,6 +33,7 @@ def tiny_bundle(
         trained_on={},
         scores={},
         versions={},
+        sees_everything=sees_everything,
     )
 
 

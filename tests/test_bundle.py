@@ -12,10 +12,12 @@ from covermap.bundle import (
     Bundle,
     Channel,
     Quantity,
+    bundle_digest,
     check_fits,
     read_bundle,
     read_weights,
     write_bundle,
+    write_scores,
 )
 from covermap.core.errors import BundleError, ImageryError
 from covermap.core.files import file_digest
@@ -233,3 +235,31 @@ def test_all_problems_are_told_together():
     scene = FakeScene(30.0, units={"B08": "dn"}, lacking=["B04"])
     with pytest.raises(BundleError, match=r"lacks B04, ndvi.*B08 is in dn.*30 m, expected 10 m"):
         check_fits(bundle(), scene)
+
+
+def test_scores_are_put_in_without_touching_anything_else(tmp_path):
+    written = write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
+    weights = (tmp_path / "bundle" / "weights.safetensors").read_bytes()
+    scored = write_scores(written, {"overall_accuracy": 0.8})
+    assert read_bundle(tmp_path / "bundle") == scored
+    assert dataclasses.replace(scored, scores=written.scores) == written
+    assert (tmp_path / "bundle" / "weights.safetensors").read_bytes() == weights
+
+
+def test_the_digest_of_a_bundle_is_that_of_the_model_and_not_of_its_scores(tmp_path):
+    written = write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
+    before = bundle_digest(tmp_path / "bundle")
+    write_scores(written, {"overall_accuracy": 0.8})
+    assert bundle_digest(tmp_path / "bundle") == before
+    other = write_bundle(tmp_path / "facts", dataclasses.replace(bundle(), chip_size=32), WEIGHTS)
+    assert bundle_digest(other.folder) != before
+    write_bundle(tmp_path / "weights", bundle(), {**WEIGHTS, "a.count": np.array(8, np.int64)})
+    assert bundle_digest(tmp_path / "weights") != before
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_broken_bundle_has_another_digest_and_stops_nothing(tmp_path, text):
+    write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
+    before = bundle_digest(tmp_path / "bundle")
+    (tmp_path / "bundle" / "bundle.json").write_text(text)
+    assert bundle_digest(tmp_path / "bundle") != before

@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 
 from covermap.core.errors import BundleError, CovermapError, ImageryError
-from covermap.core.files import complete_folder, read_json, write_json
+from covermap.core.files import (
+    complete_folder,
+    content_digest,
+    file_digest,
+    read_json,
+    write_json,
+)
 from covermap.core.grid import pixel_size_m
 from covermap.core.legend import Legend
 from covermap.imagery.raster import Band, Scene
@@ -90,13 +96,19 @@ class Bundle:
         Side of the training chips, px.
     receptive_radius : int
         How far the network sees in effect, px.
+    sees_everything : bool
+        Whether an answer depends on all that the network is shown, however far: it is then mapped
+        at the chip size that was validated.
     min_dates : int or None
         Of a stack of dates, how many must be valid for a pixel to be usable; None: all bands.
     imagery : dict
         How the training imagery was described (bands, scale, offset, nodata, unit, dtype); used
         for new files that do not say it themselves.
-    trained_on, scores, versions : dict
-        Where it was trained, how well it did, with which software.
+    trained_on, versions : dict
+        Where it was trained, with which software.
+    scores : dict
+        How well it did on ground that it never saw, see `covermap.assessment.kept_scores`; empty
+        until it was evaluated.
     folder : Path or None
         Where it was written to or read from.
     combiner : dict or None
@@ -119,6 +131,7 @@ class Bundle:
     trained_on: dict[str, Any]
     scores: dict[str, Any]
     versions: dict[str, Any]
+    sees_everything: bool = False
     folder: Path | None = None
     combiner: dict[str, Any] | None = None
     quantity: Quantity | None = None
@@ -175,6 +188,42 @@ def write_bundle(folder: Path, bundle: Bundle, weights: dict[str, np.ndarray] | 
     return dataclasses.replace(bundle, folder=folder)
 
 
+def write_scores(bundle: Bundle, scores: dict[str, Any]) -> Bundle:
+    """Put scores into a bundle that lies in its folder; its weights stay untouched.
+
+    Returns
+    -------
+    Bundle
+        The same with `scores` set.
+    """
+    if bundle.folder is None:
+        raise ValueError("this bundle was not read from a folder")
+    scored = dataclasses.replace(bundle, scores=scores)
+    write_json(bundle.folder / _FACTS, _to_facts(scored))
+    return scored
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder holds the facts of a bundle."""
+    return (folder / _FACTS).is_file()
+
+
+def bundle_digest(folder: Path) -> str:
+    """SHA-256 of all that a map depends on: the facts without the scores, and the weights.
+
+    A model that was scored is the model that was trained.
+    """
+    try:
+        facts = read_json(folder / _FACTS)
+    except CovermapError:
+        return file_digest(folder)
+    if not isinstance(facts, dict):
+        return file_digest(folder)
+    files = [folder / name for name in (_WEIGHTS, _FOREST) if (folder / name).is_file()]
+    told = {name: value for name, value in facts.items() if name != "scores"}
+    return content_digest([told, *([path.name, file_digest(path)] for path in files)])
+
+
 def read_bundle(folder: Path) -> Bundle:
     """Read the facts of a bundle; its weights are read by `read_weights`.
 
@@ -187,7 +236,7 @@ def read_bundle(folder: Path) -> Bundle:
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such folder; expected a bundle (a folder with {_FACTS})")
     _refuse_pickles(folder)
-    if not (folder / _FACTS).is_file():
+    if not is_bundle(folder):
         raise BundleError(
             f"{folder}: not a bundle (no {_FACTS} in it); give the folder 'bundle' of a run"
         )
@@ -312,6 +361,7 @@ def _to_facts(bundle: Bundle) -> dict[str, Any]:
         "legend": bundle.legend.to_dict(),
         "chip_size": bundle.chip_size,
         "receptive_radius": bundle.receptive_radius,
+        "sees_everything": bundle.sees_everything,
         "min_dates": bundle.min_dates,
         "imagery": bundle.imagery,
         "trained_on": bundle.trained_on,
@@ -346,6 +396,7 @@ def _from_facts(facts: Any, folder: Path) -> Bundle:
             legend=Legend.from_dict(facts["legend"]),
             chip_size=int(facts["chip_size"]),
             receptive_radius=int(facts["receptive_radius"]),
+            sees_everything=bool(facts["sees_everything"]),
             min_dates=None if facts["min_dates"] is None else int(facts["min_dates"]),
             imagery=dict(facts["imagery"]),
             trained_on=dict(facts["trained_on"]),

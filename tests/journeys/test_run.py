@@ -90,6 +90,15 @@ def test_metrics_have_the_keys_of_the_contract(finished):
     assert set(metrics["baselines"]) == {"majority", "random_forest"}
 
 
+def test_the_bundle_carries_its_scores(finished):
+    folder, _ = finished
+    test = json.loads((folder / "run" / "metrics.json").read_text())["test"]
+    scores = json.loads((folder / "run" / "bundle" / "bundle.json").read_text())["scores"]
+    for name in ("overall_accuracy", "class_mean_iou_low", "per_class", "groups"):
+        assert scores[name] == test[name]
+    assert scores["split"]["leak_allowed"] is False
+
+
 def test_law_14_the_reported_accuracy_is_the_true_one_within_its_interval(finished):
     folder, _ = finished
     test = json.loads((folder / "run" / "metrics.json").read_text())["test"]
@@ -203,6 +212,7 @@ def test_another_scene_is_mapped_with_just_the_bundle(finished, tmp_path):
         "map", "bundle", "elsewhere", "--out", "other.tif", "--tile", "320", cwd=tmp_path
     )
     assert said.status == 0, said.err
+    assert "tested on held-out blocks: overall accuracy 0." in said.err
     with (
         rasterio.open(tmp_path / "other.tif") as mapped,
         rasterio.open(tmp_path / "elsewhere" / "B02.tif") as scene,

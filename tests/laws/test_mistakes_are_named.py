@@ -45,6 +45,31 @@ def covermap(monkeypatch, capsys):
     return run
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("mapp",), "no such command 'mapp'"),
+        (("map",), "missing argument 'BUNDLE'; `covermap map --help`"),
+        (("run", "project.yaml"), "missing option '--out'"),
+        (("run", "project.yaml", "--uot", "run"), "no such option: --uot"),
+        (("demo", "--out", "d", "--seed", "x"), "invalid value for '--seed': "),
+    ],
+)
+def test_a_mistyped_command_is_told_in_one_line(covermap, words, told):
+    status, said = covermap(*words)
+    assert status == 2
+    assert said.out == ""
+    (line,) = said.err.strip().splitlines()
+    assert line.startswith(f"covermap: {told}")
+    assert line.endswith("shows what it takes")
+
+
+def test_no_words_at_all_show_the_help(covermap):
+    status, said = covermap()
+    assert status == 0
+    assert "evaluate" in said.out
+
+
 @pytest.fixture
 def complaint(covermap):
     """The one line that a command ends with."""

@@ -5,16 +5,19 @@ The names D1 ... D47 are defects of other programs that must not be found here.
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from covermap.core.errors import ProjectError
 from covermap.mapping.blending import ramp_weights
 from covermap.mapping.engine import map_scene
 from covermap.mapping.settings import MapSettings
-from covermap.mapping.tiles import plan_tiles, smallest_tile
+from covermap.mapping.tiles import plan_tiles, plan_whole_tiles, smallest_tile
 from oracle_predictors import Constant, Convolutions, Echo, blended, in_one_pass, tiny_bundle
 from tiny import ArrayScene, tiny_geobox
 
@@ -23,6 +26,9 @@ law = settings(max_examples=40, deadline=None, derandomize=True)
 
 @st.composite
 def plans(draw):
+    if draw(st.booleans()):
+        side = draw(st.sampled_from([32, 64, 96, 128]))
+        return plan_whole_tiles((draw(st.integers(1, 400)), draw(st.integers(1, 400))), side)
     stride = draw(st.sampled_from([1, 2, 4, 8, 32]))
     halo = draw(st.integers(0, 40))
     tile = smallest_tile(halo, stride) + stride * draw(st.integers(0, 12))
@@ -106,6 +112,38 @@ def test_without_enough_halo_tiles_would_leave_a_trace():
     network.halo = 12
     expected = in_one_pass(network, values)
     assert np.abs(blended(plan, network, values) - expected).max() > 1e-2
+
+
+@pytest.mark.parametrize("tile", ["auto", 64, 256])
+def test_a_network_that_sees_everything_is_shown_what_it_was_validated_on(tmp_path, tile):
+    values = np.random.default_rng(0).normal(size=(2, 150, 170))
+    scene = ArrayScene(values, None, tiny_geobox(150, 170), ("B02", "B03"))
+    predictor = Constant(stride=32, halo=127)
+    bundle = tiny_bundle(sees_everything=True)
+    map_scene(scene, bundle, predictor, tmp_path / "map.tif", MapSettings(tile=tile))
+    assert {batch.shape[2:] for batch in predictor.seen} == {(64, 64)}
+    assert predictor.tiles == 3 * 4, "three rows of four, nothing more"
+
+
+def test_a_network_that_sees_everything_hands_over_smoothly():
+    """A ramp of brightness, answered as its mean in the tile, has no step wider than a tile's."""
+
+    class Mean(Constant):
+        def probabilities(self, values):
+            share = np.broadcast_to(values.mean((1, 2, 3))[:, None, None, None], (1, 1, 64, 64))
+            return np.concatenate([share, 1 - share], 1).astype(np.float32)
+
+    values = np.tile(np.linspace(0, 1, 300, dtype=np.float32), (1, 80, 1))
+    result = blended(plan_whole_tiles((80, 300), 64), Mean(shares=(0.5, 0.5)), values)
+    # Tiles stand at most 48 px apart and hand over along 16 px or more.
+    assert np.abs(np.diff(result[0, 40])).max() < 1.05 * 48 / 300 / 16
+
+
+def test_tiles_below_the_validated_size_are_refused(tmp_path):
+    scene = ArrayScene(np.zeros((2, 90, 90)), None, tiny_geobox(90, 90), ("B02", "B03"))
+    bundle = dataclasses.replace(tiny_bundle(sees_everything=True), chip_size=96)
+    with pytest.raises(ProjectError, match="tile: 64 is less than the chips of 96 px"):
+        map_scene(scene, bundle, Constant(), tmp_path / "map.tif", MapSettings(tile=64))
 
 
 @pytest.mark.parametrize("kind", ["north_up", "south_up", "rotated", "geographic", "picture"])

@@ -27,7 +27,7 @@ def test_a_skipped_tile_does_not_carry_its_neighbour_over():
     blender.begin_row()
     ones = np.ones((1, *plan.tile_shape), np.float32)
     blender.add(0, 0, ones)
-    blender.skip()
+    blender.skip(1)
     total = blender.add(0, 2, ones)
     # Without the skipped neighbour only the rising weight is there: no pixel of it is wanted.
     np.testing.assert_allclose(
@@ -35,8 +35,24 @@ def test_a_skipped_tile_does_not_carry_its_neighbour_over():
     )
 
 
-def test_two_seams_are_all_that_is_kept():
+def test_a_skipped_tile_does_not_carry_the_row_above_over():
+    plan = plan_tiles((200, 200), 64, 8, 32)
+    ones = np.ones((1, *plan.tile_shape), np.float32)
+    blender = Blender(plan, 1)
+    for row in range(3):
+        blender.begin_row()
+        for col in range(plan.cols.count):
+            if (row, col) == (1, 1):
+                blender.skip(col)
+            else:
+                total = blender.add(row, col, ones)
+                if (row, col) == (2, 1):
+                    rising = ramp_weights(plan.rows, 2)[: plan.rows.ramp]
+                    np.testing.assert_allclose(total[0, : plan.rows.ramp, -1], rising)
+
+
+def test_one_seam_is_all_that_is_kept():
     plan = plan_tiles((100_000, 3000), 512, 64, 32)
     blender = Blender(plan, 10)
     kept = sum(value.nbytes for value in vars(blender).values() if isinstance(value, np.ndarray))
-    assert kept < 10 * 4 * 100 * (2 * 3500 + 512)
+    assert kept < 10 * 4 * 100 * (3500 + 512)

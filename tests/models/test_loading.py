@@ -1,19 +1,14 @@
-"""A network out of a bundle, and how far it sees."""
+"""A network out of a bundle."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from covermap.bundle import read_bundle, write_bundle
 from covermap.core.errors import BundleError
-from covermap.models.loading import (
-    load_network,
-    network_weights,
-    receptive_radius,
-)
+from covermap.models.loading import load_network, network_weights
 from covermap.models.registry import build_network
 from covermap.models.settings import ModelSettings
 from example_bundle import bundle_of
@@ -67,28 +62,3 @@ def test_a_network_that_this_version_does_not_know_is_named(tmp_path):
     bundle = dataclasses.replace(bundle, model={"name": "unet", "encoder": "resnet-18"})
     with pytest.raises(BundleError, match="did you mean 'resnet18'"):
         load_network(bundle)
-
-
-@pytest.mark.parametrize(("layers", "radius"), [(1, 1), (3, 3)])
-def test_the_radius_of_plain_convolutions_is_their_number(layers, radius):
-    convolutions = []
-    for _ in range(layers):
-        layer = nn.Conv2d(1, 1, 3, padding=1)
-        nn.init.ones_(layer.weight)
-        convolutions.append(layer)
-    assert receptive_radius(nn.Sequential(*convolutions)) == radius
-
-
-def test_a_pixel_wise_network_sees_one_pixel():
-    assert receptive_radius(nn.Conv2d(3, 2, 1)) == 0
-
-
-def test_measuring_the_radius_leaves_the_network_as_it_was():
-    network = build_network(ModelSettings(encoder="resnet18"), [None], 2, seed=0).train()
-    before = network_weights(network)
-    radius = receptive_radius(network)
-    assert 16 <= radius <= 127
-    assert radius == receptive_radius(network)
-    assert network.training
-    assert all(np.array_equal(before[n], w) for n, w in network_weights(network).items())
-    assert all(parameter.grad is None for parameter in network.parameters())

@@ -123,3 +123,12 @@ def test_what_is_no_file_is_told(tmp_path):
     (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff\xfe")
     with pytest.raises(ProjectError, match="not readable as a project file"):
         read_project(tmp_path / "picture.yaml")
+
+
+def test_an_encoder_that_knows_nothing_is_not_frozen(tmp_path):
+    frozen = LEAST + "training: {freeze_encoder: true}\n"
+    with pytest.raises(ProjectError, match=r"freeze_encoder: true keeps the encoder resnet18"):
+        read(tmp_path, frozen + "model: {encoder: resnet18}\n")
+    assert read(tmp_path, frozen).training.freeze_encoder is True
+    warm_up = LEAST + "training: {freeze_encoder: 3}\nmodel: {weights: none}\n"
+    assert read(tmp_path, warm_up).training.freeze_encoder == 3

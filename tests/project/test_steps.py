@@ -4,8 +4,11 @@ import json
 
 import pytest
 
+from covermap.bundle import write_bundle, write_scores
 from covermap.core.errors import CovermapError, OutputError
+from covermap.models.settings import ModelSettings
 from covermap.project.steps import RunFolder, versions
+from example_bundle import bundle_of
 
 INPUTS = {"files": ["a"], "seed": 0}
 
@@ -52,6 +55,18 @@ def test_a_step_with_other_inputs_is_stale(run, inputs):
     assert not reopened(run).is_fresh("train", INPUTS)
 
 
+def test_scores_in_a_bundle_leave_its_training_fresh_and_are_watched_by_who_wrote_them(tmp_path):
+    run = RunFolder.open(tmp_path / "run")
+    bundle = write_bundle(run.path / "bundle", bundle_of(ModelSettings(), (665.0,), 2), {})
+    run.finish("train", INPUTS, ["bundle"])
+    write_scores(bundle, {"overall_accuracy": 0.8})
+    run.finish("evaluate", INPUTS, ["bundle/bundle.json"])
+    assert reopened(run).is_fresh("train", INPUTS)
+    write_scores(bundle, {"overall_accuracy": 0.99})
+    assert reopened(run).is_fresh("train", INPUTS)
+    assert not reopened(run).is_fresh("evaluate", INPUTS)
+
+
 def test_a_forgotten_step_is_done_again(run):
     run.forget("prepare")
     run.forget("never done")
@@ -75,6 +90,17 @@ def test_what_a_killed_step_left_behind_is_still_ours(tmp_path):
     again = RunFolder.open(tmp_path / "run")
     again.claim(["half"])
     assert not again.is_fresh("prepare", INPUTS)
+
+
+def test_a_claimed_name_that_was_not_used_is_given_back(tmp_path):
+    folder = RunFolder.open(tmp_path / "run")
+    folder.claim(["table", "folds"])
+    (folder.path / "table").write_text("rows")
+    folder.finish("train", INPUTS, ["table"])
+    assert reopened(folder).owned() == {folder.path / "table"}
+    (folder.path / "folds").mkdir()
+    with pytest.raises(OutputError, match="folds: already exists"):
+        reopened(folder).claim(["table", "folds"])
 
 
 def test_a_forgotten_steps_files_stay_ours(run):

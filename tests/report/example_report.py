@@ -8,7 +8,7 @@ from covermap.assessment.areas import class_areas
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.tally import GroupedTally, Tally
 from covermap.core.legend import Legend
-from covermap.report.content import Curve, Doubt, Panel, ReportContent, SplitMap
+from covermap.report.content import Curve, Doubt, Panel, ReportContent, SceneParts, SplitMap
 
 NAMES = ("water", "conifer forest", "broadleaved forest", "meadow", "field", "settlement", "bog")
 
@@ -80,7 +80,8 @@ def panel(generator, known, number):
     )
     drawn = np.where(generator.random((6, 6)).repeat(16, 0).repeat(16, 1) < 0.5, truth, -1)
     image = picture(generator, truth, known)
-    return Panel(f"chip {number}", image, drawn.astype(np.int16), prediction.astype(np.int16))
+    sure = np.clip(np.hypot(*np.mgrid[-1:1:96j, -1:1:96j]), 0, 1)
+    return Panel(f"chip {number}", image, drawn.astype(np.int16), prediction.astype(np.int16), sure)
 
 
 def ring(generator, extent):
@@ -121,9 +122,9 @@ def content(names=NAMES, headlines=(), **changes):
         "curves": (Curve("U-Net, EfficientNet-Lite0", epochs),),
         "panels": tuple(panel(generator, known, number) for number in (12, 31, 47)),
         "split": SplitMap(
-            picture(generator, index, known),
-            extent,
-            parts,
+            (SceneParts("valley", picture(generator, index, known), extent, parts),),
+            0,
+            tuple((part, len(rings)) for part, rings in parts),
             ("No test pixel was read or labelled in training or validation (0 of 12,345).",),
         ),
         "doubts": (

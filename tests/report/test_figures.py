@@ -9,7 +9,8 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from covermap.report import figures
-from covermap.report.content import Curve, Panel, SplitMap
+from covermap.report.content import Curve, Panel, SceneParts, SplitMap
+from covermap.report.split_figure import split_figure
 from report.example_report import Epoch, content, legend, metrics
 
 
@@ -82,9 +83,9 @@ def test_the_same_figure_gives_the_same_bytes_without_dates():
 
 def test_the_readers_own_settings_do_not_change_a_figure():
     split = content().split
-    before = figures.figure_uri(figures.split_figure(split), "png")
+    before = figures.figure_uri(split_figure(split), "png")
     with mpl.rc_context({"font.size": 20, "axes.facecolor": "red"}):
-        assert figures.figure_uri(figures.split_figure(split), "png") == before
+        assert figures.figure_uri(split_figure(split), "png") == before
         assert mpl.rcParams["font.size"] == 20
 
 
@@ -97,7 +98,7 @@ def test_pictures_are_exact_and_hold_no_notes():
 
 
 def test_png_figures_hold_no_notes():
-    _, png = decoded(figures.figure_uri(figures.split_figure(content().split), "png"))
+    _, png = decoded(figures.figure_uri(split_figure(content().split), "png"))
     assert set(chunks(png)) <= {"IHDR", "pHYs", "IDAT", "IEND"}
 
 
@@ -134,13 +135,43 @@ def test_epochs_without_validation_leave_gaps():
     assert np.isnan(scores.lines[0].get_ydata()).tolist() == [True, False]
 
 
-def test_every_part_of_a_split_has_a_colour_of_its_own():
+def one_scene(names, **more):
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
+    parts = tuple((name, [square]) for name in names)
+    return SceneParts("here", np.zeros((4, 4, 3), np.uint8), (0, 4, 0, 4), parts, **more)
+
+
+def test_every_part_of_a_split_has_a_colour_of_its_own():
     for names in (("train", "val", "test"), tuple(f"fold {k}" for k in range(1, 6))):
-        split = SplitMap(
-            np.zeros((4, 4, 3), np.uint8), (0, 4, 0, 4), tuple((name, [square]) for name in names)
-        )
-        axes = figures.split_figure(split).axes[0]
+        split = SplitMap((one_scene(names),), 0, tuple((name, 7) for name in names))
+        axes = split_figure(split).axes[0]
         assert len({tuple(c.get_facecolor()[0]) for c in axes.collections}) == len(names)
-        assert [t.get_text() for t in axes.get_legend().get_texts()] == [f"{n} (1)" for n in names]
+        assert [t.get_text() for t in axes.get_legend().get_texts()] == [f"{n} (7)" for n in names]
         assert axes.get_xlim() == (0, 4)
+
+
+def test_a_part_has_the_same_colour_in_every_scene():
+    names = tuple(f"fold {k}" for k in range(1, 4))
+    scenes = (one_scene(names), one_scene(names[2:]))
+    first, second = split_figure(SplitMap(scenes, 0, tuple((n, 1) for n in names))).axes[:2]
+    of = [[tuple(c.get_facecolor()[0]) for c in axes.collections] for axes in (first, second)]
+    assert of[1] == of[0][2:]
+
+
+def test_whole_scenes_stand_in_rows_by_part_with_a_frame():
+    scenes = [one_scene((), whole=part) for part in ("train",) * 5 + ("test",) * 2]
+    figure = split_figure(SplitMap(tuple(scenes), 3, (("train", 8), ("test", 2))))
+    drawn = [bool(axes.images) for axes in figure.axes]
+    assert drawn == [True] * 4 + [True] + [False] * 3 + [True] * 2 + [False] * 2
+    frames = {axes.spines["left"].get_edgecolor() for axes in figure.axes if axes.images}
+    assert len(frames) == 2
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["train (8)", "test (2)"]
+
+
+def test_confidence_is_darker_where_the_model_is_surer():
+    nothing = np.zeros((1, 4), np.int16)
+    sure = np.array([[0.2, 0.5, 1.0, np.nan]])
+    panel = Panel("here", np.zeros((1, 4, 3), np.uint8), nothing, nothing, sure)
+    shades = figures.panel_pictures(panel, legend(("water",))).confidence[0].sum(1).tolist()
+    assert shades[0] > shades[1] > shades[2]
+    assert shades[3] > shades[0]

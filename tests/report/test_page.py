@@ -3,6 +3,7 @@ import functools
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from covermap.report.page import count, headlines_of, hectares, percent, render
@@ -159,6 +160,20 @@ def test_sections_without_content_are_left_out():
 
 def test_the_same_content_gives_the_same_bytes():
     assert render(content(headlines=["Mind the gap."])) == example_page()
+
+
+def test_further_maps_are_shown_small_with_how_many_are_not():
+    small = np.zeros((8, 8, 3), np.uint8)
+    page = content(further_maps=(("north", small), ("south", small)), maps_not_shown=1234)
+    text = " ".join(read(render(page)).text)
+    assert "north" in text
+    assert "and 1\u202f234 more" in text
+
+
+def test_a_split_of_many_scenes_says_how_many_are_not_shown():
+    page = content()
+    page = dataclasses.replace(page, split=dataclasses.replace(page.split, more=7))
+    assert "1 scenes are shown, and there are 7 more" in " ".join(read(render(page)).text)
 
 
 def test_what_users_write_is_escaped():

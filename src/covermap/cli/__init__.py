@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from covermap.core.errors import CovermapError
+
+if TYPE_CHECKING:
+    from typer.exceptions import TyperException
+
+_STOPPED = 130
 
 
 def main() -> None:
@@ -13,17 +19,31 @@ def main() -> None:
     # Threads of torch that wait by spinning stall each other as soon as the machine has other work;
     # this is read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from typer.exceptions import TyperException
+
     from covermap.cli.app import app
 
     try:
-        app(standalone_mode=True)
+        status = app(sys.argv[1:] or ["--help"], prog_name="covermap", standalone_mode=False)
     except CovermapError as error:
         print(f"covermap: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("\ncovermap: stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    except TyperException as error:
+        print(f"covermap: {_usage(error)}", file=sys.stderr)
+        sys.exit(2)
     except BrokenPipeError:
         # The reader of our output (head, less) left: nothing is wrong.
         sys.stderr.close()
         sys.exit(0)
+    # typer turns Ctrl-C into this status.
+    if status == _STOPPED:
+        print("\ncovermap: stopped; the same command goes on from here", file=sys.stderr)
+    sys.exit(status or 0)
+
+
+def _usage(error: TyperException) -> str:
+    """A mistake of the command line in one line, with where to read on."""
+    context = getattr(error, "ctx", None)
+    verb = "covermap" if context is None else context.command_path
+    told = " ".join(error.format_message().split()).rstrip(".")
+    return f"{told[:1].lower()}{told[1:]}; `{verb} --help` shows what it takes"

@@ -12,7 +12,6 @@ from covermap.cli import demo, doctor, init, map_scenes, run
 app = typer.Typer(
     name="covermap",
     help="Imagery and whatever labels you have: a trained model, an honest accuracy, a map.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.errors import ImageryError
-from covermap.core.grid import Window, resolution_m, tiles, whole
+from covermap.core.grid import Window, resolution_m, tiles
 from covermap.imagery.raster import Band, Raster, Scene
 
 _SAMPLE_PIXELS = 4_000_000
@@ -147,28 +146,6 @@ def guess_scale(facts: SceneFacts) -> tuple[float | None, ...]:
     and go beyond 8 bits; thermal bands are left out.
     """
     return tuple(0.0001 if _looks_scaled(item) else None for item in facts.bands)
-
-
-def require_valid(scene: Scene) -> None:
-    """Make sure that a scene has a valid pixel, reading no more than until the first one.
-
-    Raises
-    ------
-    ImageryError
-        No pixel of any band is valid.
-    """
-    names = [band.name for band in scene.bands]
-    # An even sample finds nearly every scene's data at once; only empty ones are read whole.
-    for window in sample_windows(scene.geobox, 16 * _BLOCK * _BLOCK):
-        if scene.read(names, window).valid.any():
-            return
-    for window in tiles(whole(scene.geobox), 1024):
-        if scene.read(names, window).valid.any():
-            return
-    raise ImageryError(
-        f"{scene.name}: no valid pixel: everything is nodata, masked by the quality layer or "
-        "outside the area. Check nodata:, quality: and aoi: in the project"
-    )
 
 
 def invalid_share(scene: Scene, pixels: int = 1_000_000) -> float:

@@ -24,7 +24,7 @@ from covermap.mapping.blending import Blender
 from covermap.mapping.ledger import Ledger, open_ledger
 from covermap.mapping.predictor import Predictor
 from covermap.mapping.settings import MapSettings
-from covermap.mapping.tiles import TilePlan, plan_tiles, smallest_tile
+from covermap.mapping.tiles import TilePlan, plan_tiles, plan_whole_tiles, smallest_tile
 from covermap.mapping.writing import Scratch, encode, map_tags, plan_layers
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def map_scene(
 ) -> MapResult:
     """Map a scene on its own grid to Cloud Optimized GeoTIFFs.
 
-    Memory holds a few tiles and two seams, never the scene. A map that was killed goes on at the
+    Memory holds a few tiles and a seam, never the scene. A map that was killed goes on at the
     row of tiles where it stopped, and ends in the same bytes.
 
     Parameters
@@ -114,11 +114,12 @@ def map_scene(
     ModelError
         The network gives values that are no numbers.
     ProjectError
-        `tile` is too small for the network's context.
+        `tile` is too small for the network's context, or smaller than the chips of a network that
+        sees everything.
     """
     if predictor.classes != len(bundle.legend):
         raise ValueError(f"{predictor.classes} outputs for {len(bundle.legend)} classes")
-    plan = _plan(scene.geobox, predictor, settings)
+    plan = _plan(scene.geobox, bundle, predictor, settings)
     wanted_ground = _Ground(scene.geobox, ground)
     if not wanted_ground.touches(whole(scene.geobox)):
         raise ImageryError(
@@ -236,7 +237,10 @@ class _Ground:
         return np.asarray(burnt == 1)
 
 
-def _plan(geobox: GeoBox, predictor: Predictor, settings: MapSettings) -> TilePlan:
+def _plan(geobox: GeoBox, bundle: Bundle, predictor: Predictor, settings: MapSettings) -> TilePlan:
+    height, width = (int(side) for side in geobox.shape)
+    if bundle.sees_everything:
+        return plan_whole_tiles((height, width), _validated_tile(bundle.chip_size, settings))
     smallest = smallest_tile(predictor.halo, predictor.stride)
     wide = -(-_AUTO_TILE_HALOS * predictor.halo // predictor.stride) * predictor.stride
     lattice = _AUTO_TILE // predictor.stride * predictor.stride
@@ -246,8 +250,17 @@ def _plan(geobox: GeoBox, predictor: Predictor, settings: MapSettings) -> TilePl
             f"map: tile: {tile} leaves nothing beside the context of {predictor.halo} px that this "
             f"network needs on each side; expected at least {smallest}, or auto"
         )
-    height, width = geobox.shape
-    return plan_tiles((int(height), int(width)), tile, predictor.halo, predictor.stride)
+    return plan_tiles((height, width), tile, predictor.halo, predictor.stride)
+
+
+def _validated_tile(chip_size: int, settings: MapSettings) -> int:
+    if settings.tile != "auto" and settings.tile < chip_size:
+        raise ProjectError(
+            f"map: tile: {settings.tile} is less than the chips of {chip_size} px that this "
+            "network was validated on, and its answers depend on all that it sees at once; "
+            f"expected at least {chip_size}, or auto"
+        )
+    return chip_size
 
 
 def _inputs(
@@ -297,7 +310,7 @@ def _fill(
                 for tile, shares in _predicted(in_row, predictor, plan):
                     bar.advance()
                     if shares is None or tile.wanted is None:
-                        blender.skip()
+                        blender.skip(tile.col)
                         continue
                     total = blender.add(row, tile.col, shares)
                     window = plan.completed_window(row, tile.col)

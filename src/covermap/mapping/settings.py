@@ -25,7 +25,8 @@ class MapSettings(Settings):
         probability), `margin` (highest minus second highest), `entropy` (of the probabilities,
         0..1), `probability` (one band a class).
     tile : int or "auto"
-        Largest side in pixels of what the network sees at once; a multiple of 32.
+        Largest side in pixels of what the network sees at once; a multiple of 32. A network that
+        sees everything gets tiles of the size of its training chips, whatever is allowed.
     precision : str
         Arithmetic of the network; `auto` takes what is faster here and is kept in the file.
     """

@@ -23,12 +23,11 @@ class TileAxis:
     halo : int
         Pixels at each end of a tile that are context only.
     step : int
-        Distance of neighbouring tiles, a multiple of the network's stride.
+        Distance of neighbouring tiles.
     ramp : int
         Pixels that neighbouring cores share, at most `step`.
     first : int
-        Where the first tile begins: 0 or less, a multiple of the network's stride, so that every
-        pixel meets the network in the same phase whatever the tile size.
+        Where the first tile begins, 0 or less.
     count : int
         Number of tiles, at least 1.
     """
@@ -107,7 +106,8 @@ def plan_tiles(shape: tuple[int, int], tile: int, halo: int, stride: int) -> Til
     """Tiles that cover a scene, as few and as small as the largest allowed one permits.
 
     The plan depends on the scene's size alone, never on which part of it is wanted: a map of a
-    part is made by the very tiles that make the whole map.
+    part is made by the very tiles that make the whole map. Tiles begin at multiples of the stride,
+    so that every pixel meets the network in the same phase whatever the tile size.
 
     Parameters
     ----------
@@ -131,6 +131,31 @@ def plan_tiles(shape: tuple[int, int], tile: int, halo: int, stride: int) -> Til
             f"{smallest_tile(halo, stride)}"
         )
     return TilePlan(*(_fitted_axis(length, tile, halo, stride) for length in shape))
+
+
+def plan_whole_tiles(shape: tuple[int, int], tile: int) -> TilePlan:
+    """Tiles of one size for a network whose answer depends on all that it is shown.
+
+    No halo makes such tiles agree, and what is padded changes their answers: they are spread evenly
+    and reach beyond the scene as little as possible. Neighbours share a quarter of a tile or more,
+    over which one hands over to the next; at the ends of a tile its answers hardly weigh.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the scene.
+    tile : int
+        Side in pixels that the network was validated at.
+    """
+    return TilePlan(*(_whole_axis(length, tile) for length in shape))
+
+
+def _whole_axis(length: int, tile: int) -> TileAxis:
+    more = max(0, length - tile)
+    count = 1 + -(-more // (tile - tile // 4))
+    step = max(-(-more // (count - 1)), -(-tile // 2)) if count > 1 else tile
+    span = (count - 1) * step + tile
+    return TileAxis(length, tile, 0, step, tile - step, -((span - length) // 2), count)
 
 
 def _fitted_axis(length: int, tile: int, halo: int, stride: int) -> TileAxis:

@@ -1,8 +1,6 @@
-"""A network out of a bundle, its weights as arrays, and how far it sees."""
+"""A network out of a bundle, and its weights as arrays."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,13 +11,6 @@ from covermap.core.errors import BundleError, ProjectError
 from covermap.core.settings import parse
 from covermap.models.registry import build_network
 from covermap.models.settings import ModelSettings
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-_RADIUS_SHARE = 0.99
-_RADIUS_DRAWS = 2
-_LARGEST_INPUT = 256
 
 
 def load_network(bundle: Bundle) -> nn.Module:
@@ -79,36 +70,3 @@ def put_weights(network: nn.Module, weights: dict[str, np.ndarray], where: str) 
                 f"expected {tuple(own.shape)}; copy the whole bundle again, or train anew"
             )
     network.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in wanted})
-
-
-def receptive_radius(network: nn.Module) -> int:
-    """How far a network sees in effect: the radius (px) that holds 99 % of an output's gradient.
-
-    The gradient of one pixel's logits with respect to a random input, summed over the bands, is
-    added up in squares around the pixel (Luo et al. 2016, "Understanding the effective receptive
-    field"). At most 127.
-    """
-    parameter = next(network.parameters())
-    was_training = network.training
-    network.eval()
-    middle = _LARGEST_INPUT // 2
-    rows = torch.arange(_LARGEST_INPUT) - middle
-    distance = torch.maximum(rows.abs()[:, None], rows.abs()[None, :]).reshape(-1)
-    rings = torch.zeros(middle + 1, dtype=torch.float64)
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(_RADIUS_DRAWS):
-        shape = (1, _input_channels(network), _LARGEST_INPUT, _LARGEST_INPUT)
-        image = torch.randn(shape, generator=generator).to(parameter.device).requires_grad_()
-        logits: Tensor = network(image)[0, :, middle, middle]
-        (gradient,) = torch.autograd.grad(logits.square().sum(), image)
-        strength = gradient.abs().sum((0, 1)).double().cpu().reshape(-1)
-        rings.index_add_(0, distance, strength)
-    network.train(was_training)
-    held = rings.cumsum(0)
-    radius = int(torch.searchsorted(held, _RADIUS_SHARE * held[-1]))
-    return min(radius, middle - 1)
-
-
-def _input_channels(network: nn.Module) -> int:
-    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
-    return first.in_channels

@@ -8,6 +8,7 @@ is its gradient. Everything is computed in float32, also under autocast.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal, TypeAlias
 
 import torch
@@ -117,7 +118,7 @@ def dice(
     2016 (V-Net) have no term for absent ones. `over="pixels"`: one ratio of the counts of all
     classes together, which rare classes hardly change.
     """
-    return _overlap(*_counted_pixels(logits, target, counted), 0.5, 0.5, smooth / 2, over)
+    return _dice(smooth, over)(*_counted_pixels(logits, target, counted))
 
 
 def jaccard(
@@ -128,14 +129,14 @@ def jaccard(
     over: Literal["classes", "pixels"] = "classes",
 ) -> Tensor:
     """1 - (TP + s) / (TP + FP + FN + s) with soft counts over the batch, averaged like `dice`."""
-    return _overlap(*_counted_pixels(logits, target, counted), 1.0, 1.0, smooth, over)
+    return _jaccard(smooth, over)(*_counted_pixels(logits, target, counted))
 
 
 def tversky(
     logits: Tensor, target: Tensor, counted: Tensor, alpha: float = 0.3, beta: float = 0.7
 ) -> Tensor:
     """1 - TP / (TP + alpha FP + beta FN), soft counts, mean over present classes (Salehi 2017)."""
-    return _overlap(*_counted_pixels(logits, target, counted), alpha, beta)
+    return _tversky(alpha, beta)(*_counted_pixels(logits, target, counted))
 
 
 def focal_tversky(
@@ -147,7 +148,7 @@ def focal_tversky(
     gamma: float = 0.75,
 ) -> Tensor:
     """Mean over present classes of (1 - Tversky index)^gamma (Abraham and Khan 2019)."""
-    return _overlap(*_counted_pixels(logits, target, counted), alpha, beta, power=gamma)
+    return _tversky(alpha, beta, gamma)(*_counted_pixels(logits, target, counted))
 
 
 def lovasz(logits: Tensor, target: Tensor, counted: Tensor) -> Tensor:
@@ -196,6 +197,18 @@ def _focal_ovr(pixels: Tensor, classes: Tensor, gamma: float, alpha: float | Non
     if alpha is not None:
         each = each * (alpha * truth + (1 - alpha) * (1 - truth))
     return each.sum() / max(each.numel(), 1)
+
+
+def _dice(smooth: float, over: str) -> _OnPixels:
+    return partial(_overlap, alpha=0.5, beta=0.5, smooth=smooth / 2, over=over)
+
+
+def _jaccard(smooth: float, over: str) -> _OnPixels:
+    return partial(_overlap, alpha=1.0, beta=1.0, smooth=smooth, over=over)
+
+
+def _tversky(alpha: float, beta: float, power: float = 1.0) -> _OnPixels:
+    return partial(_overlap, alpha=alpha, beta=beta, power=power)
 
 
 def _overlap(
@@ -290,25 +303,25 @@ def _focal_ovr_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPi
 @_builder("dice")
 def _dice_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     assert isinstance(term, OverlapSettings)
-    return lambda p, c: _overlap(p, c, 0.5, 0.5, term.smooth / 2, term.over)
+    return _dice(term.smooth, term.over)
 
 
 @_builder("jaccard")
 def _jaccard_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     assert isinstance(term, OverlapSettings)
-    return lambda p, c: _overlap(p, c, 1.0, 1.0, term.smooth, term.over)
+    return _jaccard(term.smooth, term.over)
 
 
 @_builder("tversky")
 def _tversky_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     assert isinstance(term, TverskySettings)
-    return lambda p, c: _overlap(p, c, term.alpha, term.beta)
+    return _tversky(term.alpha, term.beta)
 
 
 @_builder("focal_tversky")
 def _focal_tversky_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     assert isinstance(term, FocalTverskySettings)
-    return lambda p, c: _overlap(p, c, term.alpha, term.beta, power=term.gamma)
+    return _tversky(term.alpha, term.beta, term.gamma)
 
 
 @_builder("lovasz")

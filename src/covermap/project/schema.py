@@ -110,6 +110,17 @@ class Project(Settings):
             raise ValueError(str(error)) from None
         return self
 
+    @model_validator(mode="after")
+    def _frozen_encoder_knows_something(self) -> Project:
+        random = self.model.encoder is not None and self.model.initial_weights == "none"
+        if random and self.training.freeze_encoder is True:
+            raise ValueError(
+                f"training: freeze_encoder: true keeps the encoder {self.model.encoder} as it "
+                "began, but it begins with random weights; leave freeze_encoder out, or give it "
+                "weights: model: {weights: imagenet}, a file or hub:NAME"
+            )
+        return self
+
 
 def read_project(path: Path) -> Project:
     """Read and check a project file.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from covermap import __version__
+from covermap.bundle import bundle_digest, is_bundle
 from covermap.core.errors import OutputError
 from covermap.core.files import (
     content_digest,
@@ -77,12 +78,19 @@ class RunFolder:
     def claim(self, outputs: Iterable[str]) -> None:
         """Check files that are about to be written, and note them as ours.
 
-        They are ours from before the first byte, so that a killed step finds its own files again.
+        They are ours from before the first byte, so that a killed step finds its own files again;
+        `release` gives back the names that were not used.
         """
         names = list(outputs)
         self.check(names)
         claimed = set(self.record.get("claimed", [])) | set(names)
         self.record["claimed"] = sorted(claimed)
+        self.save()
+
+    def release(self) -> None:
+        """Give back claimed names that nothing was written to: what comes there is a stranger's."""
+        claimed = self.record.get("claimed", [])
+        self.record["claimed"] = [name for name in claimed if (self.path / name).exists()]
         self.save()
 
     def is_fresh(self, step: str, inputs: dict[str, Any]) -> bool:
@@ -91,7 +99,7 @@ class RunFolder:
         if not done or done["inputs"] != content_digest(inputs):
             return False
         return all(
-            (self.path / name).exists() and file_digest(self.path / name) == digest
+            (self.path / name).exists() and _output_digest(self.path / name) == digest
             for name, digest in done["outputs"].items()
         )
 
@@ -103,9 +111,9 @@ class RunFolder:
         """Note a finished step with the digests of what it read and wrote."""
         self.record["steps"][step] = {
             "inputs": content_digest(inputs),
-            "outputs": {name: file_digest(self.path / name) for name in sorted(outputs)},
+            "outputs": {name: _output_digest(self.path / name) for name in sorted(outputs)},
         }
-        self.save()
+        self.release()
 
     def forget(self, step: str) -> None:
         """Drop a step, so that it is done again."""
@@ -132,6 +140,11 @@ class RunFolder:
     def save(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self._file, self.record)
+
+
+def _output_digest(path: Path) -> str:
+    # A later step writes scores into the bundle; the training that made it is not stale for that.
+    return bundle_digest(path) if is_bundle(path) else file_digest(path)
 
 
 def versions() -> dict[str, str]:

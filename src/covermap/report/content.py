@@ -45,20 +45,25 @@ class Panel:
         For the eye.
     truth, prediction : ndarray of int16, shape (H, W)
         Positions in the legend; -1 where unlabelled, or without prediction.
+    confidence : ndarray of float, shape (H, W), or None
+        Probability 0..1 that the model gives its answer; NaN where it gives none.
     """
 
     caption: str
     image: np.ndarray
     truth: np.ndarray
     prediction: np.ndarray
+    confidence: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class SplitMap:
-    """Which polygons taught and which tested.
+class SceneParts:
+    """Which ground of a scene taught and which tested.
 
     Attributes
     ----------
+    name : str
+        The scene.
     background : ndarray of uint8, shape (H, W, 3)
         The scene, for the eye.
     extent : tuple of float
@@ -66,13 +71,36 @@ class SplitMap:
     parts : tuple of (str, sequence of ndarray)
         Name of a part (`train`, `val`, `test`, or a fold) and the exterior rings of its polygons,
         each an array (N, 2) of x and y.
+    whole : str or None
+        The part that the scene belongs to as a whole, where scenes are held out whole.
+    """
+
+    name: str
+    background: np.ndarray
+    extent: tuple[float, float, float, float]
+    parts: tuple[tuple[str, Sequence[np.ndarray]], ...]
+    whole: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SplitMap:
+    """Which ground taught and which tested.
+
+    Attributes
+    ----------
+    scenes : tuple of SceneParts
+        Those that are shown, at least one.
+    more : int
+        How many scenes are not shown.
+    counts : tuple of (str, int)
+        Polygons, blocks or scenes of each part, over all scenes.
     audit : tuple of str
         What the audit of the split found, a line each.
     """
 
-    background: np.ndarray
-    extent: tuple[float, float, float, float]
-    parts: tuple[tuple[str, Sequence[np.ndarray]], ...]
+    scenes: tuple[SceneParts, ...]
+    more: int
+    counts: tuple[tuple[str, int], ...]
     audit: tuple[str, ...] = ()
 
 
@@ -132,6 +160,12 @@ class ReportContent:
     curves, panels, split, doubts, map_picture, areas
         Sections of the page; left out where there is nothing to show. `map_picture` is uint8
         (H, W, 3).
+    map_name : str or None
+        Which scene it is of, where there are several.
+    further_maps : tuple of (str, ndarray)
+        Of other scenes: name and small picture.
+    maps_not_shown : int
+        How many more maps there are.
     provenance : tuple of (str, str)
         Versions, seed, model, bands: what it takes to make the run again.
     map_file, bundle_file, preview_file : str or None
@@ -150,6 +184,9 @@ class ReportContent:
     split: SplitMap | None = None
     doubts: tuple[Doubt, ...] = ()
     map_picture: np.ndarray | None = None
+    map_name: str | None = None
+    further_maps: tuple[tuple[str, np.ndarray], ...] = ()
+    maps_not_shown: int = 0
     areas: tuple[ClassArea, ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     map_file: str | None = None

@@ -14,8 +14,8 @@ import numpy as np
 
 from covermap.assessment.class_table import confusion_forms
 from covermap.core.legend import Legend
-from covermap.report.content import Curve, Panel, SplitMap
-from covermap.report.style import ACCENT, FAINT, INK, MUTED, blank_figure, style
+from covermap.report.content import Curve, Panel
+from covermap.report.style import ACCENT, FAINT, INK, MUTED, blank_figure, shortened, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 # Okabe and Ito 2008 (jfly.uni-koeln.de/color): told apart with every kind of colour blindness.
 PART_COLORS = {"train": "#0072b2", "val": "#f0e442", "test": "#d55e00"}
 # Not the colour of `train`: a k-fold has such a part too, for what cannot be tested.
-_FOLD_COLORS = ("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442", "#d55e00")
+FOLD_COLORS = ("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442", "#d55e00")
 _ANSWER_STYLES = (("o", ACCENT), ("s", "#e69f00"), ("D", "#8c9699"))
+# From no confidence at all to certainty.
+CONFIDENCE_COLORS = ("#fbe3c4", "#123f5c")
 _UNLABELLED, _RIGHT, _WRONG = "#f4f5f3", "#c9d2d0", "#d55e00"
 
 
@@ -37,6 +39,7 @@ class PanelPictures:
     truth: np.ndarray
     prediction: np.ndarray
     error: np.ndarray
+    confidence: np.ndarray | None
 
 
 def figure_uri(figure: Figure, kind: Literal["svg", "png"] = "svg") -> str:
@@ -74,6 +77,7 @@ def panel_pictures(panel: Panel, legend: Legend) -> PanelPictures:
         truth=_painted(panel.truth, legend.colors),
         prediction=_painted(panel.prediction, legend.colors),
         error=_painted(error, (_UNLABELLED, _RIGHT, _WRONG)),
+        confidence=None if panel.confidence is None else _shaded(panel.confidence),
     )
 
 
@@ -171,53 +175,12 @@ def curve_figure(curve: Curve) -> Figure:
     return figure
 
 
-def split_figure(split: SplitMap) -> Figure:
-    """The polygons on the scene, coloured by the part that they belong to."""
-    from matplotlib.collections import PolyCollection
-    from matplotlib.patches import Patch
-
-    left, right, bottom, top = split.extent
-    width = 7.6
-    height = float(np.clip(width * abs(top - bottom) / max(abs(right - left), 1e-9), 3, 9))
-    # Paler ground lets the colours of the parts speak.
-    pale = (split.background * 0.65 + 255 * 0.35).astype(np.uint8)
-    handles = []
-    with style():
-        figure = blank_figure(width, height + 0.6)
-        axes = figure.add_subplot()
-        axes.imshow(pale, extent=split.extent, interpolation="nearest")
-        for place, (name, rings) in enumerate(split.parts):
-            color = PART_COLORS.get(name, _FOLD_COLORS[place % len(_FOLD_COLORS)])
-            shapes = PolyCollection(
-                [np.asarray(ring) for ring in rings],
-                facecolors=(color, 0.55),
-                edgecolors=INK,
-                linewidths=0.7,
-            )
-            axes.add_collection(shapes, autolim=False)
-            handles.append(
-                Patch(facecolor=(color, 0.7), edgecolor=INK, label=f"{name} ({len(rings)})")
-            )
-        axes.set_xlim(left, right)
-        axes.set_ylim(bottom, top)
-        axes.ticklabel_format(style="plain", useOffset=False)
-        axes.locator_params(nbins=4)
-        axes.tick_params(labelsize=9)
-        axes.set_xlabel("x", fontsize=9)
-        axes.set_ylabel("y", fontsize=9)
-        axes.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=5, frameon=False
-        )
-        figure.tight_layout()
-    return figure
-
-
 def _matrix_figure(
     title: str, shares: np.ndarray, texts: np.ndarray, names: Sequence[str]
 ) -> Figure:
     from matplotlib.colors import LinearSegmentedColormap
 
-    short = [_short(name) for name in names]
+    short = [shortened(name) for name in names]
     places = np.arange(len(names)) + 0.5
     side = 0.4 * len(names)
     with style():
@@ -277,12 +240,17 @@ def _painted(index: np.ndarray, colors: Sequence[str]) -> np.ndarray:
     return palette[np.where(index < 0, len(colors), index)]
 
 
+def _shaded(share: np.ndarray) -> np.ndarray:
+    """Uint8 (H, W, 3): the darker the surer; pale where there is no number."""
+    ends = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in CONFIDENCE_COLORS])
+    known = ~np.isnan(share)
+    place = np.where(known, np.clip(share, 0, 1), 0)[..., np.newaxis]
+    shade = np.rint(ends[0] + place * (ends[1] - ends[0])).astype(np.uint8)
+    return np.where(known[..., np.newaxis], shade, _painted(np.full(share.shape, -1), ()))
+
+
 def _numbers(values: Sequence[float | None]) -> list[float]:
     return [math.nan if value is None else value for value in values]
-
-
-def _short(name: str, length: int = 22) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"
 
 
 def _compact(count: int) -> str:

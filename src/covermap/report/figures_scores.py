@@ -11,7 +11,7 @@ import numpy as np
 
 from covermap.assessment.joint import JointCounts
 from covermap.assessment.tally import Tally
-from covermap.report.style import ACCENT, FAINT, INK, MUTED, blank_figure, style
+from covermap.report.style import ACCENT, FAINT, INK, MUTED, blank_figure, shortened, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,7 @@ def label_matrices_figure(labels: Mapping[str, Tally]) -> Figure:
             axes.set_visible(False)
         for place, (axes, (name, tally)) in enumerate(zip(grid, labels.items(), strict=False)):
             _draw_matrix(axes, tally)
-            axes.set_title(_short(name), fontsize=10, loc="left")
+            axes.set_title(shortened(name), fontsize=10, loc="left")
             axes.set_yticks([0.5, 1.5], ["absent", "present"] if place % columns == 0 else ["", ""])
         figure.supxlabel("predicted", fontsize=10, color=MUTED)
         figure.supylabel("reference", fontsize=10, color=MUTED)
@@ -181,8 +181,8 @@ def chip_panels_figure(panels: Sequence[ChipPanel]) -> Figure:
         for axes, panel in zip(grid, panels, strict=False):
             axes.imshow(panel.image, interpolation="nearest")
             sure = "" if panel.confidence is None else f" {100 * panel.confidence:.0f} %"
-            said = _short(", ".join(panel.prediction) or "nothing", 22 - len(sure)) + sure
-            axes.text(0, 1.12, _short(", ".join(panel.truth) or "nothing"), fontsize=9,
+            said = shortened(", ".join(panel.prediction) or "nothing", 22 - len(sure)) + sure
+            axes.text(0, 1.12, shortened(", ".join(panel.truth) or "nothing"), fontsize=9,
                       color=INK, transform=axes.transAxes, va="center")  # fmt: skip
             axes.text(0, -0.1, said, fontsize=9, color=ACCENT if panel.right else _WRONG,
                       transform=axes.transAxes, va="center")  # fmt: skip
@@ -214,7 +214,7 @@ def number_panels_figure(panels: Sequence[NumberPanel], highest: float, unit: st
                     np.ma.masked_invalid(numbers), cmap=colors, vmin=0, vmax=highest,
                     interpolation="nearest",
                 )  # fmt: skip
-            row[0].set_title(_short(panel.caption, 30), fontsize=9, loc="left")
+            row[0].set_title(shortened(panel.caption, 30), fontsize=9, loc="left")
             for axes in row:
                 axes.set_xticks([])
                 axes.set_yticks([])
@@ -254,7 +254,3 @@ def _heat() -> Any:
     import matplotlib as mpl
 
     return mpl.colormaps["viridis"].with_extremes(bad=_NO_VALUE)
-
-
-def _short(name: str, length: int = 22) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"

@@ -10,6 +10,7 @@ from covermap.assessment.areas import AREA_WORDING
 from covermap.core.legend import Legend
 from covermap.report import figures
 from covermap.report.content import Doubt, ReportContent
+from covermap.report.split_figure import split_figure
 
 # An interval wider than this says little: 20 points of 100.
 WIDE_INTERVAL = 0.20
@@ -98,6 +99,7 @@ def render(content: ReportContent) -> str:
         panels=[(p.caption, _panel_uris(content, k)) for k, p in enumerate(content.panels)],
         doubts=[_DoubtRow.of(doubt) for doubt in content.doubts],
         area_wording=AREA_WORDING,
+        confidence_colors=figures.CONFIDENCE_COLORS,
     )
 
 
@@ -294,7 +296,8 @@ def _figures(content: ReportContent) -> dict[str, Any]:
             for figure in figures.confusion_figures(test["confusion_matrix"], test["classes"])
         ],
         "map": None if picture is None else figures.picture_uri(picture),
-        "split": None if split is None else figures.figure_uri(figures.split_figure(split), "png"),
+        "maps": [(name, figures.picture_uri(small)) for name, small in content.further_maps],
+        "split": None if split is None else figures.figure_uri(split_figure(split), "png"),
         "curves": [
             (curve.title, figures.figure_uri(figures.curve_figure(curve)))
             for curve in content.curves
@@ -314,9 +317,11 @@ def _answers(content: ReportContent) -> list[tuple[str, Mapping[str, Any]]]:
 
 def _panel_uris(content: ReportContent, place: int) -> list[tuple[str, str]]:
     pictures = figures.panel_pictures(content.panels[place], content.legend)
-    return [
-        ("image", figures.picture_uri(pictures.image)),
-        ("drawn", figures.picture_uri(pictures.truth)),
-        ("mapped", figures.picture_uri(pictures.prediction)),
-        ("errors", figures.picture_uri(pictures.error)),
-    ]
+    shown = {
+        "image": pictures.image,
+        "drawn": pictures.truth,
+        "mapped": pictures.prediction,
+        "errors": pictures.error,
+        "confidence": pictures.confidence,
+    }
+    return [(title, figures.picture_uri(item)) for title, item in shown.items() if item is not None]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from covermap.assessment.kept_scores import kept_scores, told_score
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.tally import GroupedTally
-from covermap.bundle import Bundle, read_bundle
+from covermap.bundle import Bundle, read_bundle, write_scores
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips, Share
 from covermap.chips.parts import Training
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 OUTPUTS = ("metrics.json", "evaluation")
+# Written by `train`; its scores are ours.
+_SCORED = "bundle/bundle.json"
 
 
 def evaluate(project: str | Path, out: str | Path, force: bool = False) -> RunFolder:
@@ -51,7 +54,8 @@ def evaluate(project: str | Path, out: str | Path, force: bool = False) -> RunFo
     Returns
     -------
     RunFolder
-        Now with `metrics.json` and `evaluation/` (maps of the tested ground, scores by polygon).
+        Now with `metrics.json` and `evaluation/` (maps of the tested ground, scores by polygon);
+        the bundle holds its scores.
     """
     workspace = Workspace.open(project, out, "evaluate")
     evaluate_step(workspace, force)
@@ -106,8 +110,9 @@ def _evaluate(workspace: Workspace) -> tuple[str, ...]:
     }
     write_doubts(folder / "evaluation" / "polygons.csv", found.doubts.rows(workspace.labels))
     write_json(folder / "metrics.json", metrics)
+    write_scores(read_bundle(folder / "bundle"), kept_scores(metrics))
     _say_scores(metrics)
-    return OUTPUTS
+    return (*OUTPUTS, _SCORED)
 
 
 def _model(told: dict[str, Any]) -> dict[str, Any]:
@@ -249,17 +254,10 @@ def _say_scores(metrics: dict[str, Any]) -> None:
     say(f"\n  {'':<16}{'overall accuracy':>26}{'class-mean IoU':>26}")
     for name, scores in rows:
         cells = "".join(
-            f"{_told(scores, key):>26}" for key in ("overall_accuracy", "class_mean_iou")
+            f"{told_score(scores, key):>26}" for key in ("overall_accuracy", "class_mean_iou")
         )
         say(f"  {name:<16}{cells}")
     true = metrics["test"].get("true_overall_accuracy")
     if true is not None:
         say(f"  {'true':<16}{true:>26.3f}{metrics['test']['true_class_mean_iou']:>26.3f}")
     say("")
-
-
-def _told(scores: dict[str, Any], key: str) -> str:
-    value, low, high = scores[key], scores[f"{key}_low"], scores[f"{key}_high"]
-    if value is None:
-        return "undefined"
-    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"

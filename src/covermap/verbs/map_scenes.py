@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from covermap.bundle import Bundle, check_fits, read_bundle
+from covermap.assessment.kept_scores import told_scores
+from covermap.bundle import Bundle, bundle_digest, check_fits, read_bundle
 from covermap.core.errors import BundleError, CovermapError, ImageryError, OutputError
 from covermap.core.files import content_digest, file_digest, refuse_strangers
 from covermap.core.progress import say
@@ -67,6 +68,7 @@ def map_scenes(
     targets = _targets(opened, Path(out))
     files = [path for target in targets for path in output_files(target, settings)]
     refuse_strangers([p for p in files if not _is_map_of(p, model)], set())
+    say(told_scores(model.scores))
     predictor = open_predictor(model, settings.precision)
     results = []
     for scene, target in zip(opened, targets, strict=True):
@@ -133,7 +135,7 @@ def map_key(bundle: Bundle, scene: Scene) -> str:
     """Digest of the contents of a bundle and a scene: work of the same key may be taken up."""
     assert bundle.folder is not None
     return content_digest(
-        [file_digest(bundle.folder), *(file_digest(path) for path in scene.files)]
+        [bundle_digest(bundle.folder), *(file_digest(path) for path in scene.files)]
     )
 
 

@@ -8,28 +8,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from covermap.assessment.areas import ClassArea, class_areas
-from covermap.chips.audit import shares_of
 from covermap.chips.table import read_chips
 from covermap.core.files import complete_file, read_json
-from covermap.core.grid import window_geobox
 from covermap.labels.polygons import Polygons
-from covermap.mapping.preview import map_picture, quicklook
-from covermap.mapping.reading import read_map_window
+from covermap.mapping.preview import map_picture
 from covermap.project.steps import RunFolder
-from covermap.report.content import Curve, Doubt, Panel, ReportContent, SplitMap
+from covermap.report.content import Curve, Doubt, ReportContent
 from covermap.report.page import headlines_of, render
 from covermap.training.history import EpochRow
 from covermap.verbs.doubts import read_doubts
 from covermap.verbs.map_run import AREAS, PREVIEW, map_paths, map_step
-from covermap.verbs.pictures import outlined, picture
+from covermap.verbs.pictures import outlined
+from covermap.verbs.split_map import split_map
+from covermap.verbs.tested_panels import tested_panels
 from covermap.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
 OUTPUTS = ("report.html",)
-_PANELS = 4
 _DOUBTS = 12
+_MOST_MAPS = 8
 
 
 def report(project: str | Path, out: str | Path, force: bool = False) -> RunFolder:
@@ -70,20 +69,24 @@ def _content(workspace: Workspace) -> ReportContent:
     metrics = read_json(folder / "metrics.json")
     chips = read_chips(folder / "chips.parquet")
     folds = len(split.trainings) - 1 if split.scheme == "kfold" else None
-    first_map = next(iter(map_paths(workspace).values()))
+    legend, maps = workspace.labels.legend, list(map_paths(workspace).items())
+    small = [(name, map_picture(path, legend, 320)) for name, path in maps[1 : 1 + _MOST_MAPS]]
     return ReportContent(
         name=project.name,
-        legend=workspace.labels.legend,
+        legend=legend,
         headlines=tuple(_headlines(workspace, metrics, folds)),
         model=_model_word(metrics),
         metrics=metrics,
         how_tested=_how_tested(workspace, chips),
         leak_allowed=project.split.allow_leak,
         curves=_curves(folder),
-        panels=_panels(workspace, chips),
-        split=_split_map(workspace, chips),
+        panels=tested_panels(workspace, chips),
+        split=split_map(workspace, chips),
         doubts=_doubts(workspace),
-        map_picture=map_picture(first_map, workspace.labels.legend, 1200),
+        map_picture=map_picture(maps[0][1], legend, 1200),
+        map_name=maps[0][0] if small else None,
+        further_maps=tuple(small),
+        maps_not_shown=len(maps) - 1 - len(small),
         areas=_areas(workspace),
         provenance=_provenance(workspace),
         map_file="map.tif" if len(workspace.scenes) == 1 else "maps/",
@@ -133,92 +136,6 @@ def _curves(folder: Path) -> tuple[Curve, ...]:
         for name, item in told.items()
         if "history" in item
     )
-
-
-def _panels(workspace: Workspace, chips: gpd.GeoDataFrame) -> tuple[Panel, ...]:
-    """Tested windows with the most classes, then the most labels."""
-    candidates = []
-    for training in workspace.split.trainings:
-        if not training.score:
-            continue
-        rows = chips[chips["split"].isin(training.score)]
-        for row in rows.itertuples():
-            present = sum(share > 0 for share in row.class_shares.values())
-            candidates.append((-present, -row.share_labelled, row.chip, training, row))
-    candidates.sort(key=lambda item: item[:3])
-    panels = []
-    for *_, training, row in candidates[:_PANELS]:
-        _, _, score = shares_of(workspace.viewer, chips, training)
-        assert score is not None
-        place = next(
-            n
-            for n, (scene, window) in enumerate(score.windows)
-            if scene == row.scene and (window.row_off, window.col_off) == (row.row_off, row.col_off)
-        )
-        panels.append(_panel(workspace, training.name, score, place))
-    return tuple(panels)
-
-
-def _panel(workspace: Workspace, training: str, score: Any, place: int) -> Panel:
-    name, window = score.windows[place]
-    scene, legend = workspace.viewer.scenes[name], workspace.labels.legend
-    view = score.read(place)
-    path = workspace.folder.path / "evaluation" / f"{training}_{name}.tif"
-    index, known = legend.to_index(read_map_window(path, window, legend.nodata))
-    return Panel(
-        caption=f"{name}, row {window.row_off}, column {window.col_off}",
-        image=picture(scene, window),
-        truth=np.where(score.counted(view), view.target.index, -1).astype(np.int16),
-        prediction=np.where(known, index, -1).astype(np.int16),
-    )
-
-
-def _split_map(workspace: Workspace, chips: gpd.GeoDataFrame) -> SplitMap:
-    scene, split = workspace.scenes[0], workspace.split
-    box = scene.geobox.boundingbox
-    parts = []
-    for code, part in enumerate(split.ground.parts):
-        if split.ground.kind == "polygons" and isinstance(workspace.labels, Polygons):
-            chosen = split.ground.part_of_source[:-1] == code
-            shapes = list(workspace.labels.in_crs(scene.geobox.crs).geometry[chosen])
-        else:
-            own = chips[(chips["split"] == part) & (chips["scene"] == scene.name)]
-            shapes = [window_geobox(scene.geobox, window).extent.geom for window in _windows(own)]
-        if shapes:
-            parts.append((part, _rings(shapes)))
-    audit = read_json(workspace.folder.path / "audit.json")
-    return SplitMap(
-        background=quicklook(scene),
-        extent=(box.left, box.right, box.bottom, box.top),
-        parts=tuple(parts),
-        audit=tuple(_audit_lines(audit)),
-    )
-
-
-def _windows(rows: gpd.GeoDataFrame) -> list[Any]:
-    from covermap.core.grid import Window
-
-    columns = ("row_off", "col_off", "height", "width")
-    return [
-        Window(*(int(v) for v in values))
-        for values in zip(*(rows[c] for c in columns), strict=True)
-    ]
-
-
-def _rings(shapes: list[Any]) -> list[np.ndarray]:
-    rings = []
-    for shape in shapes:
-        for part in getattr(shape, "geoms", [shape]):
-            if part.geom_type == "Polygon":
-                rings.append(np.asarray(part.exterior.coords)[:, :2])
-    return rings
-
-
-def _audit_lines(content: dict[str, Any]) -> list[str]:
-    from covermap.chips.audit import Audit, TrainingAudit
-
-    trainings = tuple(TrainingAudit(**item) for item in content["trainings"])
-    return Audit(trainings, content["class_shares"]).lines()
 
 
 def _doubts(workspace: Workspace) -> tuple[Doubt, ...]:

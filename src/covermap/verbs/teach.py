@@ -71,6 +71,8 @@ class Taught:
         For `training.json`.
     answer : callable
         Class of each pixel of a chip, as positions in the legend (H, W).
+    sees_everything : bool
+        Whether an answer depends on all of the tile.
     """
 
     settings: ModelSettings
@@ -78,6 +80,7 @@ class Taught:
     receptive_radius: int
     told: dict[str, Any]
     answer: Callable[[Sample], np.ndarray]
+    sees_everything: bool = False
 
     def tally(self, chips: Chips, classes: int) -> Tally:
         """How it does on the counted pixels of chips."""
@@ -111,8 +114,9 @@ def taught_forest(settings: ModelSettings, lesson: Lesson) -> Taught:
 
 def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     """A network trained on the teaching chips; taken up again where it was stopped."""
-    from covermap.models.loading import network_weights, receptive_radius
+    from covermap.models.loading import network_weights
     from covermap.models.registry import build_network
+    from covermap.models.sight import sight_of
     from covermap.training.fit import FitPlan, fit
     from covermap.training.sampling import count_class_pixels
     from covermap.training.settings import resolve
@@ -142,10 +146,12 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     )
     if fitted.resumed_from:
         say(f"{lesson.title}: went on after epoch {fitted.resumed_from}")
+    sight = sight_of(fitted.network)
     return Taught(
         settings=settings,
         weights=network_weights(fitted.network),
-        receptive_radius=receptive_radius(fitted.network),
+        receptive_radius=sight.radius,
+        sees_everything=sight.everything,
         told={
             "model": settings.described,
             "summary": f"{len(lesson.teach)} chips, {len(fitted.history)} epochs, kept epoch "

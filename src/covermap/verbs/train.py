@@ -216,6 +216,7 @@ def _bundle(
         legend=workspace.labels.legend,
         chip_size=ground.teach.windows[0][1].height,
         receptive_radius=taught.receptive_radius,
+        sees_everything=taught.sees_everything,
         min_dates=usable_rule(project.imagery[0], scene),
         imagery=describe_imagery(project.imagery[0], scene),
         trained_on=_trained_on(workspace.scenes, chips, training),

@@ -124,9 +124,14 @@ class Workspace:
         """Do a step unless its inputs are those of last time; True when it was done."""
         if not force and self.folder.is_fresh(name, inputs):
             say(f"{name}: nothing changed, skipped (--force repeats it)")
+            self.folder.release()
             return False
         self.folder.forget(name)
-        outputs = work()
+        try:
+            outputs = work()
+        except BaseException:
+            self.folder.release()
+            raise
         self.folder.finish(name, inputs, outputs)
         return True
 

@@ -1,0 +1,59 @@
+"""The scores that a bundle carries: what whoever maps with it should know of its accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_KEPT = ("overall_accuracy", "class_mean_iou")
+_FURTHER = ("class_mean_iou_classes", "labelled_pixels", "groups", "not_assessed", "per_class")
+
+
+def kept_scores(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of `metrics.json` that goes into the bundle.
+
+    Parameters
+    ----------
+    metrics : mapping
+        With `test` (see `covermap.assessment.metrics.metrics_of`) and `split`.
+
+    Returns
+    -------
+    dict
+        `overall_accuracy` and `class_mean_iou` with `_low` and `_high` (95 %), 0..1 or None;
+        `per_class`; on how many `groups` and `labelled_pixels`; and `split`, which says how ground
+        was held out and whether a leak was allowed. Of a k-fold the scores are those of the folds'
+        models, pooled.
+    """
+    test = metrics["test"]
+    leading = [f"{name}{end}" for name in _KEPT for end in ("", "_low", "_high")]
+    return {**{name: test[name] for name in (*leading, *_FURTHER)}, "split": metrics["split"]}
+
+
+def told_scores(scores: Mapping[str, Any]) -> str:
+    """The scores of a bundle in one line.
+
+    Examples
+    --------
+    >>> told_scores({})
+    'this model was not evaluated: nothing is known of its accuracy'
+    """
+    if not scores:
+        return "this model was not evaluated: nothing is known of its accuracy"
+    split = scores["split"]
+    folds = "by folds of" if split["scheme"] == "kfold" else "on held-out"
+    unit = {"scenes": "images"}.get(split["of"], split["of"])
+    leak = "LEAK ALLOWED, too good to be true: " if split["leak_allowed"] else ""
+    accuracy, iou = (told_score(scores, name) for name in _KEPT)
+    return (
+        f"{leak}tested {folds} {unit}: overall accuracy {accuracy}, class-mean IoU {iou} "
+        f"({scores['labelled_pixels']:,} pixels in {scores['groups']} groups)"
+    )
+
+
+def told_score(scores: Mapping[str, Any], name: str) -> str:
+    """A score with its interval: `0.812 (0.740 to 0.871)`."""
+    value, low, high = (scores[f"{name}{end}"] for end in ("", "_low", "_high"))
+    if value is None:
+        return "undefined"
+    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"

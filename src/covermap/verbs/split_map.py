@@ -1,0 +1,132 @@
+"""The split of a run as the report shows it: which ground of which scene taught or tested."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from covermap.core.files import read_json
+from covermap.core.grid import Window, window_geobox
+from covermap.imagery.raster import Scene
+from covermap.labels.polygons import Polygons
+from covermap.mapping.preview import quicklook
+from covermap.report.content import SceneParts, SplitMap
+from covermap.verbs.workspace import Workspace
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_MOST_SCENES = 12
+_SIDE, _SMALL_SIDE = 1000, 320
+
+
+def split_map(workspace: Workspace, chips: gpd.GeoDataFrame) -> SplitMap:
+    """Blocks, polygons or whole scenes by part; of many scenes some of each part."""
+    shown = _shown_scenes(workspace, chips)
+    side = _SIDE if len(shown) == 1 else _SMALL_SIDE
+    audit = read_json(workspace.folder.path / "audit.json")
+    return SplitMap(
+        scenes=tuple(_scene_parts(workspace, chips, scene, part, side) for scene, part in shown),
+        more=len(workspace.scenes) - len(shown),
+        counts=_counts(workspace, chips),
+        audit=tuple(_audit_lines(audit)),
+    )
+
+
+def _shown_scenes(workspace: Workspace, chips: gpd.GeoDataFrame) -> list[tuple[Scene, str | None]]:
+    """Scenes to show, each with the part that it belongs to as a whole."""
+    if workspace.split.ground.kind != "scenes":
+        used = set(chips["scene"])
+        ordered = sorted(workspace.scenes, key=lambda scene: scene.name not in used)
+        return [(scene, None) for scene in ordered[:_MOST_SCENES]]
+    part_of = dict(zip(chips["scene"], chips["split"], strict=True))
+    of_part: dict[str, list[tuple[Scene, str | None]]] = {}
+    for scene in workspace.scenes:
+        if scene.name in part_of:
+            part = part_of[scene.name]
+            of_part.setdefault(part, []).append((scene, part))
+    # Some of each part, however few it has.
+    in_turn = itertools.chain.from_iterable(itertools.zip_longest(*of_part.values()))
+    chosen = [item for item in in_turn if item is not None][:_MOST_SCENES]
+    order = workspace.split.ground.parts
+    return sorted(chosen, key=lambda item: order.index(item[1]) if item[1] in order else len(order))
+
+
+def _scene_parts(
+    workspace: Workspace, chips: gpd.GeoDataFrame, scene: Scene, part: str | None, side: int
+) -> SceneParts:
+    box = scene.geobox.boundingbox
+    parts = [] if part is not None else _drawn_parts(workspace, chips, scene)
+    return SceneParts(
+        name=scene.name,
+        background=quicklook(scene, side),
+        extent=(box.left, box.right, box.bottom, box.top),
+        parts=tuple((name, _rings(shapes)) for name, shapes in parts if shapes),
+        whole=part,
+    )
+
+
+def _drawn_parts(
+    workspace: Workspace, chips: gpd.GeoDataFrame, scene: Scene
+) -> list[tuple[str, list[Any]]]:
+    ground, labels = workspace.split.ground, workspace.labels
+    if ground.kind == "polygons" and isinstance(labels, Polygons):
+        geometry = labels.in_crs(scene.geobox.crs).geometry
+        here = geometry.intersects(shapely.box(*scene.geobox.boundingbox.bbox)).to_numpy()
+        owner = ground.part_of_source[:-1]
+        return [
+            (part, list(geometry[here & (owner == code)])) for code, part in enumerate(ground.parts)
+        ]
+    own = chips[chips["scene"] == scene.name]
+    return [
+        (
+            part,
+            [
+                window_geobox(scene.geobox, window).extent.geom
+                for window in _windows(own[own["split"] == part])
+            ],
+        )
+        for part in ground.parts
+    ]
+
+
+def _counts(workspace: Workspace, chips: gpd.GeoDataFrame) -> tuple[tuple[str, int], ...]:
+    """How many polygons, blocks or scenes each part has."""
+    ground = workspace.split.ground
+    if ground.kind == "polygons":
+        owner = ground.part_of_source[:-1]
+        counts = [(part, int((owner == code).sum())) for code, part in enumerate(ground.parts)]
+    else:
+        rows = {part: chips[chips["split"] == part] for part in ground.parts}
+        counts = [
+            (part, own["scene"].nunique() if ground.kind == "scenes" else len(own))
+            for part, own in rows.items()
+        ]
+    return tuple((part, count) for part, count in counts if count)
+
+
+def _windows(rows: gpd.GeoDataFrame) -> list[Window]:
+    columns = ("row_off", "col_off", "height", "width")
+    return [
+        Window(*(int(v) for v in values))
+        for values in zip(*(rows[c] for c in columns), strict=True)
+    ]
+
+
+def _rings(shapes: list[Any]) -> list[np.ndarray]:
+    rings = []
+    for shape in shapes:
+        for part in getattr(shape, "geoms", [shape]):
+            if part.geom_type == "Polygon":
+                rings.append(np.asarray(part.exterior.coords)[:, :2])
+    return rings
+
+
+def _audit_lines(content: dict[str, Any]) -> list[str]:
+    from covermap.chips.audit import Audit, TrainingAudit
+
+    trainings = tuple(TrainingAudit(**item) for item in content["trainings"])
+    return Audit(trainings, content["class_shares"]).lines()

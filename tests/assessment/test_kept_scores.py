@@ -1,0 +1,55 @@
+"""What a bundle carries of its evaluation, and how it is told."""
+
+import json
+
+import numpy as np
+import pytest
+
+from covermap.assessment.kept_scores import kept_scores, told_scores
+from covermap.assessment.metrics import metrics_of
+from covermap.assessment.tally import GroupedTally, Tally
+from covermap.core.legend import Legend
+
+LEGEND = Legend.of({1: "forest", 2: "water"})
+GROUPED = GroupedTally(
+    {"a": Tally(np.array([[50, 3], [5, 10]])), "b": Tally(np.array([[8, 0], [0, 1024]]))}
+)
+
+
+def metrics(scheme="holdout", of="blocks", leak=False):
+    split = {"scheme": scheme, "of": of, "reasons": ["few"], "leak_allowed": leak}
+    return {"test": metrics_of(GROUPED, LEGEND, LEGEND.names, seed=0), "split": split}
+
+
+def test_a_bundle_keeps_scores_intervals_classes_groups_and_the_split():
+    kept, test = kept_scores(metrics()), metrics()["test"]
+    for name in ("overall_accuracy", "class_mean_iou"):
+        assert kept[f"{name}_low"] <= kept[name] <= kept[f"{name}_high"]
+    assert kept["per_class"] == test["per_class"]
+    assert (kept["groups"], kept["labelled_pixels"]) == (2, 1100)
+    assert kept["split"]["scheme"] == "holdout"
+    assert "confusion_matrix" not in kept
+    assert json.loads(json.dumps(kept)) == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "begin"),
+    [
+        ({}, "tested on held-out blocks: overall accuracy 0.993 ("),
+        ({"scheme": "kfold", "of": "polygons"}, "tested by folds of polygons: "),
+        ({"of": "scenes"}, "tested on held-out images: "),
+        ({"leak": True}, "LEAK ALLOWED, too good to be true: tested on held-out blocks: "),
+    ],
+)
+def test_the_score_is_told_in_one_line(given, begin):
+    line = told_scores(kept_scores(metrics(**given)))
+    assert line.startswith(begin)
+    assert line.endswith("(1,100 pixels in 2 groups)")
+    assert "\n" not in line
+
+
+def test_a_score_without_value_or_interval_is_told_as_such():
+    kept = kept_scores(metrics())
+    kept |= {"overall_accuracy": None, "class_mean_iou_low": None, "class_mean_iou": 0.5}
+    line = told_scores(kept)
+    assert "overall accuracy undefined, class-mean IoU 0.500 (1,100" in line

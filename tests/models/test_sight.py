@@ -1,0 +1,94 @@
+"""How far networks see: the radius of plain ones, and which see everything."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from covermap.models.loading import network_weights
+from covermap.models.plain_unet import PlainUNet
+from covermap.models.registry import build_network, has_encoder, network_names
+from covermap.models.settings import ModelSettings
+from covermap.models.sight import sees_everything, sight_of
+from covermap.training.freezing import freeze_encoder
+
+PLAIN, SQUEEZING = "timm:convnext_atto", "timm:mobilenetv3_small_050"
+
+
+def calibrated(network):
+    """Norms as if they had seen data: with those of a new network hardly any signal passes."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = None
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        network.train()(torch.randn(2, 4, 96, 96, generator=generator))
+    return network.eval()
+
+
+def network(name, encoder):
+    settings = ModelSettings(name=name, encoder=encoder, weights="none")
+    return calibrated(build_network(settings, [None] * 4, 3, seed=0))
+
+
+@pytest.mark.parametrize(("layers", "radius"), [(1, 1), (3, 3)])
+def test_the_radius_of_plain_convolutions_is_their_number(layers, radius):
+    convolutions = []
+    for _ in range(layers):
+        layer = nn.Conv2d(1, 1, 3, padding=1)
+        nn.init.ones_(layer.weight)
+        convolutions.append(layer)
+    assert sight_of(nn.Sequential(*convolutions)).radius == radius
+
+
+def test_a_pixel_wise_network_sees_one_pixel():
+    sight = sight_of(nn.Conv2d(3, 2, 1))
+    assert (sight.radius, sight.everything) == (0, False)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_norm_over_the_whole_image_sees_everything(groups):
+    assert sight_of(
+        nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.GroupNorm(groups, 4))
+    ).everything
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in network_names() if has_encoder(name)])
+def test_networks_that_pool_or_normalise_over_the_image_are_recognised(name):
+    everything = {"unet": False, "unet++": False, "segformer": False}
+    assert sees_everything(network(name, PLAIN)) == everything.get(name, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", [SQUEEZING, "mit_b0"])
+def test_an_encoder_that_squeezes_or_attends_sees_everything(encoder):
+    assert sees_everything(network("segformer", encoder))
+
+
+def test_the_published_u_net_sees_what_its_convolutions_reach():
+    sight = sight_of(calibrated(PlainUNet(4, 3, widths=(4, 8, 16, 32, 64))))
+    assert not sight.everything
+    # Two 3 x 3 convolutions at strides 1 to 16 and back: at most 2 (1+2+4+8+16) + 2 (8+4+2+1) + 15.
+    assert 2 < sight.radius <= 107
+
+
+@pytest.mark.slow
+def test_a_frozen_encoder_is_measured_like_any_other():
+    free = network("segformer", "efficientnet-lite0")
+    expected = sight_of(free).radius
+    freeze_encoder(free, frozen=True)
+    assert sight_of(free).radius == expected
+    assert not any(
+        p.requires_grad for name, p in free.encoder.named_parameters() if "blocks" in name
+    )
+
+
+@pytest.mark.slow
+def test_measuring_leaves_the_network_as_it_was():
+    built = build_network(ModelSettings(encoder=SQUEEZING), [None], 2, seed=0).train()
+    before = network_weights(built)
+    sight_of(built)
+    assert built.training
+    assert all(np.array_equal(before[n], w) for n, w in network_weights(built).items())
+    assert all(parameter.grad is None for parameter in built.parameters())
