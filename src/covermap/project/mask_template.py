@@ -14,6 +14,7 @@ def mask_project_text(
     name: str,
     entries: Sequence[ImageryEntry],
     masks: Sequence[str],
+    tokens: Sequence[str],
     found: FoundLegend,
     left_over: Sequence[str],
 ) -> str:
@@ -25,6 +26,8 @@ def mask_project_text(
     entries : sequence of ImageryEntry
     masks : sequence of str
         Paths of masks or their folders.
+    tokens : sequence of str
+        Words in the names that tell images from masks rather than places.
     found : FoundLegend
     left_over : sequence of str
         Files without a partner, to be named in comments.
@@ -32,6 +35,9 @@ def mask_project_text(
     lines = [f"  path: {quoted(masks[0])}"] if len(masks) == 1 else ["  path:"]
     if len(masks) > 1:
         lines += [f"    - {quoted(path)}" for path in masks]
+    if tokens:
+        shown = ", ".join(quoted(token) for token in tokens)
+        lines.append(f"  tokens: [{shown}]    # names agree but for these words")
     lines += [f"  # no partner, left out: {text}" for text in left_over]
     lines += _legend_lines(found)
     split = "# split: {by: auto}       # whole images, those that overlap together; few: blocks"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from covermap.chips.audit import audit, require_passed
@@ -12,6 +13,7 @@ from covermap.chips.table import plan_chips, write_chips
 from covermap.core.errors import LabelError
 from covermap.core.files import write_json
 from covermap.core.progress import say
+from covermap.imagery.raster import Scene
 from covermap.project.steps import RunFolder
 from covermap.verbs.workspace import Workspace
 
@@ -69,9 +71,8 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
 
 def _prepare(workspace: Workspace) -> tuple[str, ...]:
     project, folder = workspace.project, workspace.folder.path
-    for scene in workspace.scenes:
-        for note in scene.notes:
-            say(f"{scene.name}: {note}")
+    for line in told_once(workspace.scenes):
+        say(line)
     for note in workspace.labels.notes:
         say(f"{workspace.labels.path.name}: {note}")
     for note in workspace.labels.checked_on(workspace.scenes):
@@ -101,6 +102,18 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     write_chips(folder / "chips.parquet", chips)
     write_split(folder / "split.json", split)
     return OUTPUTS
+
+
+def told_once(scenes: Sequence[Scene]) -> list[str]:
+    """The notes of scenes, each once with the scenes that it is true of."""
+    named: dict[str, list[str]] = {}
+    for scene in scenes:
+        for note in scene.notes:
+            named.setdefault(note, []).append(scene.name)
+    return [
+        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {note}"
+        for note, names in named.items()
+    ]
 
 
 def _require_usable(workspace: Workspace, scans: list[Scan]) -> None:
