@@ -105,6 +105,10 @@ class Masks:
         """Whether the scene has a mask."""
         return scene_name in self.by_scene
 
+    def merged(self, legend: Legend, places: Sequence[int]) -> Masks:
+        """The same masks with merged classes: class k becomes class `places[k]` of `legend`."""
+        return replace(self, coding=self.coding.merged(legend, places))
+
     def checked_on(self, scenes: Sequence[Scene]) -> tuple[str, ...]:
         """Read all masks once: what stands in them that is not in the legend.
 
@@ -191,8 +195,8 @@ def read_masks(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> 
     path = base / settings.paths[0]
     pairs, left_over = _paired(settings, scenes, files, path)
     described = None
-    if settings.legend is not None:
-        described = coding_of(legend_settings(settings.legend, base))
+    if settings.base_legend is not None:
+        described = coding_of(legend_settings(settings.base_legend, base))
     palette = described is not None and described.has_palette
     by_scene: dict[str, MaskFile] = {}
     notes: list[str] = []
@@ -209,7 +213,7 @@ def read_masks(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> 
         )
     coding = described or _found_coding(list(by_scene.values()), notes)
     _require_palette(by_scene, coding)
-    legend_file = legend_path(settings.legend, base)
+    legend_file = legend_path(settings.base_legend, base)
     read = [mask.path for mask in by_scene.values()]
     return Masks(
         by_scene,

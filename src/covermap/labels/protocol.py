@@ -44,6 +44,10 @@ class Labels(Protocol):
         """Whether some label may lie on a grid; False only when none does."""
         ...
 
+    def merged(self, legend: Legend, places: Sequence[int]) -> Labels:
+        """The same labels with merged classes: class k becomes class `places[k]` of `legend`."""
+        ...
+
     def checked_on(self, scenes: Sequence[Scene]) -> tuple[str, ...]:
         """What is worth saying of the labels on these scenes, after looking at all of them.
 

@@ -42,7 +42,7 @@ def are_masks(settings: LabelSettings, base: Path) -> bool:
 def label_files(settings: LabelSettings, base: Path) -> list[Path]:
     """All files that the labels depend on, without reading them."""
     found = mask_files(settings, base) if are_masks(settings, base) else _vector(settings, base)
-    legend = legend_path(settings.legend, base)
+    legend = legend_path(settings.base_legend, base)
     return [*found, *([legend] if legend else [])]
 
 

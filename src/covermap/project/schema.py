@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from covermap.chips.settings import ChipSettings, SplitSettings
 from covermap.core.errors import ProjectError
 from covermap.core.settings import Settings, parse
 from covermap.imagery.settings import ImagerySettings
-from covermap.labels.settings import LabelSettings
+from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.mapping.settings import MapSettings
 from covermap.models.loss_settings import LossSettings
 from covermap.models.settings import ModelSettings
@@ -68,6 +68,12 @@ class Project(Settings):
     @classmethod
     def _path_or_more(cls, value: object) -> object:
         return {"path": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _truth_of_known_classes(self) -> Project:
+        if self.truth is not None and isinstance(self.labels.legend, TopLegendSettings):
+            raise ValueError("truth: needs a legend that is written out, not `legend: top ...`")
+        return self
 
     @field_validator("bands", mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
 from covermap.labels.reading import label_files, parts_of, read_labels
+from covermap.labels.settings import TopLegendSettings
 from covermap.project.schema import Project, read_project
 from covermap.project.steps import RunFolder, versions
 
@@ -61,8 +62,22 @@ class Workspace:
         return [clipped_to(scene, self.base / self.project.aoi) for scene in scenes]
 
     @cached_property
-    def labels(self) -> Labels:
+    def own_labels(self) -> Labels:
+        """The labels in their own legend."""
         return read_labels(self.project.labels, self.base, self.scenes)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The labels with the classes of the map, which the split may have chosen."""
+        if not self.asks_for_top_classes:
+            return self.own_labels
+        chosen = self.split.top_classes
+        return self.own_labels if chosen is None else chosen.of(self.own_labels)
+
+    @property
+    def asks_for_top_classes(self) -> bool:
+        """Whether the legend is the most frequent classes of training ground."""
+        return isinstance(self.project.labels.legend, TopLegendSettings)
 
     @cached_property
     def channels(self) -> tuple[str, ...]:
