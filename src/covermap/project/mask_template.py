@@ -8,6 +8,8 @@ from covermap.labels.found_legend import FoundLegend
 from covermap.project.template import ImageryEntry, quoted, text_around
 
 _NAMED = 6
+# A legend longer than this is likely to be cut to its most frequent classes.
+_MANY = 12
 
 
 def mask_project_text(
@@ -49,6 +51,11 @@ def _legend_lines(found: FoundLegend) -> list[str]:
     lines = []
     if found.shipped is not None:
         lines.append(f"  # all {_kind(found)} are those of the shipped legend {found.shipped}")
+        if len(found.pixels) > _MANY:
+            lines.append(
+                f"  # legend: top 4 of {found.shipped} + other    # the most frequent of the "
+                "training ground, instead of all:"
+            )
     elif found.values == "colors":
         lines.append("  # write what each colour means; ignore: takes what means nothing")
     else:
