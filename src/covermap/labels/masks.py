@@ -26,7 +26,7 @@ from covermap.labels.coding import (
     legend_settings,
 )
 from covermap.labels.mask_file import MaskFile, open_mask
-from covermap.labels.pairing import pair_files
+from covermap.labels.pairing import namesakes, pair_files
 from covermap.labels.settings import LabelSettings
 from covermap.labels.target import Target
 
@@ -278,6 +278,7 @@ def _paired(
             f"{path}: no mask is called like an image: images {_listed(list(images))}; masks "
             f"{_listed(files)}. Name the words that differ: labels: {{tokens: [word, word]}}"
         )
+    _require_one_mask(pairing.images, files, settings.tokens)
     if pairing.images:
         raise LabelError(
             f"{path}: {len(pairing.images)} of {len(images)} images have no mask: "
@@ -285,6 +286,18 @@ def _paired(
             "trained model maps them with covermap map)"
         )
     return {images[image]: mask for image, mask in pairing.pairs}, list(pairing.masks)
+
+
+def _require_one_mask(images: Sequence[Path], masks: Sequence[Path], tokens: Sequence[str]) -> None:
+    """Stop where an image has no mask because it has several."""
+    for image in images:
+        several = namesakes(image, masks, tokens)
+        if len(several) > 1:
+            raise LabelError(
+                f"{several[0].parent}: {len(several)} masks are called like the image "
+                f"{image.name}: {_listed(several)}. Keep one of them, or name the masks meant by a "
+                "glob: labels: {path: masks/*_mask.tif}"
+            )
 
 
 def _placed(mask: MaskFile, scene: Scene, moved: list[str]) -> MaskFile:

@@ -65,6 +65,13 @@ def pair_files(
     )
 
 
+def namesakes(image: Path, masks: Sequence[Path], tokens: Iterable[str] = ()) -> list[Path]:
+    """Masks that are called like an image but for words that say what a file is."""
+    more = frozenset(token.casefold() for token in tokens)
+    wanted = _core(image.stem, more)
+    return [path for path in masks if _core(path.stem, more) == wanted]
+
+
 def telling_apart(images: Sequence[Path], masks: Sequence[Path]) -> list[str]:
     """Words that all images have and no mask, or all masks and no image: they tell no place.
 
