@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from covermap.labels.pairing import looks_like_mask, pair_files
+from covermap.labels.pairing import looks_like_mask, pair_files, telling_apart
 
 
 def paths(*names):
@@ -67,3 +67,16 @@ def test_masks_are_told_from_images_by_name_or_folder():
     assert not looks_like_mask(root / "Tile 1" / "images" / "1.png", root)
     # The root's own name says nothing of what lies in it.
     assert not looks_like_mask(Path("masks") / "1.png", Path("masks"))
+
+
+def test_words_that_tell_images_from_masks_are_found():
+    images = paths("lc8_2015245_10_12.tif", "lc8_2015245_10_27.tif")
+    masks = paths("cdl_2015245_10_12.tif", "cdl_2015245_10_27.tif")
+    assert telling_apart(images, masks) == ["lc8", "cdl"]
+    assert len(pair_files(images, masks, telling_apart(images, masks)).pairs) == 2
+
+
+def test_numbers_and_shared_words_tell_places_rather_than_kinds():
+    images = paths("oslo_10_1.tif", "oslo_10_2.tif")
+    masks = paths("oslo_20_1.tif", "oslo_20_2.tif")
+    assert telling_apart(images, masks) == []

@@ -66,7 +66,7 @@ def test_what_has_no_partner_is_named_and_left_out(tmp_path, capsys):
 
 
 def test_nothing_that_pairs_is_an_error(tmp_path):
-    picture_set(tmp_path, mask="truth_of_{:02}.png")
+    picture_set(tmp_path, mask="place{:02}.png")
     with pytest.raises(LabelError, match=r"no mask is called like an image.*00_sat\.png"):
         written(tmp_path)
     assert not (tmp_path / "project.yaml").exists()
@@ -129,3 +129,35 @@ def test_an_absurd_name_is_written_so_that_yaml_reads_it_back(tmp_path):
     project, text = written(folder)
     assert project.labels.path == "masks"
     assert yaml.safe_load(text)["name"] == "images"
+
+
+def test_bands_in_files_of_their_own_meet_masks_of_another_first_word(tmp_path):
+    for place in range(3):
+        index = quarters(64, 64, seed=place)
+        for band in range(1, 5):
+            write_ids(
+                tmp_path / "input" / f"lc8_2015245_7_{place}_{band}.tif",
+                700 * index + 200 + band,
+                dtype="int32",
+            )
+        write_ids(tmp_path / "target" / f"cdl_2015245_7_{place}.tif", np.array([1, 5, 176])[index])
+    project, text = written(tmp_path, images="input", masks="target")
+    assert project.labels.tokens == ["lc8", "cdl"]
+    assert "# bands: SR_B1, SR_B2, SR_B3, SR_B4" in text
+    assert "as landsat-oli counts, guessed from the file names: check" in text
+    assert "scale: 0.0001         # guessed from the value range: check" in text
+    prepare(tmp_path / "project.yaml", tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "scenes", "classes"),
+    [
+        ("landsat8_cdl_patches/input_32bit", "landsat8_cdl_patches/target", 34, 37),
+        ("cloud38/sample", "cloud38/sample", 1, 2),
+    ],
+)
+def test_real_bands_in_files_of_their_own(tmp_path, images, masks, scenes, classes):
+    root = shared_data("cloud38").parent
+    path = init_pictures(root / images, root / masks, tmp_path / "project.yaml")
+    assert len(read_project(path).labels.legend.classes) == classes
+    assert path.read_text().count(f"the first of {scenes} images") == (scenes > 1)

@@ -13,6 +13,7 @@ from covermap.chips.settings import SplitSettings
 from covermap.core.errors import SplitError
 from covermap.core.grid import pixel_size_m
 from covermap.labels.protocol import Labels
+from covermap.labels.top_classes import TopClasses
 
 # Training labels keep this distance from held-out ground, in pixels, unless the project says.
 _BUFFER_PX = {"blocks": 4, "polygons": 1, "scenes": 0}
@@ -44,6 +45,8 @@ class Split:
         Classes that can be in training and test; the others stay in training.
     reasons : tuple of str
         Why the split is as it is, to be told.
+    top_classes : TopClasses, optional
+        The legend where the project asks for the most frequent classes.
     """
 
     scheme: Literal["holdout", "kfold"]
@@ -51,6 +54,7 @@ class Split:
     trainings: tuple[Training, ...]
     assessed: tuple[str, ...]
     reasons: tuple[str, ...]
+    top_classes: TopClasses | None = None
 
 
 def buffer_px(settings: SplitSettings, kind: str, geobox: GeoBox) -> int:
@@ -65,6 +69,12 @@ def fold_count(settings: SplitSettings, groups: int) -> int:
     if settings.folds == "each":
         return groups
     return settings.folds or int(np.clip(groups // 2, 2, 5))
+
+
+def fold_shares(folds: int, spare: bool) -> tuple[float, ...]:
+    """Equal shares of ground for the folds, and with `spare` one more for what always teaches."""
+    dealt = folds + spare
+    return (1 / dealt,) * dealt
 
 
 def fold_parts(folds: int) -> tuple[str, ...]:

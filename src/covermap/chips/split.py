@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from covermap.chips.parts import Split, buffer_px
+from covermap.chips.parts import Split, buffer_px, require_two
 from covermap.chips.scan import CELL, Scan
 from covermap.chips.settings import SplitSettings
 from covermap.chips.split_blocks import Blocks, holdout_of_blocks, kfold_of_blocks
@@ -55,16 +55,34 @@ def decide_split(
     SplitError
         Fewer than two classes can be assessed, or the ground cannot be split as asked.
     """
+    split = split_ground(scenes, scans, labels, settings, size, seed)
+    require_two(split.assessed, labels)
+    return split
+
+
+def split_ground(
+    scenes: Sequence[Scene],
+    scans: Sequence[Scan],
+    labels: Labels,
+    settings: SplitSettings,
+    size: int,
+    seed: int,
+    spare: bool = False,
+) -> Split:
+    """As `decide_split`, whatever can be assessed.
+
+    With `spare` a k-fold keeps one more share of the ground that teaches in every fold.
+    """
     if settings.by in ("images", "overlap"):
         groups = scene_groups(scenes, join=settings.by == "overlap")
-        return split_of_scenes(scenes, scans, labels, settings, groups, seed)
+        return split_of_scenes(scenes, scans, labels, settings, groups, seed, spare)
     if settings.by == "polygons":
         why = ("asked for by the project",)
-        return kfold_of_polygons(scenes, scans, _drawn(labels), settings, seed, why)
+        return kfold_of_polygons(scenes, scans, _drawn(labels), settings, seed, why, spare)
     if settings.by == "auto" and not isinstance(labels, Polygons):
         groups = scene_groups(scenes, join=True)
         if enough_scenes(groups, scans):
-            return split_of_scenes(scenes, scans, labels, settings, groups, seed)
+            return split_of_scenes(scenes, scans, labels, settings, groups, seed, spare)
     buffer = buffer_px(settings, "blocks", scenes[0].geobox)
     blocks = Blocks.of(scenes, scans, labels, size, buffer)
     split = holdout_of_blocks(scenes, labels, settings, blocks, seed)
@@ -76,8 +94,8 @@ def decide_split(
             "`by` out: a k-fold by polygons is then made"
         )
     if labels.dense or not isinstance(labels, Polygons):
-        return kfold_of_blocks(scenes, labels, settings, blocks, seed, split)
-    return kfold_of_polygons(scenes, scans, labels, settings, seed, (split,))
+        return kfold_of_blocks(scenes, labels, settings, blocks, seed, split, spare)
+    return kfold_of_polygons(scenes, scans, labels, settings, seed, (split,), spare)
 
 
 def _drawn(labels: Labels) -> Polygons:

@@ -17,8 +17,8 @@ from covermap.chips.parts import (
     buffer_px,
     fold_count,
     fold_parts,
+    fold_shares,
     fold_trainings,
-    require_two,
 )
 from covermap.chips.scan import CELL, Scan
 from covermap.chips.settings import SplitSettings
@@ -136,7 +136,6 @@ def holdout_of_blocks(
         return f"only {polygons} polygons would be tested"
     present = np.stack([counts[codes == code].sum(axis=0) > 0 for code in range(3)])
     assessed = tuple(n for n, ok in zip(names, present[0] & present[2], strict=True) if ok)
-    require_two(assessed, labels)
     ground = _block_ground(scenes, settings, blocks, codes, home, parts, labels)
     cut = int((home[:-1] == ANY_PART).sum())
     reasons = [
@@ -159,18 +158,19 @@ def kfold_of_blocks(
     blocks: Blocks,
     seed: int,
     why: str,
+    spare: bool = False,
 ) -> Split:
+    """A k-fold by blocks; with `spare` one more share of the ground always teaches."""
     names = labels.legend.names
     home = blocks.home(labels.sources)
     counts = blocks.counting(home, len(names))
     groups = (counts > 0).sum(axis=0)
     folds = fold_count(settings, len(blocks.keys))
-    codes = assign(counts, (1 / folds,) * folds, seed)
+    codes = assign(counts, fold_shares(folds, spare), seed)
     lonely = groups < 2
     # A block that holds a class found nowhere else must teach in every fold.
     codes[(counts[:, lonely] > 0).any(axis=1)] = folds
     assessed = assessed_by_fold(counts, codes, names, folds)
-    require_two(assessed, labels)
     parts = fold_parts(folds)
     ground = _block_ground(scenes, settings, blocks, codes, home, parts, labels)
     reasons = (why, f"so {folds} folds of blocks; a last model on all labels makes the map")

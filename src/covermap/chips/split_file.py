@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 from covermap.chips.ground import Frame, Ground
 from covermap.chips.parts import Split, Training
 from covermap.core.files import read_json, write_json
+from covermap.labels.top_classes import TopClasses
 
 
 def write_split(path: Path, split: Split) -> None:
@@ -23,6 +24,7 @@ def write_split(path: Path, split: Split) -> None:
             "scheme": split.scheme,
             "assessed": list(split.assessed),
             "reasons": list(split.reasons),
+            "top_classes": None if split.top_classes is None else split.top_classes.to_dict(),
             "trainings": [
                 {
                     "name": item.name,
@@ -54,7 +56,7 @@ def write_split(path: Path, split: Split) -> None:
 def read_split(path: Path) -> Split:
     """Read what `write_split` wrote."""
     content = read_json(path)
-    ground = content["ground"]
+    ground, top = content["ground"], content["top_classes"]
     return Split(
         scheme=content["scheme"],
         ground=Ground(
@@ -80,6 +82,7 @@ def read_split(path: Path) -> Split:
         ),
         assessed=tuple(content["assessed"]),
         reasons=tuple(content["reasons"]),
+        top_classes=None if top is None else TopClasses.from_dict(top),
     )
 
 

@@ -14,8 +14,8 @@ from covermap.chips.parts import (
     buffer_px,
     fold_count,
     fold_parts,
+    fold_shares,
     fold_trainings,
-    require_two,
 )
 from covermap.chips.scan import Scan
 from covermap.chips.settings import SplitSettings
@@ -34,7 +34,9 @@ def kfold_of_polygons(
     settings: SplitSettings,
     seed: int,
     why: tuple[str, ...],
+    spare: bool = False,
 ) -> Split:
+    """A k-fold by groups of polygons; with `spare` one more share of them always teaches."""
     names = labels.legend.names
     if labels.complete:
         raise SplitError(
@@ -50,10 +52,9 @@ def kfold_of_polygons(
     groups = (counts > 0).sum(axis=0)
     folds = fold_count(settings, int(seen.sum()))
     codes = np.full(len(counts), NO_PART, dtype=np.int16)
-    codes[seen] = assign(counts[seen], (1 / folds,) * folds, seed)
+    codes[seen] = assign(counts[seen], fold_shares(folds, spare), seed)
     codes[(counts[:, groups < 2] > 0).any(axis=1)] = folds
     assessed = assessed_by_fold(counts, codes, names, folds)
-    require_two(assessed, labels)
     ground = Ground(
         kind="polygons",
         parts=fold_parts(folds),

@@ -15,8 +15,8 @@ from covermap.chips.parts import (
     buffer_px,
     fold_count,
     fold_parts,
+    fold_shares,
     fold_trainings,
-    require_two,
 )
 from covermap.chips.scan import Scan
 from covermap.chips.settings import SplitSettings
@@ -73,8 +73,11 @@ def split_of_scenes(
     settings: SplitSettings,
     groups: np.ndarray,
     seed: int,
+    spare: bool = False,
 ) -> Split:
     """A hold-out of groups of scenes, or a k-fold where groups or those of a class are few.
+
+    With `spare` a k-fold keeps one more share of the ground, which always teaches.
 
     Raises
     ------
@@ -84,9 +87,9 @@ def split_of_scenes(
     counts = _counts(scans, groups, len(labels.legend))
     labelled = counts.sum(axis=1) > 0
     number = int(labelled.sum())
-    if number < 2:
+    if number < 2 + spare:
         raise SplitError(
-            f"split: by {settings.by}: labels lie in {number} group of scenes only, and nothing "
+            f"split: by {settings.by}: labels lie in {number} group of scenes only, and too little "
             "else could be held out; use split: {by: blocks}"
         )
     names = labels.legend.names
@@ -104,7 +107,7 @@ def split_of_scenes(
         if few
         else f"classes in fewer than three {unit}: {', '.join(thin)}"
     )
-    return _kfold(scenes, labels, settings, groups, counts, unit, why, seed)
+    return _kfold(scenes, labels, settings, groups, counts, unit, why, seed, spare)
 
 
 def _counts(scans: Sequence[Scan], groups: np.ndarray, classes: int) -> np.ndarray:
@@ -130,7 +133,6 @@ def _holdout(
     present = np.stack([counts[codes == code].sum(axis=0) > 0 for code in range(3)])
     taught_and_tested = present[0] & present[2]
     assessed = tuple(n for n, ok in zip(labels.legend.names, taught_and_tested, strict=True) if ok)
-    require_two(assessed, labels)
     told = ", ".join(f"{int((codes == code).sum())} {part}" for code, part in enumerate(_PARTS))
     return Split(
         "holdout",
@@ -150,24 +152,26 @@ def _kfold(
     unit: str,
     why: str,
     seed: int,
+    spare: bool,
 ) -> Split:
     number = int((counts.sum(axis=1) > 0).sum())
-    folds = min(fold_count(settings, number), number)
+    most = number - spare
+    folds = min(fold_count(settings, number), most)
     if settings.folds is None and number <= 5:
         # So few groups that each may as well be a fold of its own.
-        folds = number
+        folds = most
     if folds > _MOST_FOLDS:
         raise SplitError(
             f"split: folds: each makes {folds} folds, a network each; at most {_MOST_FOLDS} are "
             "possible: split: {folds: 5}"
         )
     teaches_always = _lonely(counts)
-    if number - int(teaches_always.sum()) < folds:
+    if number - int(teaches_always.sum()) < folds + spare:
         teaches_always[:] = False
-    codes = _assigned(np.where(teaches_always[:, None], 0, counts), (1 / folds,) * folds, seed)
+    shares = fold_shares(folds, spare)
+    codes = _assigned(np.where(teaches_always[:, None], 0, counts), shares, seed)
     codes[teaches_always] = folds
     assessed = assessed_by_fold(counts, codes, labels.legend.names, folds)
-    require_two(assessed, labels)
     reasons = (
         why,
         f"so {folds} folds of whole {unit}, each scored by a network that never saw it; a last "

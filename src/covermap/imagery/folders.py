@@ -24,6 +24,7 @@ from covermap.imagery.headers import (
     moment_of,
     read_header,
 )
+from covermap.imagery.numbered import found_in_numbered
 from covermap.imagery.quality import QualityLayer, qa_pixel_layer, scl_layer
 from covermap.imagery.sources import POOL
 
@@ -44,8 +45,9 @@ def images_in(folder: Path) -> list[Path]:
 def found_in_files(paths: Sequence[Path], named: bool, folder: Path | None = None) -> list[Found]:
     """Scenes of image files.
 
-    Files with a band in their name form one scene for each acquisition; any other file is a scene
-    of its own, or, beside files with bands in their names, no band.
+    Files with a band in their name form one scene for each acquisition, and so do files that only
+    the number of their band tells apart; any other file is a scene of its own, or, beside files
+    with bands in their names, no band.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ def found_in_files(paths: Sequence[Path], named: bool, folder: Path | None = Non
     carriers = [path for path, token in tokens.items() if _carries(path, token)]
     if not carriers:
         single = [path for path in paths if named or not _QUICKLOOKS.search(path.stem)]
-        return [found_in_file(path) for path in single]
+        return found_in_numbered(single) or [found_in_file(path) for path in single]
     strangers = [path.name for path in paths if path not in carriers]
     if folder is not None:
         strangers += [

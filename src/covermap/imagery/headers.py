@@ -135,14 +135,16 @@ _MOMENT = re.compile(
     r"(?<!\d)((?:19|20)\d{2})[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])"
     r"(?:[T_ ]?([01]\d|2[0-3])[-:]?([0-5]\d)[-:]?([0-5]\d))?(?!\d)"
 )
-_LANDSAT_MOMENT = re.compile(r"L[A-Z]\d{7}((?:19|20)\d{2})([0-3]\d{2})", re.IGNORECASE)
+_LANDSAT_MOMENT = re.compile(
+    r"L[A-Z](?:\d{7}|\d{1,2}_)((?:19|20)\d{2})([0-3]\d{2})(?!\d)", re.IGNORECASE
+)
 
 
 def moment_in(text: str) -> datetime.datetime | None:
     """The first date, with its time where there is one, in a file name or tag.
 
     Understood are `20180713`, `2018-07-13`, `20180713T100008` and Landsat's year and day of year
-    (`LE70220491999322`).
+    (`LE70220491999322`, `lc8_2015245`).
     """
     match = _LANDSAT_MOMENT.search(text)
     if match and 1 <= int(match.group(2)) <= 366:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -72,6 +73,15 @@ class Coding:
             near = distance <= reach
             table[strange[near]] = positions[nearest_place[near]]
         return table[place.reshape(packed.shape)] if len(seen) else np.zeros(packed.shape, np.int16)
+
+    def merged(self, legend: Legend, places: Sequence[int]) -> Coding:
+        """The coding in which class k is class `places[k]` of another legend."""
+
+        def moved(known: dict[int, int]) -> dict[int, int]:
+            return {key: place if place < 0 else places[place] for key, place in known.items()}
+
+        other = None if self.other is None else places[self.other]
+        return Coding(legend, moved(self.codes), moved(self.colors), other, self.source)
 
     @cached_property
     def tolerance(self) -> float:

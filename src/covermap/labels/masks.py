@@ -26,7 +26,7 @@ from covermap.labels.coding import (
     legend_settings,
 )
 from covermap.labels.mask_file import MaskFile, open_mask
-from covermap.labels.pairing import pair_files
+from covermap.labels.pairing import namesakes, pair_files
 from covermap.labels.settings import LabelSettings
 from covermap.labels.target import Target
 
@@ -104,6 +104,10 @@ class Masks:
     def touches(self, geobox: GeoBox, scene_name: str = "") -> bool:
         """Whether the scene has a mask."""
         return scene_name in self.by_scene
+
+    def merged(self, legend: Legend, places: Sequence[int]) -> Masks:
+        """The same masks with merged classes: class k becomes class `places[k]` of `legend`."""
+        return replace(self, coding=self.coding.merged(legend, places))
 
     def checked_on(self, scenes: Sequence[Scene]) -> tuple[str, ...]:
         """Read all masks once: what stands in them that is not in the legend.
@@ -191,8 +195,8 @@ def read_masks(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> 
     path = base / settings.paths[0]
     pairs, left_over = _paired(settings, scenes, files, path)
     described = None
-    if settings.legend is not None:
-        described = coding_of(legend_settings(settings.legend, base))
+    if settings.base_legend is not None:
+        described = coding_of(legend_settings(settings.base_legend, base))
     palette = described is not None and described.has_palette
     by_scene: dict[str, MaskFile] = {}
     notes: list[str] = []
@@ -209,7 +213,7 @@ def read_masks(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> 
         )
     coding = described or _found_coding(list(by_scene.values()), notes)
     _require_palette(by_scene, coding)
-    legend_file = legend_path(settings.legend, base)
+    legend_file = legend_path(settings.base_legend, base)
     read = [mask.path for mask in by_scene.values()]
     return Masks(
         by_scene,
@@ -274,6 +278,7 @@ def _paired(
             f"{path}: no mask is called like an image: images {_listed(list(images))}; masks "
             f"{_listed(files)}. Name the words that differ: labels: {{tokens: [word, word]}}"
         )
+    _require_one_mask(pairing.images, files, settings.tokens)
     if pairing.images:
         raise LabelError(
             f"{path}: {len(pairing.images)} of {len(images)} images have no mask: "
@@ -281,6 +286,18 @@ def _paired(
             "trained model maps them with covermap map)"
         )
     return {images[image]: mask for image, mask in pairing.pairs}, list(pairing.masks)
+
+
+def _require_one_mask(images: Sequence[Path], masks: Sequence[Path], tokens: Sequence[str]) -> None:
+    """Stop where an image has no mask because it has several."""
+    for image in images:
+        several = namesakes(image, masks, tokens)
+        if len(several) > 1:
+            raise LabelError(
+                f"{several[0].parent}: {len(several)} masks are called like the image "
+                f"{image.name}: {_listed(several)}. Keep one of them, or name the masks meant by a "
+                "glob: labels: {path: masks/*_mask.tif}"
+            )
 
 
 def _placed(mask: MaskFile, scene: Scene, moved: list[str]) -> MaskFile:

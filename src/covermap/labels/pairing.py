@@ -65,6 +65,38 @@ def pair_files(
     )
 
 
+def namesakes(image: Path, masks: Sequence[Path], tokens: Iterable[str] = ()) -> list[Path]:
+    """Masks that are called like an image but for words that say what a file is."""
+    more = frozenset(token.casefold() for token in tokens)
+    wanted = _core(image.stem, more)
+    return [path for path in masks if _core(path.stem, more) == wanted]
+
+
+def telling_apart(images: Sequence[Path], masks: Sequence[Path]) -> list[str]:
+    """Words that all images have and no mask, or all masks and no image: they tell no place.
+
+    Plain numbers are kept out, for they tell places (`_10_12`).
+
+    Examples
+    --------
+    >>> telling_apart(
+    ...     [Path("lc8_2015_10_12.tif"), Path("lc8_2015_10_27.tif")],
+    ...     [Path("cdl_2015_10_12.tif"), Path("cdl_2015_10_27.tif")],
+    ... )
+    ['lc8', 'cdl']
+    """
+    found: list[str] = []
+    for own, other in ((images, masks), (masks, images)):
+        elsewhere = {word for path in other for word in _words(path.stem)} | _ROLES
+        counts = Counter(word for path in own for word in set(_words(path.stem)))
+        found += [
+            word
+            for word in dict.fromkeys(_words(own[0].stem) if own else ())
+            if counts[word] == len(own) and word not in elsewhere and not word.isdigit()
+        ]
+    return found
+
+
 def looks_like_mask(path: Path, root: Path) -> bool:
     """Whether a file's name, or a folder between it and `root`, says that it is a mask."""
     folders = path.relative_to(root).parent.parts

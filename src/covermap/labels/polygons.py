@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +110,14 @@ class Polygons:
             )
         return self._target(source)
 
+    def merged(self, legend: Legend, places: Sequence[int]) -> Polygons:
+        """The same polygons with merged classes: class k becomes class `places[k]` of `legend`."""
+        table = self.table.copy()
+        index = table["index"].to_numpy()
+        moved = np.asarray(places, dtype=np.int16)[np.maximum(index, 0)]
+        table["index"] = np.where(index >= 0, moved, np.int16(-1)).astype(np.int16)
+        return replace(self, table=table, legend=legend, _by_crs={})
+
     def touches(self, geobox: GeoBox, scene_name: str = "") -> bool:
         """Whether some polygon, or background, may lie on a grid."""
         if self.complete or geobox.crs is None:
@@ -208,9 +216,9 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
     values = as_text(table[attribute])
     _count_unlabelled(values, attribute, notes)
     integers = is_integer_like(table[attribute])
-    legend_file = legend_path(settings.legend, base)
-    if settings.legend is not None:
-        coding = coding_of(legend_settings(settings.legend, base))
+    legend_file = legend_path(settings.base_legend, base)
+    if settings.base_legend is not None:
+        coding = coding_of(legend_settings(settings.base_legend, base))
         legend, index_of = legend_of_coding(values, coding, settings, path, attribute)
     else:
         legend, index_of = legend_of_column(values, integers, settings, path, attribute)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from odc.geo.geobox import GeoBox
 
@@ -52,4 +52,13 @@ class Labels(Protocol):
         LabelError
             No label lies on any scene, or one of them is not what the legend says.
         """
+        ...
+
+
+@runtime_checkable
+class MergeableLabels(Labels, Protocol):
+    """Labels of pixels whose classes can be made fewer: polygons and masks."""
+
+    def merged(self, legend: Legend, places: Sequence[int]) -> MergeableLabels:
+        """The same labels with merged classes: class k becomes class `places[k]` of `legend`."""
         ...

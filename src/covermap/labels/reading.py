@@ -45,7 +45,9 @@ def are_masks(settings: LabelSettings, base: Path) -> bool:
     """Whether the labels' files are rasters, by their names."""
     path = base / Path(settings.paths[0]).expanduser()
     if path.is_dir():
-        return any(is_raster(item) for item in path.rglob("*"))
+        # A folder may also be a layer (shapefiles, a geodatabase); an empty one is none.
+        files = [item for item in path.rglob("*") if item.is_file()]
+        return not files or any(is_raster(item) for item in files)
     return path.suffix.lower() in SUFFIXES or len(settings.paths) > 1 or "*" in path.name
 
 
@@ -60,7 +62,7 @@ def label_files(settings: AnyLabelSettings, base: Path) -> list[Path]:
         named = [settings.points, *([settings.areas] if settings.areas else [])]
         return [part for name in named for part in _parts(base / name)]
     found = mask_files(settings, base) if are_masks(settings, base) else _vector(settings, base)
-    legend = legend_path(settings.legend, base)
+    legend = legend_path(settings.base_legend, base)
     return [*found, *([legend] if legend else [])]
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from covermap.core.settings import Settings
 
 _LARGEST_ID = 65534
 _COLOR = re.compile(r"#[0-9a-f]{6}")
+_TOP = re.compile(r"top +(\d+)(?: +of +(\S+))? *(?:\+ *(\S.*))?", re.IGNORECASE)
 
 
 class ClassSettings(Settings):
@@ -152,6 +153,42 @@ class RegionSettings(Settings):
         return value
 
 
+class TopLegendSettings(Settings):
+    """The most frequent classes of training ground, and all others as one.
+
+    Also written `top 4 + other` or `top 4 of cdl + other`.
+
+    Attributes
+    ----------
+    top : int
+        How many classes stay.
+    other : str
+        Name of the class of all others.
+    of : str or LegendSettings, optional
+        The legend in which classes are counted, with its names and what it ignores; when not
+        given, the codes found in masks are the classes, and polygons take those of their column.
+    """
+
+    top: int = Field(ge=1)
+    other: str = Field(default="other", min_length=1)
+    of: str | LegendSettings | None = None
+
+
+def _legend_kind(value: object) -> str:
+    if isinstance(value, str):
+        return "str"
+    is_top = isinstance(value, TopLegendSettings) or (isinstance(value, dict) and "top" in value)
+    return "TopLegendSettings" if is_top else "LegendSettings"
+
+
+AnyLegend = Annotated[
+    Annotated[str, Tag("str")]
+    | Annotated[LegendSettings, Tag("LegendSettings")]
+    | Annotated[TopLegendSettings, Tag("TopLegendSettings")],
+    Discriminator(_legend_kind),
+]
+
+
 class LabelSettings(Settings):
     """Polygons or points and the column that holds their class, or masks and their legend.
 
@@ -178,9 +215,10 @@ class LabelSettings(Settings):
         Pixels nearer than this to a polygon's edge are left unlabelled.
     radius_m : float, optional
         Points stand for discs of this radius.
-    legend : str or LegendSettings, optional
-        A shipped legend's name, a YAML file, or the legend itself. When not given, the codes found
-        in masks are the classes, and polygons take those of their column.
+    legend : str, LegendSettings or TopLegendSettings, optional
+        A shipped legend's name, a YAML file, the legend itself, or `top 4 + other`: the most
+        frequent classes of training ground. When not given, the codes found in masks are the
+        classes, and polygons take those of their column.
     values : str
         For masks: `ids` are class codes, `colors` a palette; `auto` looks at the files.
     band : int
@@ -208,7 +246,7 @@ class LabelSettings(Settings):
     all_touched: bool = False
     inner_buffer_m: float = Field(default=0, ge=0)
     radius_m: float | None = Field(default=None, gt=0)
-    legend: str | LegendSettings | None = None
+    legend: AnyLegend | None = None
     values: Literal["auto", "ids", "colors"] = "auto"
     band: int = Field(default=1, ge=1)
     tokens: list[str] = Field(default_factory=list)
@@ -220,6 +258,26 @@ class LabelSettings(Settings):
     @property
     def paths(self) -> list[str]:
         return [self.path] if isinstance(self.path, str) else list(self.path)
+
+    @property
+    def base_legend(self) -> str | LegendSettings | None:
+        """The legend in which the labels are written, before the most frequent are chosen."""
+        return self.legend.of if isinstance(self.legend, TopLegendSettings) else self.legend
+
+    @field_validator("legend", mode="before")
+    @classmethod
+    def _top_in_words(cls, value: object) -> object:
+        match = _TOP.fullmatch(value.strip()) if isinstance(value, str) else None
+        if match is None:
+            return value
+        number, of, other = match.groups()
+        return {"top": int(number), "of": of, "other": (other or "other").strip()}
+
+    @model_validator(mode="after")
+    def _top_of_what_was_drawn(self) -> LabelSettings:
+        if self.complete and isinstance(self.legend, TopLegendSettings):
+            raise ValueError("give either `legend: top ...` or `complete`, not both")
+        return self
 
     @field_validator("path")
     @classmethod

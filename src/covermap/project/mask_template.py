@@ -8,12 +8,15 @@ from covermap.labels.found_legend import FoundLegend
 from covermap.project.template import ImageryEntry, quoted, text_around
 
 _NAMED = 6
+# A legend longer than this is likely to be cut to its most frequent classes.
+_MANY = 12
 
 
 def mask_project_text(
     name: str,
     entries: Sequence[ImageryEntry],
     masks: Sequence[str],
+    tokens: Sequence[str],
     found: FoundLegend,
     left_over: Sequence[str],
 ) -> str:
@@ -25,6 +28,8 @@ def mask_project_text(
     entries : sequence of ImageryEntry
     masks : sequence of str
         Paths of masks or their folders.
+    tokens : sequence of str
+        Words in the names that tell images from masks rather than places.
     found : FoundLegend
     left_over : sequence of str
         Files without a partner, to be named in comments.
@@ -32,6 +37,9 @@ def mask_project_text(
     lines = [f"  path: {quoted(masks[0])}"] if len(masks) == 1 else ["  path:"]
     if len(masks) > 1:
         lines += [f"    - {quoted(path)}" for path in masks]
+    if tokens:
+        shown = ", ".join(quoted(token) for token in tokens)
+        lines.append(f"  tokens: [{shown}]    # names agree but for these words")
     lines += [f"  # no partner, left out: {text}" for text in left_over]
     lines += _legend_lines(found)
     split = "# split: {by: auto}       # whole images, those that overlap together; few: blocks"
@@ -43,6 +51,11 @@ def _legend_lines(found: FoundLegend) -> list[str]:
     lines = []
     if found.shipped is not None:
         lines.append(f"  # all {_kind(found)} are those of the shipped legend {found.shipped}")
+        if len(found.pixels) > _MANY:
+            lines.append(
+                f"  # legend: top 4 of {found.shipped} + other    # the most frequent of the "
+                "training ground, instead of all:"
+            )
     elif found.values == "colors":
         lines.append("  # write what each colour means; ignore: takes what means nothing")
     else:

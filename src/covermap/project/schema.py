@@ -12,7 +12,7 @@ from covermap.core.errors import ProjectError
 from covermap.core.settings import Settings, parse
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.kind_settings import AnyLabelSettings, DensitySettings, require_one_kind
-from covermap.labels.settings import LabelSettings
+from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.mapping.settings import MapSettings
 from covermap.models.loss_settings import LossSettings
 from covermap.models.settings import ModelSettings
@@ -75,6 +75,13 @@ class Project(Settings):
     @classmethod
     def _path_or_more(cls, value: object) -> object:
         return {"path": value} if isinstance(value, str) else require_one_kind(value)
+
+    @model_validator(mode="after")
+    def _truth_of_known_classes(self) -> Project:
+        legend = self.labels.legend if isinstance(self.labels, LabelSettings) else None
+        if self.truth is not None and isinstance(legend, TopLegendSettings):
+            raise ValueError("truth: needs a legend that is written out, not `legend: top ...`")
+        return self
 
     @field_validator("bands", mode="before")
     @classmethod

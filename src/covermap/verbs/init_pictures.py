@@ -15,7 +15,13 @@ from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.found_legend import found_legend
 from covermap.labels.masks import image_path, is_raster, read_masks
-from covermap.labels.pairing import looks_like_mask, pair_files, role_words
+from covermap.labels.pairing import (
+    Pairing,
+    looks_like_mask,
+    pair_files,
+    role_words,
+    telling_apart,
+)
 from covermap.labels.settings import LabelSettings
 from covermap.project.mask_template import mask_project_text
 from covermap.project.schema import Project
@@ -52,9 +58,7 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
     image_files, mask_files = _both_kinds(Path(images), Path(masks))
     scenes = _opened(image_files)
     named = {image_path(scene): scene for scene in scenes}
-    pairing = pair_files(list(named), mask_files)
-    if len(named) == len(mask_files) == 1:
-        pairing = replace(pairing, pairs=((next(iter(named)), mask_files[0]),), images=(), masks=())
+    pairing, tokens = _pairing(list(named), mask_files)
     if not pairing.pairs:
         raise LabelError(
             f"{masks}: no mask is called like an image: images {_listed(list(named))}; masks "
@@ -64,6 +68,8 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
     left_over = _left_over(pairing.images, pairing.masks)
     for text in left_over:
         say(f"no partner, left out: {text}")
+    if tokens:
+        say(f"names of images and masks agree but for {', '.join(tokens)}: written as tokens")
     paired = [mask for _, mask in pairing.pairs]
     found = found_legend(paired)
     kept = [named[image] for image, _ in pairing.pairs]
@@ -72,6 +78,7 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
         name=target.stem if target.stem != "project" else Path(images).resolve().name,
         entries=entries,
         masks=_folders(paired, mask_files, Path(masks), target.parent),
+        tokens=tokens,
         found=found,
         left_over=left_over,
     )
@@ -79,6 +86,15 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
     with complete_file(target) as scratch:
         scratch.write_text(text, encoding="utf-8")
     return target
+
+
+def _pairing(images: Sequence[Path], masks: Sequence[Path]) -> tuple[Pairing, list[str]]:
+    """Images with their masks, and the words between which their names had to be told to differ."""
+    if len(images) == len(masks) == 1:
+        return Pairing(((images[0], masks[0]),), (), ()), []
+    plain, tokens = pair_files(images, masks), telling_apart(images, masks)
+    told = pair_files(images, masks, tokens)
+    return (told, tokens) if len(told.pairs) > len(plain.pairs) else (plain, [])
 
 
 def _both_kinds(images: Path, masks: Path) -> tuple[list[Path], list[Path]]:

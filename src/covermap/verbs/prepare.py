@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from covermap.chips.audit import audit, require_passed
+from covermap.chips.parts import Split
 from covermap.chips.scan import Scan, scan
 from covermap.chips.split import auto_chip_size, decide_split
 from covermap.chips.split_file import write_split
+from covermap.chips.split_top import split_with_top_classes
 from covermap.chips.table import plan_chips, write_chips
 from covermap.core.errors import LabelError
 from covermap.core.files import write_json
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
+from covermap.labels.protocol import Labels
+from covermap.labels.settings import LabelSettings
+from covermap.labels.top_classes import without_classes
 from covermap.project.steps import RunFolder
 from covermap.verbs.workspace import Workspace
 
@@ -72,22 +77,21 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
 
 def _prepare(workspace: Workspace) -> tuple[str, ...]:
     project, folder = workspace.project, workspace.folder.path
-    _tell_notes(workspace.scenes)
-    for note in workspace.labels.notes:
-        say(f"{workspace.labels.path.name}: {note}")
-    for note in workspace.labels.checked_on(workspace.scenes):
-        say(f"{workspace.labels.path.name}: {note}")
-    channels = workspace.channels
-    scans = [scan(scene, workspace.labels, channels) for scene in workspace.scenes]
-    _require_usable(workspace, scans)
+    for line in told_once(workspace.scenes):
+        say(line)
+    labels = workspace.own_labels
+    for note in (*labels.notes, *labels.checked_on(workspace.scenes)):
+        say(f"{labels.path.name}: {note}")
+    top = workspace.asks_for_top_classes
+    scanned = without_classes(workspace.mergeable_labels) if top else labels
+    scans = [scan(scene, scanned, workspace.channels) for scene in workspace.scenes]
+    _require_usable(labels, scans)
     size = (
         auto_chip_size(workspace.scenes, scans)
         if project.chips.size == "auto"
         else int(project.chips.size)
     )
-    split = decide_split(
-        workspace.scenes, scans, workspace.labels, project.split, size, project.seed
-    )
+    split = _split(workspace, scans, size)
     workspace.__dict__["split"] = split
     viewer = workspace.viewer
     chips = plan_chips(workspace.scenes, scans, split, viewer, size)
@@ -104,31 +108,49 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     return OUTPUTS
 
 
-def _tell_notes(scenes: Sequence[Scene]) -> None:
-    """Each note once, however many scenes it is true of."""
+def told_once(scenes: Sequence[Scene]) -> list[str]:
+    """The notes of scenes, each once with the scenes that it is true of."""
     named: dict[str, list[str]] = {}
     for scene in scenes:
         for note in scene.notes:
             named.setdefault(note, []).append(scene.name)
-    for note, names in named.items():
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        say(f"{names[0]}{more}: {note}")
+    return [
+        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {note}"
+        for note, names in named.items()
+    ]
 
 
-def _require_usable(workspace: Workspace, scans: list[Scan]) -> None:
+def _split(workspace: Workspace, scans: list[Scan], size: int) -> Split:
+    project, scenes, settings = workspace.project, workspace.scenes, workspace.project.labels
+    if not workspace.asks_for_top_classes or not isinstance(settings, LabelSettings):
+        labels = workspace.own_labels
+        return decide_split(scenes, scans, labels, project.split, size, project.seed)
+    return split_with_top_classes(
+        scenes,
+        scans,
+        workspace.mergeable_labels,
+        workspace.channels,
+        settings,
+        project.split,
+        size,
+        project.seed,
+    )
+
+
+def _require_usable(labels: Labels, scans: list[Scan]) -> None:
     if any(len(item.counts) for item in scans):
         return
     labelled = sum(item.labelled for item in scans)
     if labelled:
         raise LabelError(
-            f"{workspace.labels.path}: {labelled:,} pixels are labelled but none of them is valid "
+            f"{labels.path}: {labelled:,} pixels are labelled but none of them is valid "
             "in the imagery (nodata, cloud or missing bands); `covermap doctor` shows how much is"
         )
     raise LabelError(
-        f"{workspace.labels.path}: "
+        f"{labels.path}: "
         + (
             "the polygons meet the imagery but hold no pixel centre; they are smaller than a pixel"
-            if workspace.labels.sources
+            if labels.sources
             else "every pixel of the masks is unlabelled (nodata, ignored, or no colour of a class)"
         )
     )

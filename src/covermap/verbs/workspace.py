@@ -17,8 +17,9 @@ from covermap.core.progress import say
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.labels.kind_settings import FOLDERS, TagSettings
-from covermap.labels.protocol import Labels
+from covermap.labels.protocol import Labels, MergeableLabels
 from covermap.labels.reading import label_files, parts_of, read_labels
+from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.labels.tags import class_folder
 from covermap.project.schema import Project, read_project
 from covermap.project.steps import RunFolder, versions
@@ -63,7 +64,8 @@ class Workspace:
         return [clipped_to(scene, self.base / self.project.aoi) for scene in scenes]
 
     @cached_property
-    def labels(self) -> Labels:
+    def own_labels(self) -> Labels:
+        """The labels in their own legend."""
         return read_labels(self.project.labels, self.base, self.scenes)
 
     @property
@@ -73,6 +75,28 @@ class Workspace:
         if not isinstance(settings, TagSettings) or settings.tags != FOLDERS:
             return {}
         return {scene.name: class_folder(scene).name for scene in self.scenes}
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The labels with the classes of the map, which the split may have chosen."""
+        if not self.asks_for_top_classes:
+            return self.own_labels
+        chosen = self.split.top_classes
+        return self.own_labels if chosen is None else chosen.of(self.mergeable_labels)
+
+    @property
+    def mergeable_labels(self) -> MergeableLabels:
+        """The labels in their own legend, of which the top classes are asked."""
+        labels = self.own_labels
+        if not isinstance(labels, MergeableLabels):
+            raise TypeError(f"{type(labels).__name__} have no classes to be merged")
+        return labels
+
+    @property
+    def asks_for_top_classes(self) -> bool:
+        """Whether the legend is the most frequent classes of training ground."""
+        labels = self.project.labels
+        return isinstance(labels, LabelSettings) and isinstance(labels.legend, TopLegendSettings)
 
     @cached_property
     def channels(self) -> tuple[str, ...]:

@@ -1,0 +1,122 @@
+"""Law 12 for folders of images and masks: one line, exit status 2, no traceback."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from covermap.cli import main
+from pictures import PALETTE, quarters, write_colors, write_ids, write_picture
+from tiny import write_scene
+
+RGB = (
+    '{1: {name: a, color: "#ff0000"}, 2: {name: b, color: "#00ff00"}, '
+    '3: {name: c, color: "#0000ff"}}'
+)
+
+
+@pytest.fixture
+def complaint(monkeypatch, capsys):
+    """The one line that a command ends with."""
+
+    def told(*words):
+        monkeypatch.setattr(sys, "argv", ["covermap", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        output = capsys.readouterr()
+        lines = output.err.strip().splitlines()
+        errors = [line for line in lines if line.startswith("covermap: ")]
+        assert stopped.value.code == 2, output.err
+        assert output.out == ""
+        assert errors == lines[-1:], output.err
+        return errors[0]
+
+    return told
+
+
+def picture_set(folder, labels="{path: masks}", colors=False):
+    """A project of three pictures with masks in which nothing is wrong."""
+    for place in range(3):
+        index = quarters(64, 64, seed=place)
+        write_picture(folder / "images" / f"{place:02}_sat.png", index, place)
+        if colors:
+            write_colors(folder / "masks" / f"{place:02}_mask.png", index)
+        else:
+            write_ids(folder / "masks" / f"{place:02}_mask.tif", index + 1)
+    text = f"imagery: [{{path: images, join: false}}]\nlabels: {labels}\n"
+    (folder / "project.yaml").write_text(text)
+    return folder
+
+
+def prepare(complaint, folder):
+    return complaint("prepare", folder / "project.yaml", "--out", folder / "run")
+
+
+def test_a_mask_of_another_size_than_its_picture(tmp_path, complaint):
+    folder = picture_set(tmp_path)
+    write_ids(folder / "masks" / "01_mask.tif", quarters(60, 64) + 1)
+    assert "01_mask.tif: is 64 x 60 pixels, its image 01_sat 64 x 64" in prepare(complaint, folder)
+
+
+def test_a_code_that_the_legend_does_not_name(tmp_path, complaint):
+    folder = picture_set(tmp_path, "{path: masks, legend: {classes: {1: a, 2: b}}}")
+    assert re.search(r"not in the legend \(1 a, 2 b\): 3 \([\d,]+ pix", prepare(complaint, folder))
+
+
+def test_strict_palettes_list_stray_colours_with_their_counts(tmp_path, complaint):
+    labels = f"{{path: masks, strict: true, legend: {{classes: {RGB}}}}}"
+    folder = picture_set(tmp_path, labels, colors=True)
+    index = quarters(64, 64, seed=1)
+    index[3:5, 3:6] = 3
+    index[9, 9] = 4
+    write_colors(folder / "masks" / "01_mask.png", index, (*PALETTE, (9, 9, 200), (1, 2, 3)))
+    assert "#0909c8 (6 pixels), #010203 (1 pixels)" in prepare(complaint, folder)
+
+
+def test_a_truncated_picture(tmp_path, complaint):
+    folder = picture_set(tmp_path)
+    path = folder / "images" / "01_sat.png"
+    path.write_bytes(path.read_bytes()[:300])
+    assert "01_sat.png: damaged or cut short" in prepare(complaint, folder)
+
+
+def test_an_image_without_its_mask(tmp_path, complaint):
+    folder = picture_set(tmp_path)
+    (folder / "masks" / "01_mask.tif").unlink()
+    assert "1 of 3 images have no mask: 01_sat.png" in prepare(complaint, folder)
+
+
+def test_an_empty_folder_of_masks(tmp_path, complaint):
+    folder = picture_set(tmp_path)
+    for path in (folder / "masks").iterdir():
+        path.unlink()
+    assert "masks: no mask (PNG, GeoTIFF) here" in prepare(complaint, folder)
+
+
+def test_two_masks_of_one_picture(tmp_path, complaint):
+    folder = picture_set(tmp_path)
+    write_ids(folder / "masks" / "01_label.tif", quarters(64, 64) + 1)
+    told = prepare(complaint, folder)
+    assert "2 masks are called like the image 01_sat.png: 01_label.tif, 01_mask.tif" in told
+
+
+def test_float_masks_must_hold_whole_codes(tmp_path, complaint):
+    folder = picture_set(tmp_path)
+    write_ids(folder / "masks" / "01_mask.tif", quarters(64, 64) + 1.5, dtype="float32")
+    assert "01_mask.tif" in prepare(complaint, folder)
+
+
+def test_more_top_classes_than_there_are(tmp_path, complaint):
+    folder = picture_set(tmp_path, "{path: masks, legend: top 3 + other}")
+    assert "holds 3 classes only, so none is left for 'other'" in prepare(complaint, folder)
+
+
+def test_a_missing_band_file(tmp_path, complaint):
+    for place in range(3):
+        for band in range(1, 5):
+            values = np.full((1, 32, 32), band)
+            path = tmp_path / "images" / f"lc8_2015245_1_{place}_{band}.tif"
+            write_scene(path, values=values, bands=("dn",), dtype="int32", crs=None)
+    (tmp_path / "images" / "lc8_2015245_1_1_3.tif").unlink()
+    assert "lc8_2015245_1_1 has the band files" in complaint("doctor", tmp_path / "images")
