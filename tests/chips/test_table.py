@@ -121,5 +121,6 @@ def test_a_scene_smaller_than_a_chip_is_one_window(tmp_path):
 
 
 def test_planning_again_gives_the_same_table(run):
-    again = plan_chips(run.scenes, run.scans, run.split, run.viewer, 32)
-    assert again.equals(run.chips)
+    again = plan_chips(run.selection, run.split, run.viewer)
+    assert again.chips.equals(run.chips)
+    assert again.rejected.equals(run.rejected)
