@@ -295,6 +295,11 @@ def _figures(content: ReportContent) -> dict[str, Any]:
         ],
         "map": None if picture is None else figures.picture_uri(picture),
         "split": None if split is None else figures.figure_uri(figures.split_figure(split), "png"),
+        "chips": (
+            None
+            if content.chips is None
+            else figures.figure_uri(figures.chips_figure(content.chips))
+        ),
         "curves": [
             (curve.title, figures.figure_uri(figures.curve_figure(curve)))
             for curve in content.curves

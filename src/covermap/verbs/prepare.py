@@ -90,6 +90,8 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
         workspace.scenes, scans, workspace.labels, project.chips, size, project.seed
     )
     selection = select(places, workspace.scenes, workspace.labels, channels, project.chips)
+    if selection.rejected:
+        say(f"chips: the filters leave {len(selection.kept)} of {len(places)} windows")
     scans = selection.within(scans, workspace.scenes)
     split = decide_split(
         workspace.scenes, scans, workspace.labels, project.split, size, project.seed
