@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from covermap.report import figures
-from covermap.report.content import Curve, Panel, SplitMap
+from covermap.report.content import ChipChoice, Curve, Panel, SplitMap
 from report.example_report import Epoch, content, legend, metrics
 
 
@@ -144,3 +144,14 @@ def test_every_part_of_a_split_has_a_colour_of_its_own():
         assert len({tuple(c.get_facecolor()[0]) for c in axes.collections}) == len(names)
         assert [t.get_text() for t in axes.get_legend().get_texts()] == [f"{n} (1)" for n in names]
         assert axes.get_xlim() == (0, 4)
+
+
+def test_the_figure_of_chips_draws_limits_and_reasons_only_where_there_are_any():
+    shares = np.array([0.0, 0.2, 1.0])
+    one = ChipChoice(shares, shares, shares, shares, (("max_cloud", 1200),), max_cloud=0.15)
+    drawn = [text.get_text() for text in texts(figures.chips_figure(one))]
+    assert {"limit 15%", "max_cloud", "1.2k"} <= set(drawn)
+    none = ChipChoice(shares, shares, shares, shares, (("no usable label", 1),))
+    drawn = [text.get_text() for text in texts(figures.chips_figure(none))]
+    assert "no usable label" in drawn
+    assert not any(text.startswith("limit") for text in drawn)
