@@ -10,10 +10,12 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from covermap.chips.audit import shares_of
+from covermap.chips.filters import Selection, select
 from covermap.chips.loading import Share
 from covermap.chips.parts import Split, Training
-from covermap.chips.scan import Scan, scan
-from covermap.chips.settings import SplitSettings
+from covermap.chips.placing import placements
+from covermap.chips.scan import scan
+from covermap.chips.settings import ChipSettings, SplitSettings
 from covermap.chips.split import decide_split
 from covermap.chips.table import plan_chips
 from covermap.chips.view import Viewer, scenes_by_name
@@ -29,25 +31,35 @@ class Prepared:
     """What the later steps of a run stand on."""
 
     scenes: list[Scene]
-    scans: list[Scan]
+    selection: Selection
     labels: Labels
     split: Split
     viewer: Viewer
     chips: gpd.GeoDataFrame
+    rejected: gpd.GeoDataFrame
 
     def shares(self, training: Training) -> tuple[Share, Share | None, Share | None]:
         return shares_of(self.viewer, self.chips, training)
 
 
 def prepared(
-    scenes: Sequence[Scene], labels: Labels, size: int = 32, seed: int = 0, **split: object
+    scenes: Sequence[Scene],
+    labels: Labels,
+    size: int = 32,
+    seed: int = 0,
+    chips: ChipSettings | None = None,
+    **split: object,
 ) -> Prepared:
     """Scan, split and plan chips of some scenes."""
     scans = [scan(scene, labels, CHANNELS) for scene in scenes]
+    asked = chips or ChipSettings()
+    places = placements(scenes, scans, labels, asked, size, seed)
+    selection = select(places, scenes, labels, CHANNELS, asked)
+    scans = selection.within(scans, scenes)
     decided = decide_split(scenes, scans, labels, SplitSettings(**split), size, seed)
     viewer = Viewer(scenes_by_name(scenes), labels, CHANNELS, decided.ground)
-    chips = plan_chips(scenes, scans, decided, viewer, size)
-    return Prepared(list(scenes), scans, labels, decided, viewer, chips)
+    plan = plan_chips(selection, decided, viewer)
+    return Prepared(list(scenes), selection, labels, decided, viewer, plan.chips, plan.rejected)
 
 
 def noisy_scene(

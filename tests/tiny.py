@@ -69,6 +69,14 @@ class ArrayScene:
     def usable(self, raster: Raster) -> np.ndarray:
         return np.asarray(raster.valid.all(axis=0))
 
+    @property
+    def cloud_grid(self) -> GeoBox | None:
+        return None if self.cloudy is None else self.geobox
+
+    def cloud_on(self, geobox: GeoBox, window: Window) -> np.ndarray:
+        assert geobox == self.geobox, "an array's clouds are known on its own grid"
+        return self.cloud(window)
+
     def cloud(self, window: Window) -> np.ndarray:
         cloudy = np.zeros(self.geobox.shape, bool) if self.cloudy is None else self.cloudy
         return _cut(cloudy[None], window, False)[0]

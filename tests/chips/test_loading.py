@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from covermap.chips.loading import Chips, share_of
+from covermap.core.grid import Window
 from drawings import polygons, scattered
 from prepared import noisy_scene, prepared
 from tiny import tiny_geobox
@@ -120,3 +121,22 @@ def test_a_band_missing_in_a_usable_pixel_takes_the_training_mean(run):
         sample = chips[number]
         assert np.all(sample.values[1, missing] == 0)
         assert np.array_equal(sample.valid, teach.seen(teach.read(number)))
+
+
+def test_a_pixel_that_several_windows_show_counts_in_the_first_of_them(run):
+    parts = run.split.ground.parts
+    windows = [("tiny", Window(row, col, 32, 32)) for row in (0, 20, 40) for col in (0, 12, 60)]
+    once = share_of(run.viewer, windows, parts, (), once=True)
+    often = share_of(run.viewer, windows, parts, ())
+    seen = np.zeros((SIDE, SIDE), bool)
+    counts = np.zeros((SIDE, SIDE), int)
+    for number, (_, window) in enumerate(windows):
+        fresh = ~seen[window.slices]
+        expected = often.counted(often.read(number)) & fresh
+        assert np.array_equal(once.counted(once.read(number)), expected)
+        assert np.array_equal(once.first_shown(number), fresh)
+        assert often.first_shown(number).all()
+        counts[window.slices] += expected
+        seen[window.slices] = True
+    assert counts.max() == 1
+    assert Chips(once, once.statistics())[1].counted.sum() < often.counted(often.read(1)).sum()

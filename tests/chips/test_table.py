@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 import shapely
 
-from covermap.chips.table import COLUMNS, plan_chips, read_chips, windows_of, write_chips
+from covermap.chips.settings import ChipSettings
+from covermap.chips.table import (
+    COLUMNS,
+    REJECTED_COLUMNS,
+    plan_chips,
+    read_chips,
+    reasons_of,
+    windows_of,
+    write_chips,
+)
 from covermap.core.errors import CovermapError
 from covermap.core.grid import Window
 from drawings import polygons, scattered
@@ -121,5 +130,45 @@ def test_a_scene_smaller_than_a_chip_is_one_window(tmp_path):
 
 
 def test_planning_again_gives_the_same_table(run):
-    again = plan_chips(run.scenes, run.scans, run.split, run.viewer, 32)
-    assert again.equals(run.chips)
+    again = plan_chips(run.selection, run.split, run.viewer)
+    assert again.chips.equals(run.chips)
+    assert again.rejected.equals(run.rejected)
+
+
+def test_a_window_whose_labels_are_unusable_is_rejected_with_its_shares(tmp_path):
+    cells = [*scattered(20, 64, 64, seed=3), (70, 70, 20, 20)]
+    classes = np.resize(["forest", "water"], len(cells))
+    labels = polygons(tmp_path / "a.gpkg", cells, classes, geobox=BOX)
+    scene = noisy_scene(BOX)
+    scene.valid[:, 64:96, 64:80] = False
+    scene.valid[:, 70:90, 70:90] = False
+    run = prepared([scene], labels, by="blocks")
+    assert tuple(run.rejected.columns) == REJECTED_COLUMNS
+    row = run.rejected[run.rejected["reason"] == "no usable label"].iloc[0]
+    assert (row.row_off, row.col_off, row.share_labelled) == (64, 64, 0)
+    assert row.share_valid == pytest.approx(1 - (32 * 16 + 20 * 10) / 1024)
+    assert set(row.class_shares.values()) == {0}
+
+
+def test_a_table_without_rows_is_written_and_read(run, tmp_path):
+    write_chips(tmp_path / "none.parquet", run.rejected.iloc[:0])
+    read = read_chips(tmp_path / "none.parquet")
+    assert tuple(read.columns) == REJECTED_COLUMNS
+    assert len(read) == 0
+    assert list(reasons_of(read)) == []
+
+
+def test_random_chips_of_a_holdout_only_teach(tmp_path):
+    cells = scattered(40, HEIGHT, WIDTH, seed=3)
+    classes = np.resize(["forest", "water"], len(cells))
+    labels = polygons(tmp_path / "a.gpkg", cells, classes, geobox=BOX)
+    free = prepared(
+        [noisy_scene(BOX)], labels, size=64, by="blocks",
+        chips=ChipSettings(place="random", count=50),
+    )  # fmt: skip
+    judged = free.chips[free.chips["split"] != "train"]
+    assert (judged["row_off"] % 64 == 0).all()
+    assert (judged["col_off"] % 64 == 0).all()
+    taught = free.chips[free.chips["split"] == "train"]
+    assert len(taught) > 20
+    assert (taught["col_off"] % 64 != 0).any()

@@ -1,12 +1,17 @@
-"""Law 6, scores: they do not depend on how the ground was cut into windows."""
+"""Law 6, scores: they do not depend on how the ground was cut into windows or chips."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.tally import GroupedTally, Tally
+from covermap.chips.settings import ChipSettings
 from covermap.core.legend import Legend
+from drawings import polygons, scattered
+from prepared import noisy_scene, prepared
+from tiny import tiny_geobox
 
 CLASSES = 4
 LEGEND = Legend.of({number: f"class {number}" for number in range(CLASSES)})
@@ -64,3 +69,47 @@ def test_deleting_what_does_not_count_changes_nothing(ground):
     counted = ground[2]
     kept = tuple(layer[counted] for layer in ground)
     assert GroupedTally.of(*kept, CLASSES) == GroupedTally.of(*ground, CLASSES)
+
+
+SIDE = 128
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    cells = [*scattered(36, SIDE, SIDE, seed=8), (60, 20, 50, 80)]
+    classes = np.resize(["forest", "water", "urban"], len(cells))
+    path = tmp_path_factory.mktemp("drawn") / "a.gpkg"
+    return polygons(path, cells, classes, geobox=tiny_geobox(SIDE, SIDE))
+
+
+@pytest.mark.parametrize("by", ["blocks", "polygons"])
+@settings(max_examples=5, deadline=None)
+@given(
+    place=st.sampled_from(["grid", "random", "around-labels", "whole"]),
+    stride=st.integers(9, 32),
+    count=st.integers(1, 30),
+    seed=st.integers(0, 99),
+)
+def test_scored_pixels_are_the_same_wherever_chips_lie(drawn, by, place, stride, count, seed):
+    scene = noisy_scene(tiny_geobox(SIDE, SIDE), seed=seed, invalid=0.1)
+    more = {"stride": stride} if place == "grid" else {"count": count} if place == "random" else {}
+    run = prepared([scene], drawn, by=by, folds=2, chips=ChipSettings(place=place, **more))
+    target = drawn.burn(scene.geobox)
+    counting = run.viewer.ground.counting_in(scene.geobox, target)
+    usable = scene.valid.all(axis=0)
+    for training in run.split.trainings:
+        for share in run.shares(training)[1:]:
+            if share is None:
+                continue
+            times = np.zeros((SIDE, SIDE), int)
+            for number, (_, window) in enumerate(share.windows):
+                counted = share.counted(share.read(number))
+                inner = counted[: SIDE - window.row_off, : SIDE - window.col_off]
+                assert inner.sum() == counted.sum()
+                times[window.slices] += inner
+            codes = run.split.ground.codes(share.count)
+            expected = np.isin(counting, codes) & usable
+            if not share.hide:
+                assert np.array_equal(times, expected.astype(int))
+            assert times.max() <= 1
+            assert not (times.astype(bool) & ~expected).any()

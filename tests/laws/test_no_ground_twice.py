@@ -17,6 +17,7 @@ from pyproj import Transformer
 
 from covermap.chips.audit import audit, require_passed, shares_of
 from covermap.chips.loading import Chips
+from covermap.chips.settings import ChipSettings
 from covermap.chips.view import Viewer
 from covermap.core.errors import SplitError
 from covermap.core.grid import Window
@@ -145,6 +146,29 @@ def drawn(tmp_path_factory, seed, count):
 def test_no_network_is_shown_ground_that_it_is_scored_on(tmp_path_factory, others, by):
     labels = drawn(tmp_path_factory, seed=1, count=30)
     run = prepared(scenes_of(others, seed=1), labels, by=by, folds=2)
+    number, twice = leaks(run)
+    assert number > 100
+    assert twice == 0
+    assert audit(run.viewer, run.chips, run.split).passed
+
+
+@pytest.mark.parametrize(
+    ("by", "chips"),
+    [
+        ("blocks", {"stride": 24}),
+        ("blocks", {"place": "random", "count": 8}),
+        ("polygons", {"place": "around-labels"}),
+        ("polygons", {"place": "whole"}),
+    ],
+    ids=str,
+)
+def test_overlapping_chips_show_no_network_what_it_is_scored_on(tmp_path_factory, by, chips):
+    labels = drawn(tmp_path_factory, seed=6, count=30)
+    scenes = scenes_of(ONE_GROUND["a date on the same lattice, other corner"], seed=6)
+    run = prepared(scenes, labels, by=by, folds=2, chips=ChipSettings(**chips))
+    windows = run.chips.drop_duplicates(["scene", "row_off", "col_off"])
+    outlined = windows.geometry.to_crs(32633)
+    assert outlined.area.sum() > 1.2 * outlined.union_all().area
     number, twice = leaks(run)
     assert number > 100
     assert twice == 0

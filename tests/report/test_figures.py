@@ -9,7 +9,8 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from covermap.report import figures
-from covermap.report.content import Curve, Panel, SceneParts, SplitMap
+from covermap.report.chips_figure import chips_figure
+from covermap.report.content import ChipChoice, Curve, Panel, SceneParts, SplitMap
 from covermap.report.split_figure import split_figure
 from report.example_report import Epoch, content, legend, metrics
 
@@ -175,3 +176,14 @@ def test_confidence_is_darker_where_the_model_is_surer():
     shades = figures.panel_pictures(panel, legend(("water",))).confidence[0].sum(1).tolist()
     assert shades[0] > shades[1] > shades[2]
     assert shades[3] > shades[0]
+
+
+def test_the_figure_of_chips_draws_limits_and_reasons_only_where_there_are_any():
+    shares = np.array([0.0, 0.2, 1.0])
+    one = ChipChoice(shares, shares, shares, shares, (("max_cloud", 1200),), max_cloud=0.15)
+    drawn = [text.get_text() for text in texts(chips_figure(one))]
+    assert {"limit 15%", "max_cloud", "1.2k"} <= set(drawn)
+    none = ChipChoice(shares, shares, shares, shares, (("no usable label", 1),))
+    drawn = [text.get_text() for text in texts(chips_figure(none))]
+    assert "no usable label" in drawn
+    assert not any(text.startswith("limit") for text in drawn)

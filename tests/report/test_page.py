@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from covermap.report.content import ChipChoice
 from covermap.report.page import count, headlines_of, hectares, percent, render
 from report.example_report import NAMES, content, metrics
 
@@ -230,3 +231,19 @@ def test_numbers_are_written_for_people():
     assert [hectares(v) for v in (0.034, 12.34, 12345.6)] == [
         "0.03\u202fha", "12.3\u202fha", "12\u202f346\u202fha",
     ]  # fmt: skip
+
+
+def test_what_was_left_out_is_a_section_of_its_own():
+    choice = ChipChoice(
+        kept_valid=np.array([1.0, 0.9]),
+        rejected_valid=np.array([0.4, 1.0, 0.3]),
+        kept_cloud=np.array([0.0, 0.1]),
+        rejected_cloud=np.array([0.2, 0.5, 0.0]),
+        reasons=(("max_cloud", 2), ("min_valid", 2)),
+        min_valid=0.5,
+        max_cloud=0.15,
+    )
+    page = render(content(chips=choice))
+    assert 'id="chips"' in page
+    assert "2 windows with labels became chips, 3 did not" in page
+    assert 'id="chips"' not in render(content())

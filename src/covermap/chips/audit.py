@@ -87,12 +87,18 @@ def shares_of(
         (*training.validate, *training.score),
     )
     validate = (
-        share_of(viewer, windows_of(chips, training.validate), training.validate, training.score)
+        share_of(
+            viewer,
+            windows_of(chips, training.validate),
+            training.validate,
+            training.score,
+            once=True,
+        )
         if training.validate
         else None
     )
     score = (
-        share_of(viewer, windows_of(chips, training.score), training.score, ())
+        share_of(viewer, windows_of(chips, training.score), training.score, (), once=True)
         if training.score
         else None
     )

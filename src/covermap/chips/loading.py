@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
 
 import numpy as np
 
+from covermap.chips.ground import NO_PART
 from covermap.chips.sample import Sample
 from covermap.chips.statistics import Statistics, statistics_of
 from covermap.chips.view import View, Viewer
@@ -18,16 +21,33 @@ _CACHE_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class Share:
-    """What one part may see and count, given what is held out from it."""
+    """What one part may see and count, given what is held out from it.
+
+    With `once` a pixel that several windows show counts in the first of them only.
+    """
 
     viewer: Viewer
     windows: tuple[tuple[str, Window], ...]
     count: tuple[str, ...]
     hide: tuple[str, ...]
+    once: bool = False
 
     def read(self, number: int) -> View:
         scene, window = self.windows[number]
-        return self.viewer.view(scene, window)
+        view = self.viewer.view(scene, window)
+        if not (self.once and self._shown_before[number]):
+            return view
+        counting = np.where(self.first_shown(number), view.counting, NO_PART)
+        return replace(view, counting=counting.astype(view.counting.dtype))
+
+    def first_shown(self, number: int) -> np.ndarray:
+        """Pixels of a window that, with `once`, no window before it shows; bool (H, W)."""
+        window = self.windows[number][1]
+        first = np.ones(window.shape, dtype=bool)
+        if self.once:
+            for other in self._shown_before[number]:
+                first[other.relative_to(window).slices] = False
+        return first
 
     def seen(self, view: View) -> np.ndarray:
         """Pixels that are really shown to a network; bool (H, W)."""
@@ -43,6 +63,22 @@ class Share:
         for number in range(len(self.windows)):
             view = self.read(number)
             yield view.raster.values, view.raster.valid & (self.seen(view) & view.usable)
+
+    @cached_property
+    def _shown_before(self) -> list[list[Window]]:
+        """For each window the parts of it that windows before it show."""
+        # Windows of a share are about as large as each other: only neighbours can meet.
+        side = max((max(window.shape) for _, window in self.windows), default=1)
+        near: dict[tuple[str, int, int], list[Window]] = {}
+        found = []
+        for scene, window in self.windows:
+            row, col = window.row_off // side, window.col_off // side
+            around = product((row - 1, row, row + 1), (col - 1, col, col + 1))
+            others = [other for place in around for other in near.get((scene, *place), ())]
+            shared = (window.intersection(other) for other in others)
+            found.append([common for common in shared if common is not None])
+            near.setdefault((scene, row, col), []).append(window)
+        return found
 
     def statistics(self) -> Statistics:
         """Statistics of each channel over all valid pixels that are shown."""
@@ -90,6 +126,7 @@ def share_of(
     windows: Sequence[tuple[str, Window]],
     count: Sequence[str],
     hide: Sequence[str],
+    once: bool = False,
 ) -> Share:
     """A share of the windows that hold labels of the parts `count`."""
-    return Share(viewer, tuple(windows), tuple(count), tuple(hide))
+    return Share(viewer, tuple(windows), tuple(count), tuple(hide), once)

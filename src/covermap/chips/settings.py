@@ -10,9 +10,45 @@ from covermap.core.settings import Settings
 
 
 class ChipSettings(Settings):
-    """Size of chips in pixels: a multiple of 32, or `auto`."""
+    """Which windows of the scenes are chips.
+
+    Attributes
+    ----------
+    size : int or "auto"
+        Side in pixels: a multiple of 32.
+    place : str
+        `grid`: side by side, or overlapping with `stride`; `random`: anywhere over labelled ground,
+        drawn by the seed; `around-labels`: one centred at each polygon, or at each connected piece
+        of a mask; `whole`: each scene one chip, filled up on the right and below as invalid.
+    stride : int, optional
+        Pixels from one chip of the grid to the next; `size` when not given.
+    count : int, optional
+        Random chips of each scene; as many as a grid has when not given.
+    min_valid : float
+        Chips with a smaller share (0..1) of usable pixels are left out.
+    max_cloud : float
+        Chips with a larger share of cloud, counted in the quality layer's own pixels, are left out.
+    min_labelled : float
+        Chips with a smaller share of usable labelled pixels are left out.
+    classes : dict of str to float, optional
+        Chips are left out that hold none of these classes on more than this share of their usable
+        labelled pixels; a list asks for a single pixel.
+    """
 
     size: int | Literal["auto"] = "auto"
+    place: Literal["grid", "random", "around-labels", "whole"] = "grid"
+    stride: int | None = Field(default=None, ge=8)
+    count: int | None = Field(default=None, ge=1)
+    min_valid: float = Field(default=0.0, ge=0, le=1)
+    max_cloud: float = Field(default=1.0, ge=0, le=1)
+    min_labelled: float = Field(default=0.0, ge=0, le=1)
+    classes: dict[str, float] | None = None
+
+    @property
+    def filters(self) -> bool:
+        """Whether some chips are to be left out."""
+        shares = (self.min_valid, 1 - self.max_cloud, self.min_labelled)
+        return any(share > 0 for share in shares) or self.classes is not None
 
     @field_validator("size")
     @classmethod
@@ -22,6 +58,39 @@ class ChipSettings(Settings):
                 f"must be a multiple of 32 and at least 32; try {max(32, round(value / 32) * 32)}"
             )
         return value
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _names_or_shares(cls, value: object) -> object:
+        if isinstance(value, list):
+            return {str(name): 0.0 for name in value}
+        if isinstance(value, dict):
+            return {str(name): share for name, share in value.items()}
+        return value
+
+    @field_validator("classes")
+    @classmethod
+    def _shares(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value is not None and not value:
+            raise ValueError("must name a class; leave the key out to take chips of all classes")
+        if value is not None and not all(0 <= share < 1 for share in value.values()):
+            raise ValueError("shares must be at least 0 and less than 1")
+        return value
+
+    @model_validator(mode="after")
+    def _keys_of_the_place(self) -> ChipSettings:
+        if self.stride is not None and self.place != "grid":
+            raise ValueError(f"stride is of a grid; leave it out with place: {self.place}")
+        if isinstance(self.size, int) and self.stride is not None and self.stride > self.size:
+            raise ValueError(
+                f"a stride of {self.stride} leaves ground out between chips of {self.size} px; "
+                f"at most {self.size}"
+            )
+        if self.count is not None and self.place != "random":
+            raise ValueError("count is of random chips; add place: random, or leave it out")
+        if self.place == "whole" and self.size != "auto":
+            raise ValueError("place: whole takes the size of the images; leave size out")
+        return self
 
 
 class Fractions(Settings):

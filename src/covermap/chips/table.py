@@ -1,21 +1,24 @@
-"""The table of chips: one row for each window and part, kept as GeoParquet."""
+"""The tables of chips, and of windows that are none: a row for each, kept as GeoParquet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from covermap.chips.contents import contents_of, shares_by_name
+from covermap.chips.filters import COUNTS_ELSEWHERE, HELD_OUT, NO_USABLE_LABEL, Rejected, Selection
 from covermap.chips.parts import Split
-from covermap.chips.scan import Scan
+from covermap.chips.placing import Placement
 from covermap.chips.view import View, Viewer
 from covermap.core.errors import CovermapError, SplitError
 from covermap.core.files import complete_file
-from covermap.core.grid import Window, whole, window_geobox
+from covermap.core.grid import Window
+from covermap.core.legend import Legend
 from covermap.core.progress import progress
-from covermap.imagery.raster import Scene
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -24,38 +27,63 @@ COLUMNS = (
     "chip", "scene", "date", "col_off", "row_off", "width", "height", "split",
     "share_valid", "share_cloud", "share_labelled", "class_shares", "geometry",
 )  # fmt: skip
+REJECTED_COLUMNS = tuple("reason" if name == "split" else name for name in COLUMNS)
+_BETWEEN_REASONS = ", "
 
 
-def plan_chips(
-    scenes: Sequence[Scene], scans: Sequence[Scan], split: Split, viewer: Viewer, size: int
-) -> gpd.GeoDataFrame:
-    """Rows of all chips that hold counted labels.
+@dataclass(frozen=True)
+class Plan:
+    """What `plan_chips` found.
+
+    Attributes
+    ----------
+    chips : GeoDataFrame
+        The columns are COLUMNS.
+    rejected : GeoDataFrame
+        Windows with labels that are no chips; the columns are REJECTED_COLUMNS.
+    """
+
+    chips: gpd.GeoDataFrame
+    rejected: gpd.GeoDataFrame
+
+
+def plan_chips(selection: Selection, split: Split, viewer: Viewer) -> Plan:
+    """Rows of all windows that hold counted labels, and of those that hold other labels.
 
     A window whose labels belong to several parts has a row for each. Shares are of the chip's
     pixels inside the scene; class shares of its counted pixels.
     """
-    import geopandas as gpd
-
     rows: list[dict[str, Any]] = []
     shapes: list[Any] = []
-    total = sum(len(item.chips(size)) for item in scans)
-    with progress("Planning chips", total, "chips") as bar:
-        for scene, item in zip(scenes, scans, strict=True):
-            for row, col in item.chips(size):
-                window = Window(int(row) * size, int(col) * size, size, size)
-                view = viewer.view(scene.name, window)
-                for record in _records(scene, window, view, split, viewer):
-                    rows.append(record)
-                    shapes.append(_footprint(scene, window))
-                bar.advance()
+    rejected = list(selection.rejected)
+    legend, uses = viewer.labels.legend, _parts_by_use(split)
+    with progress("Planning chips", len(selection.kept), "chips") as bar:
+        for place in selection.kept:
+            scene = viewer.scenes[place.scene]
+            view = viewer.view(place.scene, place.window)
+            found = contents_of(scene, place.window, view.usable, view.target, len(legend))
+            codes = [code for code in np.unique(view.counting) if code in uses[place.use]]
+            for code in codes:
+                here = view.counting == code
+                counts = np.bincount(view.target.index[here], minlength=len(legend))
+                rows.append(
+                    found.columns()
+                    | {
+                        "split": split.ground.parts[int(code)],
+                        "share_labelled": float(here.sum() / found.pixels),
+                        "class_shares": shares_by_name(counts, legend),
+                    }
+                )
+                shapes.append(found.footprint())
+            why = None if codes else _why_no_chip(place, view)
+            if found.labelled and why is not None:
+                rejected.append(Rejected(found, (why,)))
+            bar.advance()
     if not rows:
         raise SplitError(
             "no chip holds a usable labelled pixel; check that the polygons lie on valid ground"
         )
-    for number, record in enumerate(rows):
-        record["chip"] = number
-    table = gpd.GeoDataFrame(rows, geometry=shapes, crs="OGC:CRS84")
-    return table[list(COLUMNS)]
+    return Plan(_numbered(rows, shapes, COLUMNS), _rejected_table(rejected, legend))
 
 
 def write_chips(path: Path, table: gpd.GeoDataFrame) -> None:
@@ -73,6 +101,12 @@ def read_chips(path: Path) -> gpd.GeoDataFrame:
     return gpd.read_parquet(path)
 
 
+def reasons_of(rejected: gpd.GeoDataFrame) -> Iterator[list[str]]:
+    """The reasons of each row of a table of windows that are no chips."""
+    for several in rejected["reason"]:
+        yield str(several).split(_BETWEEN_REASONS)
+
+
 def windows_of(table: gpd.GeoDataFrame, parts: Sequence[str]) -> list[tuple[str, Window]]:
     """Scene and window of each chip with labels of one of the parts; each window once, in order.
 
@@ -87,41 +121,49 @@ def windows_of(table: gpd.GeoDataFrame, parts: Sequence[str]) -> list[tuple[str,
     return list(found)
 
 
-def _records(
-    scene: Scene, window: Window, view: View, split: Split, viewer: Viewer
-) -> list[dict[str, Any]]:
-    cut = window.intersection(whole(scene.geobox))
-    assert cut is not None
-    pixels = int(view.inside.sum())
-    cloud = float((scene.cloud(window) & view.inside).sum() / pixels)
-    records = []
-    legend = viewer.labels.legend
-    for code in np.unique(view.counting[view.counting >= 0]):
-        here = view.counting == code
-        held = np.bincount(view.target.index[here], minlength=len(legend))
-        records.append(
-            {
-                "scene": scene.name,
-                "date": scene.date.isoformat() if scene.date else None,
-                "col_off": cut.col_off,
-                "row_off": cut.row_off,
-                "width": cut.width,
-                "height": cut.height,
-                "split": split.ground.parts[int(code)],
-                "share_valid": float(view.usable.sum() / pixels),
-                "share_cloud": cloud,
-                "share_labelled": float(here.sum() / pixels),
-                "class_shares": {
-                    name: float(n / held.sum()) for name, n in zip(legend.names, held, strict=True)
-                },
-            }
-        )
-    return records
+def _parts_by_use(split: Split) -> dict[str, frozenset[int]]:
+    """Codes of the parts of which a window of each use may be a chip."""
+    codes = split.ground.codes
+    taught = {int(c) for training in split.trainings for c in codes(training.train)}
+    judged = {
+        int(c) for training in split.trainings for c in codes((*training.validate, *training.score))
+    }
+    return {
+        "all": frozenset(range(len(split.ground.parts))),
+        "teach": frozenset(taught),
+        "score": frozenset(judged),
+    }
 
 
-def _footprint(scene: Scene, window: Window) -> Any:
-    if scene.geobox.crs is None:
-        return None
-    cut = window.intersection(whole(scene.geobox))
-    assert cut is not None
-    return window_geobox(scene.geobox, cut).extent.to_crs("EPSG:4326").geom
+def _why_no_chip(place: Placement, view: View) -> str | None:
+    """Why a window is no chip; None where another of the same ground is one instead."""
+    if not (view.target.labelled & view.usable).any():
+        return NO_USABLE_LABEL
+    if not (view.counting >= 0).any():
+        return COUNTS_ELSEWHERE
+    return HELD_OUT if place.use == "teach" else None
+
+
+def _rejected_table(rejected: Sequence[Rejected], legend: Legend) -> gpd.GeoDataFrame:
+    rows = [
+        item.contents.columns()
+        | {
+            "reason": _BETWEEN_REASONS.join(item.reasons),
+            "share_labelled": item.contents.share_labelled,
+            "class_shares": item.contents.class_shares(legend),
+        }
+        for item in rejected
+    ]
+    shapes = [item.contents.footprint() for item in rejected]
+    return _numbered(rows, shapes, REJECTED_COLUMNS)
+
+
+def _numbered(
+    rows: list[dict[str, Any]], shapes: list[Any], columns: Sequence[str]
+) -> gpd.GeoDataFrame:
+    import geopandas as gpd
+
+    for number, record in enumerate(rows):
+        record["chip"] = number
+    data = rows if rows else {name: [] for name in columns if name != "geometry"}
+    return gpd.GeoDataFrame(data, geometry=shapes, crs="OGC:CRS84")[list(columns)]

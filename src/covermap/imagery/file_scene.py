@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
 
 from covermap.core.grid import Window, whole, window_geobox
 from covermap.imagery.indices import described, read_with_indices
@@ -52,6 +53,19 @@ class BandedScene(ABC):
     def usable(self, raster: Raster) -> np.ndarray:
         """Bool (H, W): pixels of which every band that was read is valid."""
         return np.asarray(raster.valid.all(axis=0))
+
+    @property
+    @abstractmethod
+    def cloud_grid(self) -> GeoBox | None:
+        """The quality layer's own grid; None without one."""
+
+    def cloud(self, window: Window) -> np.ndarray:
+        """Bool (H, W): cloud or cloud shadow in a window of the scene; False without a layer."""
+        return self.cloud_on(self.geobox, window)
+
+    @abstractmethod
+    def cloud_on(self, geobox: GeoBox, window: Window) -> np.ndarray:
+        """As `cloud`, on a window of any grid."""
 
     def clipped(self, area: Any) -> Scene:
         """The same scene, invalid outside `area` (shapely geometry in the scene's CRS)."""
@@ -106,11 +120,16 @@ class FileScene(BandedScene):
             np.multiply(values, valid, out=values)
         return Raster(values, valid, window_geobox(self.geobox, window), tuple(names))
 
-    def cloud(self, window: Window) -> np.ndarray:
+    @property
+    def cloud_grid(self) -> GeoBox | None:
+        """The grid of the quality layer."""
+        return None if self.quality is None else self.quality.source.geobox
+
+    def cloud_on(self, geobox: GeoBox, window: Window) -> np.ndarray:
         """Bool (H, W): cloud or cloud shadow by the quality layer; False without one."""
         if self.quality is None:
             return np.zeros(window.shape, bool)
-        return self.quality.cloud_at(self.geobox, window)
+        return self.quality.cloud_at(geobox, window)
 
 
 @dataclass(frozen=True)
@@ -162,17 +181,30 @@ class ClippedScene:
         """As the whole scene."""
         return self.inner.usable(raster)
 
+    @property
+    def cloud_grid(self) -> GeoBox | None:
+        """As the whole scene."""
+        return self.inner.cloud_grid
+
     def cloud(self, window: Window) -> np.ndarray:
         """Cloud inside the area."""
         return self.inner.cloud(window) & self._inside(window)
+
+    def cloud_on(self, geobox: GeoBox, window: Window) -> np.ndarray:
+        """Cloud inside the area, on a window of any grid."""
+        area = self.area
+        if geobox.crs != self.geobox.crs and geobox.crs is not None:
+            area = Geometry(area, self.geobox.crs).to_crs(geobox.crs).geom
+        inside = np.zeros(window.shape, bool)
+        if not area.is_empty:
+            inside = _held_by(area, window_geobox(geobox, window))
+        return self.inner.cloud_on(geobox, window) & inside
 
     def clipped(self, area: Any) -> Scene:
         """The scene within both areas."""
         return ClippedScene(self, area)
 
     def _inside(self, window: Window) -> np.ndarray:
-        from rasterio.features import geometry_mask
-
         inside = np.zeros(window.shape, bool)
         inner = window.intersection(whole(self.geobox))
         if inner is None or self.area.is_empty:
@@ -180,7 +212,12 @@ class ClippedScene:
         box = window_geobox(self.geobox, inner)
         if not self.area.intersects(box.extent.geom):
             return inside
-        inside[inner.relative_to(window).slices] = geometry_mask(
-            [self.area], inner.shape, box.affine, invert=True
-        )
+        inside[inner.relative_to(window).slices] = _held_by(self.area, box)
         return inside
+
+
+def _held_by(area: Any, box: GeoBox) -> np.ndarray:
+    """Which pixels of a grid have their centre in an area of the grid's CRS; bool (H, W)."""
+    from rasterio.features import geometry_mask
+
+    return np.asarray(geometry_mask([area], tuple(box.shape), box.affine, invert=True))

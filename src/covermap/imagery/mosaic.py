@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from covermap.core.grid import Window, same_lattice, whole, window_geobox
 from covermap.imagery.file_scene import BandedScene, FileScene
 from covermap.imagery.raster import Band, Raster
+from covermap.imagery.sources import centres_inside
 
 _LARGEST_OVERLAP = 0.5
 
@@ -61,14 +62,21 @@ class MosaicScene(BandedScene):
             valid[target] |= fresh
         return Raster(values, valid, window_geobox(self.geobox, window), tuple(names))
 
-    def cloud(self, window: Window) -> np.ndarray:
+    @property
+    def cloud_grid(self) -> GeoBox | None:
+        """The grid of the first quality layer."""
+        grids = (tile.cloud_grid for tile in self.tiles)
+        return next((grid for grid in grids if grid is not None), None)
+
+    def cloud_on(self, geobox: GeoBox, window: Window) -> np.ndarray:
         """Bool (H, W): cloud in every tile that reaches there."""
         cloud, seen = np.zeros(window.shape, bool), np.zeros(window.shape, bool)
-        for tile, place, common in self._touched(window):
-            target = common.relative_to(window).slices
-            found = tile.cloud(common.relative_to(place))
-            cloud[target] = np.where(seen[target], cloud[target] & found, found)
-            seen[target] = True
+        for tile in self.tiles:
+            here = centres_inside(tile.geobox, whole(tile.geobox), geobox, window)
+            if here.any():
+                found = tile.cloud_on(geobox, window)
+                cloud = np.where(here, found & (cloud | ~seen), cloud)
+                seen |= here
         return cloud
 
     def _touched(self, window: Window) -> list[tuple[FileScene, Window, Window]]:

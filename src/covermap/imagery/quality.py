@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.grid import Window
-from covermap.imagery.sources import BandSource, read_codes
+from covermap.core.grid import Window, whole
+from covermap.imagery.raster import Scene
+from covermap.imagery.sources import BandSource, centres_inside, read_codes, window_around
 
 # Sentinel-2 L2A scene classification (Sentinel-2 Products Specification Document, table of SCL):
 # 0 no data, 1 saturated or defective, 3 cloud shadow, 8 and 9 cloud of medium and high
@@ -57,6 +58,23 @@ class QualityLayer:
         if self.bits:
             return (codes & sum(wanted)) != 0
         return np.isin(codes, wanted)
+
+
+def cloud_share(scene: Scene, window: Window) -> float:
+    """Share 0..1 of a window's ground in the scene that is cloud or cloud shadow.
+
+    Counted in the quality layer's own pixels whose centres lie in the window: resampled, a coarse
+    pixel at the window's border would count by a part. Where the layer is so coarse that no centre
+    does, in the scene's pixels.
+    """
+    inner = window.intersection(whole(scene.geobox))
+    if inner is None or scene.cloud_grid is None:
+        return 0.0
+    native = window_around(scene.cloud_grid, scene.geobox, inner)
+    held = centres_inside(scene.geobox, inner, scene.cloud_grid, native)
+    if held.any():
+        return float((scene.cloud_on(scene.cloud_grid, native) & held).sum() / held.sum())
+    return float(scene.cloud(inner).mean())
 
 
 def told(layer: QualityLayer) -> str:

@@ -93,8 +93,17 @@ class Scene(Protocol):
         """Bool (H, W): which pixels of what `read` gave can be trained on, scored and mapped."""
         ...
 
+    @property
+    def cloud_grid(self) -> GeoBox | None:
+        """The quality layer's own grid; None without one."""
+        ...
+
     def cloud(self, window: Window) -> np.ndarray:
         """Bool (H, W): cloud or cloud shadow by the scene's quality layer; False without one."""
+        ...
+
+    def cloud_on(self, geobox: GeoBox, window: Window) -> np.ndarray:
+        """As `cloud`, on a window of any grid."""
         ...
 
     def clipped(self, area: Any) -> Scene:

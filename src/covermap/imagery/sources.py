@@ -97,6 +97,8 @@ class DatasetPool:
 
 
 POOL = DatasetPool()
+# No grid has so many pixels: points further away are those that a projection does not know.
+_FAR = 1e9
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,28 @@ def read_nearest(
     row = np.clip(rows - reach.row_off, 0, reach.height - 1).astype(np.intp)
     col = np.clip(cols - reach.col_off, 0, reach.width - 1).astype(np.intp)
     return np.where(inside, raw[:, row, col], raw.dtype.type(0)), inside
+
+
+def centres_inside(grid: GeoBox, part: Window, geobox: GeoBox, window: Window) -> np.ndarray:
+    """Which pixels of a window of `geobox` have their centre in a part of `grid`; bool (H, W)."""
+    points = _source_points(grid, geobox, window)
+    rows = (points.rows >= part.row_off) & (points.rows < part.row_stop)
+    return np.broadcast_to(
+        rows & (points.cols >= part.col_off) & (points.cols < part.col_stop), window.shape
+    )
+
+
+def window_around(grid: GeoBox, geobox: GeoBox, window: Window) -> Window:
+    """The window of `grid`, which it may leave, that holds all of a window of `geobox`."""
+    points = _source_points(grid, geobox, window.expanded(1))
+    known = np.isfinite(points.rows) & np.isfinite(points.cols)
+    known &= (np.abs(points.rows) < _FAR) & (np.abs(points.cols) < _FAR)
+    rows = np.broadcast_to(points.rows, known.shape)[known]
+    cols = np.broadcast_to(points.cols, known.shape)[known]
+    if not rows.size:
+        return Window(0, 0, 0, 0)
+    top, left = math.floor(rows.min()), math.floor(cols.min())
+    return Window(top, left, math.floor(rows.max()) + 1 - top, math.floor(cols.max()) + 1 - left)
 
 
 @dataclass(frozen=True)

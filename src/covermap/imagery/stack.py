@@ -82,11 +82,17 @@ class StackScene(BandedScene):
         needed = min(self.min_dates, len(by_date))
         return np.asarray(sum(valid.astype(np.int32) for valid in by_date.values()) >= needed)
 
-    def cloud(self, window: Window) -> np.ndarray:
+    @property
+    def cloud_grid(self) -> GeoBox | None:
+        """The grid of the first quality layer."""
+        grids = (scene.cloud_grid for scene in self.dates)
+        return next((grid for grid in grids if grid is not None), None)
+
+    def cloud_on(self, geobox: GeoBox, window: Window) -> np.ndarray:
         """Bool (H, W): so many dates are cloudy that fewer than `min_dates` are left."""
         clear = np.zeros(window.shape, np.int32)
         for scene in self.dates:
-            clear += ~scene.cloud(window)
+            clear += ~scene.cloud_on(geobox, window)
         return np.asarray(clear < self.min_dates)
 
     @cached_property

@@ -78,7 +78,7 @@ def text_around(
         "",
         "# Everything below is optional; these are the defaults.",
         "# aoi: area.gpkg          # nothing outside it is used or mapped",
-        "# chips: {size: auto}",
+        "# chips: {size: auto, place: grid}    # random, whole, ...; max_cloud: 0.15, ...",
         split,
         "# model: {name: unet, encoder: efficientnet-lite0, weights: imagenet}",
         "# training: {epochs: auto}",

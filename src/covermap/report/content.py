@@ -105,6 +105,29 @@ class SplitMap:
 
 
 @dataclass(frozen=True, eq=False)
+class ChipChoice:
+    """Windows that became chips, and windows with labels that did not.
+
+    Attributes
+    ----------
+    kept_valid, rejected_valid, kept_cloud, rejected_cloud : ndarray of float64
+        Share 0..1 of usable pixels, and of cloud, of each window.
+    reasons : tuple of (str, int)
+        Why windows were left out and how many for each reason; a window may have several.
+    min_valid, max_cloud : float or None
+        The project's limits; None without one.
+    """
+
+    kept_valid: np.ndarray
+    rejected_valid: np.ndarray
+    kept_cloud: np.ndarray
+    rejected_cloud: np.ndarray
+    reasons: tuple[tuple[str, int], ...]
+    min_valid: float | None = None
+    max_cloud: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Doubt:
     """A polygon that the model sees as another class than was drawn.
 
@@ -157,7 +180,7 @@ class ReportContent:
         What the tables call the model: `network`, `random forest`.
     leak_allowed : bool
         The project allowed test ground in training: stamped on every table.
-    curves, panels, split, doubts, map_picture, areas
+    curves, panels, split, chips, doubts, map_picture, areas
         Sections of the page; left out where there is nothing to show. `map_picture` is uint8
         (H, W, 3).
     map_name : str or None
@@ -182,6 +205,7 @@ class ReportContent:
     curves: tuple[Curve, ...] = ()
     panels: tuple[Panel, ...] = ()
     split: SplitMap | None = None
+    chips: ChipChoice | None = None
     doubts: tuple[Doubt, ...] = ()
     map_picture: np.ndarray | None = None
     map_name: str | None = None

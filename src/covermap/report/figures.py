@@ -95,7 +95,7 @@ def confusion_figures(matrix: np.ndarray, names: Sequence[str]) -> tuple[Figure,
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     return (
-        _matrix_figure("Pixels", shares, np.vectorize(_compact)(matrix), names),
+        _matrix_figure("Pixels", shares, np.vectorize(compact)(matrix), names),
         _matrix_figure("Share of each row, %", shares, np.vectorize(_percent)(shares), names),
     )
 
@@ -253,7 +253,7 @@ def _numbers(values: Sequence[float | None]) -> list[float]:
     return [math.nan if value is None else value for value in values]
 
 
-def _compact(count: int) -> str:
+def compact(count: int) -> str:
     """At most four characters: 950, 1.2k, 34k, 5.6M; nothing for 0."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:

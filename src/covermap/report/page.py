@@ -9,6 +9,7 @@ from typing import Any
 from covermap.assessment.areas import AREA_WORDING
 from covermap.core.legend import Legend
 from covermap.report import figures
+from covermap.report.chips_figure import chips_figure
 from covermap.report.content import Doubt, ReportContent
 from covermap.report.split_figure import split_figure
 
@@ -298,6 +299,9 @@ def _figures(content: ReportContent) -> dict[str, Any]:
         "map": None if picture is None else figures.picture_uri(picture),
         "maps": [(name, figures.picture_uri(small)) for name, small in content.further_maps],
         "split": None if split is None else figures.figure_uri(split_figure(split), "png"),
+        "chips": (
+            None if content.chips is None else figures.figure_uri(chips_figure(content.chips))
+        ),
         "curves": [
             (curve.title, figures.figure_uri(figures.curve_figure(curve)))
             for curve in content.curves

@@ -228,7 +228,8 @@ class _Scorer:
         found.doubts.add(view.target.source, predicted, confidence, counted)
         if found.truth is not None:
             standing = view.hidden(self.workspace.viewer.codes(self.training.score))
-            found.truth.add(scene, window, predicted, mapped & standing & view.inside)
+            ground = standing & view.inside & self.share.first_shown(place)
+            found.truth.add(scene, window, predicted, mapped & ground)
 
     def _read(self, scene: Scene, window: Window) -> tuple[np.ndarray, np.ndarray]:
         ids = read_map_window(self.map_path(scene.name), window, self.legend.nodata)

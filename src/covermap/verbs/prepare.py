@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from covermap.chips.audit import audit, require_passed
+from covermap.chips.filters import reason_counts, select
 from covermap.chips.parts import Split
+from covermap.chips.placing import placements
 from covermap.chips.scan import Scan, scan
 from covermap.chips.split import auto_chip_size, decide_split
 from covermap.chips.split_file import write_split
 from covermap.chips.split_top import split_with_top_classes
-from covermap.chips.table import plan_chips, write_chips
+from covermap.chips.table import Plan, plan_chips, reasons_of, write_chips
 from covermap.core.errors import LabelError
 from covermap.core.files import write_json
 from covermap.core.progress import say
@@ -22,7 +24,7 @@ from covermap.labels.top_classes import without_classes
 from covermap.project.steps import RunFolder
 from covermap.verbs.workspace import Workspace
 
-OUTPUTS = ("chips.parquet", "split.json", "audit.json")
+OUTPUTS = ("chips.parquet", "chips_rejected.parquet", "split.json", "audit.json")
 
 
 def prepare(project: str | Path, out: str | Path, force: bool = False) -> RunFolder:
@@ -40,7 +42,7 @@ def prepare(project: str | Path, out: str | Path, force: bool = False) -> RunFol
     Returns
     -------
     RunFolder
-        Now with `chips.parquet`, `split.json` and `audit.json`.
+        Now with `chips.parquet`, `chips_rejected.parquet`, `split.json` and `audit.json`.
 
     Raises
     ------
@@ -91,11 +93,17 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
         if project.chips.size == "auto"
         else int(project.chips.size)
     )
+    places = placements(workspace.scenes, scans, labels, project.chips, size, project.seed)
+    selection = select(places, workspace.scenes, labels, workspace.channels, project.chips)
+    if selection.rejected:
+        say(f"chips: the filters leave {len(selection.kept)} of {len(places)} windows")
+    scans = selection.within(scans, workspace.scenes)
     split = _split(workspace, scans, size)
     workspace.__dict__["split"] = split
     viewer = workspace.viewer
-    chips = plan_chips(workspace.scenes, scans, split, viewer, size)
-    found = audit(viewer, chips, split)
+    plan = plan_chips(selection, split, viewer)
+    found = audit(viewer, plan.chips, split)
+    _say_rejected(plan)
     for reason in split.reasons:
         say(f"split: {reason}")
     for line in found.lines():
@@ -103,7 +111,8 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     workspace.folder.claim(OUTPUTS)
     write_json(folder / "audit.json", found.to_dict())
     require_passed(found, project.split.allow_leak)
-    write_chips(folder / "chips.parquet", chips)
+    write_chips(folder / "chips.parquet", plan.chips)
+    write_chips(folder / "chips_rejected.parquet", plan.rejected)
     write_split(folder / "split.json", split)
     return OUTPUTS
 
@@ -135,6 +144,14 @@ def _split(workspace: Workspace, scans: list[Scan], size: int) -> Split:
         size,
         project.seed,
     )
+
+
+def _say_rejected(plan: Plan) -> None:
+    if not len(plan.rejected):
+        return
+    counts = reason_counts(reasons_of(plan.rejected))
+    told = ", ".join(f"{reason} {number}" for reason, number in counts.items())
+    say(f"chips: {len(plan.chips)} kept, {len(plan.rejected)} left out: {told}")
 
 
 def _require_usable(labels: Labels, scans: list[Scan]) -> None:

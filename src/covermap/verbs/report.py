@@ -16,6 +16,7 @@ from covermap.project.steps import RunFolder
 from covermap.report.content import Curve, Doubt, ReportContent
 from covermap.report.page import headlines_of, render
 from covermap.training.history import EpochRow
+from covermap.verbs.chip_choice import chip_choice
 from covermap.verbs.doubts import read_doubts
 from covermap.verbs.map_run import AREAS, PREVIEW, map_paths, map_step
 from covermap.verbs.pictures import outlined
@@ -82,6 +83,7 @@ def _content(workspace: Workspace) -> ReportContent:
         curves=_curves(folder),
         panels=tested_panels(workspace, chips),
         split=split_map(workspace, chips),
+        chips=chip_choice(workspace),
         doubts=_doubts(workspace),
         map_picture=map_picture(maps[0][1], legend, 1200),
         map_name=maps[0][0] if small else None,
@@ -122,11 +124,14 @@ def _how_tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> str:
             f"{len(split.trainings) - 1} folds of {unit}: each was scored by a network that never "
             "saw it"
         )
-    tested = int((chips["split"] == "test").sum())
     if split.ground.kind == "scenes":
         own = chips.loc[chips["split"] == "test", "scene"].nunique()
         return f"{own} whole images of {chips['scene'].nunique()} never seen in training"
-    return f"blocks of {split.ground.block_px} px, {tested} of {len(chips)} never seen in training"
+    codes = [code for code, _ in split.ground.blocks.values()]
+    held_out = codes.count(split.ground.parts.index("test"))
+    return (
+        f"blocks of {split.ground.block_px} px, {held_out} of {len(codes)} never seen in training"
+    )
 
 
 def _curves(folder: Path) -> tuple[Curve, ...]:

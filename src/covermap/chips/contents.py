@@ -1,0 +1,126 @@
+"""What a window of a scene holds, whatever the split: what filters ask and tables tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from covermap.core.grid import Window, whole, window_geobox
+from covermap.core.legend import Legend
+from covermap.imagery.quality import cloud_share
+from covermap.imagery.raster import Scene
+from covermap.labels.protocol import Labels
+from covermap.labels.target import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """Pixels of a window inside its scene, and shares 0..1 of them.
+
+    Attributes
+    ----------
+    scene : Scene
+    cut : Window
+        The part of the window that lies in the scene.
+    share_valid, share_cloud : float
+        Usable pixels; cloud, by the quality layer's own pixels.
+    labelled : int
+        Labelled pixels, usable or not.
+    by_class : ndarray of int64, shape (K,)
+        Usable labelled pixels of each class.
+    """
+
+    scene: Scene
+    cut: Window
+    share_valid: float
+    share_cloud: float
+    labelled: int
+    by_class: np.ndarray
+
+    @property
+    def pixels(self) -> int:
+        return self.cut.height * self.cut.width
+
+    @property
+    def share_labelled(self) -> float:
+        """Share of usable labelled pixels."""
+        return float(self.by_class.sum() / self.pixels)
+
+    def class_shares(self, legend: Legend) -> dict[str, float]:
+        """Share of each class in the usable labelled pixels; 0 where there are none."""
+        return shares_by_name(self.by_class, legend)
+
+    def columns(self) -> dict[str, Any]:
+        """What every row of a table says of a window."""
+        date = self.scene.date
+        return {
+            "scene": self.scene.name,
+            "date": date.isoformat() if date else None,
+            "col_off": self.cut.col_off,
+            "row_off": self.cut.row_off,
+            "width": self.cut.width,
+            "height": self.cut.height,
+            "share_valid": self.share_valid,
+            "share_cloud": self.share_cloud,
+        }
+
+    def footprint(self) -> Any:
+        """The outline in longitude and latitude; None for a picture without a CRS."""
+        geobox = self.scene.geobox
+        if geobox.crs is None:
+            return None
+        return window_geobox(geobox, self.cut).extent.to_crs("EPSG:4326").geom
+
+
+def contents_of(
+    scene: Scene, window: Window, usable: np.ndarray, target: Target, classes: int
+) -> Contents:
+    """What a window holds, of arrays (H, W) that were read for it.
+
+    `usable` is False beyond the scene.
+    """
+    cut = inner_window(scene, window)
+    inside = cut.relative_to(window).slices
+    labelled = target.labelled[inside]
+    held = target.index[inside][labelled & usable[inside]]
+    return Contents(
+        scene=scene,
+        cut=cut,
+        share_valid=float(usable.sum() / (cut.height * cut.width)),
+        share_cloud=cloud_share(scene, cut),
+        labelled=int(labelled.sum()),
+        by_class=np.bincount(held, minlength=classes).astype(np.int64),
+    )
+
+
+def read_contents(
+    scene: Scene, labels: Labels, channels: Sequence[str], window: Window
+) -> Contents:
+    """What a window holds, read for no other purpose."""
+    cut = inner_window(scene, window)
+    target = labels.burn(window_geobox(scene.geobox, cut), scene.name)
+    usable = scene.usable(scene.read(channels, cut))
+    return contents_of(scene, cut, usable, target, len(labels.legend))
+
+
+def inner_window(scene: Scene, window: Window) -> Window:
+    """The part of a window that lies in its scene.
+
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
+    cut = window.intersection(whole(scene.geobox))
+    if cut is None:
+        raise ValueError(f"{window} lies outside {scene.name}")
+    return cut
+
+
+def shares_by_name(pixels: np.ndarray, legend: Legend) -> dict[str, float]:
+    """Share of each class in counts of pixels (K,); 0 where there are none."""
+    total = max(1, int(pixels.sum()))
+    return {name: float(n / total) for name, n in zip(legend.names, pixels, strict=True)}

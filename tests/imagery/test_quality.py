@@ -1,0 +1,87 @@
+"""Cloud counted in the quality layer's own pixels."""
+
+import numpy as np
+import pytest
+import shapely
+
+from covermap.core.grid import Window
+from covermap.imagery.opening import open_scene, open_scenes
+from covermap.imagery.quality import cloud_share
+from covermap.imagery.settings import ImagerySettings
+from tiny import tiny_geobox, write_scene
+
+
+def scene_with_scl(folder, cloudy, resolution=20, shift=(0, 0), side=64):
+    """Bands of 10 m with an SCL of its own resolution, 9 where `cloudy` (H, W)."""
+    fine = tiny_geobox(side, side)
+    coarse = tiny_geobox(*cloudy.shape, resolution)
+    coarse = coarse.translate_pix(*shift)
+    write_scene(folder / "B02.tif", bands=["B02"], geobox=fine, height=side, width=side, scale=1e-4)
+    scl = np.where(cloudy, 9, 4)[None]
+    write_scene(folder / "SCL.tif", bands=["SCL"], geobox=coarse, values=scl, dtype="uint8")
+    return open_scene(folder)
+
+
+@pytest.mark.parametrize(("cloudy", "above"), [(153, False), (154, True)])
+def test_fifteen_percent_of_a_64_px_chip_are_154_of_its_1024_scl_pixels(tmp_path, cloudy, above):
+    mask = np.zeros(1024, bool)
+    mask[np.random.default_rng(0).permutation(1024)[:cloudy]] = True
+    scene = scene_with_scl(tmp_path, mask.reshape(32, 32))
+    share = cloud_share(scene, Window(0, 0, 64, 64))
+    assert share == cloudy / 1024
+    assert (share > 0.15) is above
+
+
+def test_a_layer_that_is_not_nested_counts_by_centres(tmp_path):
+    mask = np.zeros((22, 22), bool)
+    mask[:, :6] = True
+    # The layer begins a third of its pixel left of the scene: 6 centres of 30 m would be 18 px.
+    scene = scene_with_scl(tmp_path, mask, resolution=30, shift=(-1 / 3, -1 / 3))
+    # Centres lie at 0.5 + 3 k px: in columns 0..31 there are 11, of which 6 are cloudy.
+    assert cloud_share(scene, Window(0, 0, 32, 32)) == pytest.approx(6 / 11)
+    resampled = scene.cloud(Window(0, 0, 32, 32)).mean()
+    assert resampled == pytest.approx(17 / 32)
+
+
+def test_a_chip_without_any_centre_of_the_layer_counts_its_own_pixels(tmp_path):
+    mask = np.array([[True, False]])
+    scene = scene_with_scl(tmp_path, mask, resolution=640)
+    assert cloud_share(scene, Window(0, 0, 16, 16)) == 1
+    assert cloud_share(scene, Window(48, 0, 16, 16)) == 1
+
+
+def test_ground_beyond_the_scene_counts_as_nothing(tmp_path):
+    mask = np.zeros((32, 32), bool)
+    mask[-8:] = True
+    scene = scene_with_scl(tmp_path, mask)
+    assert cloud_share(scene, Window(32, 0, 96, 96)) == 0.5
+    assert cloud_share(scene, Window(64, 0, 32, 32)) == 0
+
+
+def test_outside_an_area_there_is_no_cloud(tmp_path):
+    scene = scene_with_scl(tmp_path, np.ones((32, 32), bool))
+    left, top = scene.geobox.affine * (0, 0)
+    half = scene.clipped(shapely.box(left, top - 640, left + 320, top))
+    assert cloud_share(half, Window(0, 0, 64, 64)) == 0.5
+
+
+def test_without_a_layer_there_is_no_cloud(tmp_path):
+    scene = open_scene(write_scene(tmp_path / "a.tif"))
+    assert scene.cloud_grid is None
+    assert cloud_share(scene, Window(0, 0, 32, 32)) == 0
+
+
+def test_adjoining_tiles_count_the_cloud_of_both_layers(tmp_path):
+    for name, first in (("a", 0), ("b", 64)):
+        box = tiny_geobox(64, 128)[:, first : first + 64]
+        quality = np.zeros((1, 64, 64), np.uint8)
+        quality[:, :, :16] = first + 1
+        values = np.concatenate([np.full((1, 64, 64), 500), quality])
+        write_scene(tmp_path / f"{name}.tif", bands=["red", "fmask"], geobox=box, values=values)
+    settings = ImagerySettings(
+        path=["a.tif", "b.tif"], quality={"band": "fmask", "invalid": [1, 65]}
+    )
+    (scene,) = open_scenes(settings, tmp_path)
+    assert scene.geobox.shape == (64, 128)
+    assert cloud_share(scene, Window(0, 0, 64, 64)) == 0.25
+    assert cloud_share(scene, Window(0, 48, 32, 32)) == 0.5
