@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -40,11 +41,16 @@ class Prepared:
 
 
 def prepared(
-    scenes: Sequence[Scene], labels: Labels, size: int = 32, seed: int = 0, **split: object
+    scenes: Sequence[Scene],
+    labels: Labels,
+    size: int = 32,
+    seed: int = 0,
+    base: Path = Path(),
+    **split: object,
 ) -> Prepared:
     """Scan, split and plan chips of some scenes."""
     scans = [scan(scene, labels, CHANNELS) for scene in scenes]
-    decided = decide_split(scenes, scans, labels, SplitSettings(**split), size, seed)
+    decided = decide_split(scenes, scans, labels, SplitSettings(**split), size, seed, base)
     viewer = Viewer(scenes_by_name(scenes), labels, CHANNELS, decided.ground)
     chips = plan_chips(scenes, scans, decided, viewer, size)
     return Prepared(list(scenes), scans, labels, decided, viewer, chips)

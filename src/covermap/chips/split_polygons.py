@@ -10,6 +10,7 @@ from covermap.chips.assign import assign
 from covermap.chips.ground import NO_PART, Ground
 from covermap.chips.parts import (
     Split,
+    SplitCase,
     assessed_by_fold,
     buffer_px,
     fold_count,
@@ -25,6 +26,34 @@ from covermap.labels.polygons import Polygons
 
 # Polygons that share more than this of the smaller one are the same ground.
 _SAME_GROUND = 0.05
+
+
+def split_by_polygons(case: SplitCase) -> Split:
+    """Polygons on the same ground together."""
+    return kfold_of_polygons(
+        case.scenes,
+        case.scans,
+        drawn_labels(case),
+        case.settings,
+        case.seed,
+        ("asked for by the project",),
+    )
+
+
+def drawn_labels(case: SplitCase) -> Polygons:
+    """The labels, which must be polygons.
+
+    Raises
+    ------
+    SplitError
+        They are masks.
+    """
+    if isinstance(case.labels, Polygons):
+        return case.labels
+    raise SplitError(
+        f"split: by {case.settings.by} needs drawn labels, but {case.labels.path} holds masks; use "
+        "split: {by: images} or {by: blocks}"
+    )
 
 
 def kfold_of_polygons(

@@ -9,14 +9,18 @@ import numpy as np
 from covermap.chips.assign import assign
 from covermap.chips.ground import ANY_PART, NO_PART, Ground
 from covermap.chips.parts import (
+    HOLDOUT_PARTS,
     Split,
-    Training,
+    SplitCase,
     assessed_by_fold,
+    assessed_by_holdout,
     buffer_px,
     fold_count,
     fold_parts,
     fold_trainings,
+    holdout_training,
     require_two,
+    told_parts,
 )
 from covermap.chips.scan import Scan
 from covermap.chips.settings import SplitSettings
@@ -29,7 +33,20 @@ _FEWEST_FOR_HOLDOUT = 12
 # With fewer groups blocks within the scenes hold out more kinds of ground.
 _FEWEST_GROUPS = 3
 _MOST_FOLDS = 31
-_PARTS = ("train", "val", "test")
+
+
+def split_by_images(case: SplitCase) -> Split:
+    """Each scene by itself."""
+    return _by_groups(case, scene_groups(case.scenes, join=False))
+
+
+def split_by_overlap(case: SplitCase) -> Split:
+    """Scenes that share ground together."""
+    return _by_groups(case, scene_groups(case.scenes, join=True))
+
+
+def _by_groups(case: SplitCase, groups: np.ndarray) -> Split:
+    return split_of_scenes(case.scenes, case.scans, case.labels, case.settings, groups, case.seed)
 
 
 def scene_groups(scenes: Sequence[Scene], join: bool) -> np.ndarray:
@@ -81,7 +98,7 @@ def split_of_scenes(
     SplitError
         There is one group only, or fewer than two classes can be assessed.
     """
-    counts = _counts(scans, groups, len(labels.legend))
+    counts = counts_by_group(scans, groups, len(labels.legend))
     labelled = counts.sum(axis=1) > 0
     number = int(labelled.sum())
     if number < 2:
@@ -107,7 +124,7 @@ def split_of_scenes(
     return _kfold(scenes, labels, settings, groups, counts, unit, why, seed)
 
 
-def _counts(scans: Sequence[Scan], groups: np.ndarray, classes: int) -> np.ndarray:
+def counts_by_group(scans: Sequence[Scan], groups: np.ndarray, classes: int) -> np.ndarray:
     """Usable labelled pixels by group and class, int64 (G, K)."""
     counts = np.zeros((int(groups.max()) + 1, classes), dtype=np.int64)
     for group, item in zip(groups, scans, strict=True):
@@ -127,17 +144,14 @@ def _holdout(
     share = settings.fractions
     codes = _assigned(counts, (share.train, share.val, share.test), seed)
     codes[_lonely(counts)] = 0
-    present = np.stack([counts[codes == code].sum(axis=0) > 0 for code in range(3)])
-    taught_and_tested = present[0] & present[2]
-    assessed = tuple(n for n, ok in zip(labels.legend.names, taught_and_tested, strict=True) if ok)
+    assessed = assessed_by_holdout(counts, codes, labels.legend.names)
     require_two(assessed, labels)
-    told = ", ".join(f"{int((codes == code).sum())} {part}" for code, part in enumerate(_PARTS))
     return Split(
         "holdout",
-        _ground(scenes, labels, settings, groups, codes, _PARTS),
-        (Training("final", ("train",), ("val",), ("test",)),),
+        ground_of_scenes(scenes, labels, settings, groups, codes, HOLDOUT_PARTS),
+        (holdout_training(),),
         assessed,
-        (f"whole {unit}: {told}",),
+        (f"whole {unit}: {told_parts(codes)}",),
     )
 
 
@@ -174,7 +188,7 @@ def _kfold(
         "model on all labels makes the map",
     )
     parts = fold_parts(folds)
-    ground = _ground(scenes, labels, settings, groups, codes, parts)
+    ground = ground_of_scenes(scenes, labels, settings, groups, codes, parts)
     return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
 
 
@@ -195,7 +209,7 @@ def _assigned(counts: np.ndarray, fractions: tuple[float, ...], seed: int) -> np
     return codes
 
 
-def _ground(
+def ground_of_scenes(
     scenes: Sequence[Scene],
     labels: Labels,
     settings: SplitSettings,
@@ -203,6 +217,10 @@ def _ground(
     codes: np.ndarray,
     parts: tuple[str, ...],
 ) -> Ground:
+    """Ground of whole scenes: `groups` has the group of each scene, `codes` the part of each group.
+
+    A group with code -1 is ground of no part.
+    """
     return Ground(
         kind="scenes",
         parts=parts,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from covermap.chips.audit import audit, require_passed
 from covermap.chips.scan import Scan, scan
-from covermap.chips.split import auto_chip_size, decide_split
+from covermap.chips.split import auto_chip_size, decide_split, split_files
 from covermap.chips.split_file import write_split
 from covermap.chips.table import plan_chips, write_chips
 from covermap.core.errors import LabelError
-from covermap.core.files import write_json
+from covermap.core.files import file_digest, write_json
 from covermap.core.progress import say
 from covermap.project.steps import RunFolder
 from covermap.verbs.workspace import Workspace
@@ -60,7 +60,10 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
             "bands": project.bands,
             "labels": labels,
             "chips": project.chips.model_dump(),
-            "split": project.split.model_dump(),
+            "split": project.split.model_dump(exclude={"regions", "keep"}),
+            "split_files": [
+                file_digest(path) for path in split_files(project.split, workspace.base)
+            ],
         },
     )
     workspace.folder.check(OUTPUTS)
@@ -85,7 +88,13 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
         else int(project.chips.size)
     )
     split = decide_split(
-        workspace.scenes, scans, workspace.labels, project.split, size, project.seed
+        workspace.scenes,
+        scans,
+        workspace.labels,
+        project.split,
+        size,
+        project.seed,
+        workspace.base,
     )
     workspace.__dict__["split"] = split
     viewer = workspace.viewer
