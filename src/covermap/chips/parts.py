@@ -19,7 +19,7 @@ from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
 
 # Training labels keep this distance from held-out ground, in pixels, unless the project says.
-_BUFFER_PX = {"blocks": 4, "polygons": 1, "scenes": 0}
+_BUFFER_PX = {"blocks": 4, "polygons": 1, "scenes": 0, "regions": 4}
 
 
 HOLDOUT_PARTS = ("train", "val", "test")

@@ -8,14 +8,18 @@ from pathlib import Path
 from covermap.chips.parts import Split, SplitCase
 from covermap.chips.scan import CELL, Scan
 from covermap.chips.settings import SplitSettings
+from covermap.chips.split_attribute import split_by_attribute
 from covermap.chips.split_blocks import (
     blocks_of,
     holdout_of_blocks,
     kfold_of_blocks,
     split_by_blocks,
 )
+from covermap.chips.split_date import split_by_date
 from covermap.chips.split_list import list_files, split_by_list
 from covermap.chips.split_polygons import kfold_of_polygons, split_by_polygons
+from covermap.chips.split_random import split_by_random
+from covermap.chips.split_regions import region_files, split_by_region
 from covermap.chips.split_scenes import (
     enough_scenes,
     scene_groups,
@@ -85,7 +89,11 @@ def decide_split(
 
 def split_files(settings: SplitSettings, base: Path) -> list[Path]:
     """Files that a split depends on beside imagery and labels, those that exist."""
-    return [path for path in list_files(settings, base) if path.exists()]
+    return [
+        path
+        for path in (*list_files(settings, base), *region_files(settings, base))
+        if path.exists()
+    ]
 
 
 def split_by_auto(case: SplitCase) -> Split:
@@ -113,4 +121,8 @@ KINDS: dict[str, Callable[[SplitCase], Split]] = {
     "scene": split_by_images,
     "overlap": split_by_overlap,
     "list": split_by_list,
+    "attribute": split_by_attribute,
+    "region": split_by_region,
+    "date": split_by_date,
+    "random": split_by_random,
 }

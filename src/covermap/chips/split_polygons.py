@@ -70,7 +70,7 @@ def kfold_of_polygons(
             "split: by polygons cannot hold out the background of a complete drawing; use "
             "split: {by: blocks}"
         )
-    group_of = _group_polygons(labels)
+    group_of = groups_on_ground(labels)
     counts = np.zeros((int(group_of.max()) + 1, len(names)), dtype=np.int64)
     for item in scans:
         if len(item.counts):
@@ -101,7 +101,7 @@ def kfold_of_polygons(
     return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
 
 
-def _group_polygons(labels: Polygons) -> np.ndarray:
+def groups_on_ground(labels: Polygons) -> np.ndarray:
     """Number of the group of each polygon: those that lie on the same ground are together."""
     import shapely
     from scipy.sparse import coo_matrix
