@@ -104,6 +104,8 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
         say(f"split: {reason}")
     for line in found.lines():
         say(f"audit: {line}")
+    for line in found.class_table():
+        say(f"  {line}")
     workspace.folder.claim(OUTPUTS)
     write_json(folder / "audit.json", found.to_dict())
     require_passed(found, project.split.allow_leak)

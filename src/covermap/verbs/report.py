@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from covermap.assessment.areas import ClassArea, class_areas
-from covermap.chips.audit import shares_of
+from covermap.chips.audit import Audit, shares_of
 from covermap.chips.table import read_chips
 from covermap.core.files import complete_file, read_json
 from covermap.core.grid import window_geobox
@@ -186,12 +186,12 @@ def _split_map(workspace: Workspace, chips: gpd.GeoDataFrame) -> SplitMap:
             shapes = [window_geobox(scene.geobox, window).extent.geom for window in _windows(own)]
         if shapes:
             parts.append((part, _rings(shapes)))
-    audit = read_json(workspace.folder.path / "audit.json")
+    found = Audit.from_dict(read_json(workspace.folder.path / "audit.json"))
     return SplitMap(
         background=quicklook(scene),
         extent=(box.left, box.right, box.bottom, box.top),
         parts=tuple(parts),
-        audit=tuple(_audit_lines(audit)),
+        audit=tuple(found.lines()),
     )
 
 
@@ -212,13 +212,6 @@ def _rings(shapes: list[Any]) -> list[np.ndarray]:
             if part.geom_type == "Polygon":
                 rings.append(np.asarray(part.exterior.coords)[:, :2])
     return rings
-
-
-def _audit_lines(content: dict[str, Any]) -> list[str]:
-    from covermap.chips.audit import Audit, TrainingAudit
-
-    trainings = tuple(TrainingAudit(**item) for item in content["trainings"])
-    return Audit(trainings, content["class_shares"]).lines()
 
 
 def _doubts(workspace: Workspace) -> tuple[Doubt, ...]:
