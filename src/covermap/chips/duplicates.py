@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 # The fingerprint: lowest frequencies (without the mean) of the cosine transform of a thumbnail.
 _THUMBNAIL, _FREQUENCIES = 32, 6
-# Unit vectors: 0.15 is a correlation of 0.989 of the coarsest structure.
-_NEAR = 0.15
+# Unit vectors: 0.25 is a correlation of 0.97 of the coarsest structure.
+_NEAR = 0.25
 # Correlation of two chips at the size below from which they count as one picture; different
 # photographs of like ground stay far under it.
-_SAME_PICTURE, _COMPARED = 0.95, 128
+_SAME_PICTURE, _COMPARED = 0.95, 32
 # Less spread than this of the mean value, and there is no structure to be told from noise.
 _FLAT = 1e-3
 _LISTED = 50

@@ -59,7 +59,7 @@ class Ground:
     frames : dict
         For blocks: where each scene without a CRS lies on the lattice, by name.
     regions : Regions, optional
-        For regions: their shapes and parts.
+        For regions and polygons: their shapes and parts.
     """
 
     kind: str
@@ -111,7 +111,8 @@ class Ground:
             shape = (int(geobox.shape[0]), int(geobox.shape[1]))
             found = self.scenes.get(scene_name, (NO_PART, NO_PART))[which]
             return np.full(shape, found, dtype=np.int32)
-        if self.regions is not None:
+        if self.kind == "regions":
+            assert self.regions is not None
             return (self.regions.parts, self.regions.numbers)[which](geobox)
         return self._by_block(geobox, scene_name, which)
 

@@ -37,9 +37,8 @@ class Regions:
         """Number of the region that holds each pixel's centre, int32 (H, W); -1 outside all."""
         from rasterio.features import rasterize
 
-        shapes, tree = self._in_crs(geobox)
+        shapes, near = self._near(geobox)
         numbers = np.full(tuple(int(n) for n in geobox.shape), OUTSIDE, dtype=np.int32)
-        near = np.sort(tree.query(geobox.extent.geom, predicate="intersects"))
         if len(near):
             rasterize(
                 ((shapes[place], int(self.region_of[place])) for place in near),
@@ -52,13 +51,19 @@ class Regions:
         """Code of the part of each pixel, int32 (H, W); -1 outside all regions."""
         return np.append(self.part_of, OUTSIDE)[self.numbers(geobox)].astype(np.int32)
 
-    def _in_crs(self, geobox: GeoBox) -> Any:
+    def in_crs(self, crs: Any) -> np.ndarray:
+        """The shapes in another CRS, object (N,)."""
         import geopandas as gpd
+
+        return gpd.GeoSeries(list(self.shapes), crs=self.crs).to_crs(crs).to_numpy()
+
+    def _near(self, geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:
+        """The shapes in a grid's CRS, and places of those that may meet the grid, in order."""
         import shapely
 
         key = str(geobox.crs)
         if key not in self._by_crs:
-            moved = gpd.GeoSeries(list(self.shapes), crs=self.crs).to_crs(geobox.crs.to_wkt())
-            shapes = moved.to_numpy()
+            shapes = self.in_crs(key)
             self._by_crs[key] = (shapes, shapely.STRtree(shapes))
-        return self._by_crs[key]
+        shapes, tree = self._by_crs[key]
+        return shapes, np.sort(tree.query(geobox.extent.geom, predicate="intersects"))

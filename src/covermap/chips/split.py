@@ -16,6 +16,7 @@ from covermap.chips.split_blocks import (
     split_by_blocks,
 )
 from covermap.chips.split_date import split_by_date
+from covermap.chips.split_keep import split_kept
 from covermap.chips.split_list import list_files, split_by_list
 from covermap.chips.split_polygons import kfold_of_polygons, split_by_polygons
 from covermap.chips.split_random import split_by_random
@@ -84,7 +85,8 @@ def decide_split(
     SplitError
         Fewer than two classes can be assessed, or the ground cannot be split as asked.
     """
-    return KINDS[settings.by](SplitCase(scenes, scans, labels, settings, size, seed, base))
+    case = SplitCase(scenes, scans, labels, settings, size, seed, base)
+    return KINDS[settings.by](case) if settings.keep is None else split_kept(case)
 
 
 def split_files(settings: SplitSettings, base: Path) -> list[Path]:

@@ -9,7 +9,7 @@ import numpy as np
 from covermap.chips.ground import Ground
 from covermap.chips.parts import Split, SplitCase, buffer_px
 from covermap.chips.split_groups import split_of_groups
-from covermap.chips.split_polygons import drawn_labels, groups_on_ground
+from covermap.chips.split_polygons import drawn_labels, ground_of_polygons, groups_on_ground
 from covermap.core.errors import SplitError, nearest
 from covermap.labels.columns import as_text
 from covermap.labels.polygons import Polygons
@@ -64,8 +64,10 @@ def split_of_values(case: SplitCase, labels: Polygons, values: Sequence[str], un
         )
     counts = counts_of_polygons(case, group_of)
 
+    buffer = buffer_px(case.settings, "polygons", case.scenes[0].geobox)
+
     def ground(codes: np.ndarray, parts: tuple[str, ...]) -> Ground:
-        return ground_of_polygons(case, group_of, codes, parts)
+        return ground_of_polygons(labels, group_of, codes, parts, buffer)
 
     split = split_of_groups(counts, labels, case.settings, unit, case.seed, ground)
     missing = sum(value == _NO_VALUE for value in values)
@@ -84,22 +86,6 @@ def counts_of_polygons(case: SplitCase, group_of: np.ndarray) -> np.ndarray:
         if len(item.counts):
             np.add.at(counts, (group_of[item.counts[:, 3]], item.counts[:, 2]), item.counts[:, 4])
     return counts
-
-
-def ground_of_polygons(
-    case: SplitCase, group_of: np.ndarray, codes: np.ndarray, parts: tuple[str, ...]
-) -> Ground:
-    """Ground of groups of polygons: `group_of` each polygon, `codes` has the part of each group."""
-    return Ground(
-        kind="polygons",
-        parts=parts,
-        buffer_px=buffer_px(case.settings, "polygons", case.scenes[0].geobox),
-        blocks={},
-        origin=None,
-        block_px=0,
-        part_of_source=np.append(codes[group_of], -1).astype(np.int16),
-        group_of_source=np.append(group_of, -1).astype(np.int32),
-    )
 
 
 def _joined(grounds: np.ndarray, values: Sequence[str]) -> np.ndarray:

@@ -88,11 +88,21 @@ class Blocks:
 
     @classmethod
     def of(
-        cls, scenes: Sequence[Scene], scans: Sequence[Scan], labels: Labels, size: int, buffer: int
+        cls,
+        scenes: Sequence[Scene],
+        scans: Sequence[Scan],
+        labels: Labels,
+        size: int,
+        buffer: int,
+        kept: Ground | None = None,
     ) -> Blocks:
-        """Count the scans by blocks of `size`; training labels will keep `buffer` pixels away."""
-        origin = next((s.geobox for s in scenes if s.geobox.crs is not None), None)
-        frames = _frames(scenes, size, buffer)
+        """Count the scans by blocks of `size`; training labels will keep `buffer` pixels away.
+
+        The lattice is that of `kept`, where an earlier ground is given.
+        """
+        origin = None if kept is None else kept.origin
+        origin = origin or next((s.geobox for s in scenes if s.geobox.crs is not None), None)
+        frames = _frames(scenes, size, buffer, {} if kept is None else kept.frames)
         rows = []
         for scene, item in zip(scenes, scans, strict=True):
             if len(item.counts):
@@ -227,16 +237,37 @@ def ground_of_blocks(
     )
 
 
-def _frames(scenes: Sequence[Scene], size: int, buffer: int) -> dict[str, Frame]:
-    """Pictures without a CRS below each other, so far apart that no buffer reaches another."""
+def _frames(
+    scenes: Sequence[Scene], size: int, buffer: int, kept: dict[str, Frame]
+) -> dict[str, Frame]:
+    """Pictures without a CRS below each other, so far apart that no buffer reaches another.
+
+    Raises
+    ------
+    SplitError
+        A picture has another size than the kept frame of its name.
+    """
     gap = 1 + -(-max(1, buffer) // size)
-    frames: dict[str, Frame] = {}
-    row = 0
+    frames = dict(kept)
+    row = max((_below(frame, size) + gap * size for frame in kept.values()), default=0)
     for scene in scenes:
-        if scene.geobox.crs is None:
-            frames[scene.name] = Frame(scene.geobox, row * size)
-            row += -(-int(scene.geobox.shape[0]) // size) + gap
+        if scene.geobox.crs is not None:
+            continue
+        if scene.name not in frames:
+            frames[scene.name] = Frame(scene.geobox, row)
+            row = _below(frames[scene.name], size) + gap * size
+        elif frames[scene.name].grid.shape != scene.geobox.shape:
+            raise SplitError(
+                f"split: keep: picture '{scene.name}' is {tuple(scene.geobox.shape)} px, but was "
+                f"{tuple(frames[scene.name].grid.shape)} px in the earlier run; give the new one "
+                "another name"
+            )
     return frames
+
+
+def _below(frame: Frame, size: int) -> int:
+    """First row of blocks below a picture, in pixels."""
+    return frame.first_row + -(-int(frame.grid.shape[0]) // size) * size
 
 
 def _block_of_cells(

@@ -13,6 +13,7 @@ from covermap.chips.parts import (
     Split,
     SplitCase,
     assessed_by_holdout,
+    buffer_px,
     holdout_training,
     require_two,
     told_parts,
@@ -20,11 +21,10 @@ from covermap.chips.parts import (
 from covermap.chips.split_attribute import (
     column_of,
     counts_of_polygons,
-    ground_of_polygons,
     split_of_values,
 )
 from covermap.chips.split_list import split_of_parts
-from covermap.chips.split_polygons import drawn_labels
+from covermap.chips.split_polygons import drawn_labels, ground_of_polygons
 from covermap.chips.split_scenes import split_of_scenes
 from covermap.core.errors import SplitError
 
@@ -136,7 +136,8 @@ def _of_polygons(case: SplitCase) -> Split:
     counts = counts_of_polygons(case, each)
     assessed = assessed_by_holdout(counts, codes, labels.legend.names)
     require_two(assessed, labels)
-    ground = ground_of_polygons(case, each, codes, HOLDOUT_PARTS)
+    buffer = buffer_px(case.settings, "polygons", case.scenes[0].geobox)
+    ground = ground_of_polygons(labels, each, codes, HOLDOUT_PARTS, buffer)
     reasons = (f"polygons by '{column}': {told_parts(codes)}", *notes)
     return Split("holdout", ground, (holdout_training(),), assessed, reasons)
 

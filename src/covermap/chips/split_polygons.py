@@ -18,6 +18,7 @@ from covermap.chips.parts import (
     fold_trainings,
     require_two,
 )
+from covermap.chips.regions import Regions
 from covermap.chips.scan import Scan
 from covermap.chips.settings import SplitSettings
 from covermap.core.errors import SplitError
@@ -83,16 +84,8 @@ def kfold_of_polygons(
     codes[(counts[:, groups < 2] > 0).any(axis=1)] = folds
     assessed = assessed_by_fold(counts, codes, names, folds)
     require_two(assessed, labels)
-    ground = Ground(
-        kind="polygons",
-        parts=fold_parts(folds),
-        buffer_px=buffer_px(settings, "polygons", scenes[0].geobox),
-        blocks={},
-        origin=None,
-        block_px=0,
-        part_of_source=np.append(codes[group_of], np.int16(NO_PART)),
-        group_of_source=np.append(group_of, -1).astype(np.int32),
-    )
+    buffer = buffer_px(settings, "polygons", scenes[0].geobox)
+    ground = ground_of_polygons(labels, group_of, codes, fold_parts(folds), buffer)
     reasons = (
         *why,
         f"so {folds} folds of {int(seen.sum())} groups of polygons, every polygon scored by a "
@@ -101,19 +94,47 @@ def kfold_of_polygons(
     return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
 
 
+def ground_of_polygons(
+    labels: Polygons, group_of: np.ndarray, codes: np.ndarray, parts: tuple[str, ...], buffer: int
+) -> Ground:
+    """Ground of groups of polygons: `group_of` each polygon, `codes` has the part of each group.
+
+    The polygons themselves are kept as regions, so that a later split may keep their parts.
+    """
+    crs = labels.table.crs.to_wkt()
+    shapes = labels.table.geometry.to_numpy()
+    numbers = group_of.astype(np.int32)
+    return Ground(
+        kind="polygons",
+        parts=parts,
+        buffer_px=buffer,
+        blocks={},
+        origin=None,
+        block_px=0,
+        part_of_source=np.append(codes[group_of], NO_PART).astype(np.int16),
+        group_of_source=np.append(numbers, -1).astype(np.int32),
+        regions=Regions(shapes, crs, numbers, codes.astype(np.int16)),
+    )
+
+
 def groups_on_ground(labels: Polygons) -> np.ndarray:
     """Number of the group of each polygon: those that lie on the same ground are together."""
-    import shapely
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     geometry = labels.table.geometry.to_numpy()
-    areas = shapely.area(geometry)
-    left, right = labels.table.sindex.query(geometry, predicate="intersects")
-    pairs = left < right
-    left, right = left[pairs], right[pairs]
-    shared = shapely.area(shapely.intersection(geometry[left], geometry[right]))
-    same = shared > _SAME_GROUND * np.minimum(areas[left], areas[right])
+    left, right = same_ground(geometry, geometry)
     number = len(geometry)
-    graph = coo_matrix((np.ones(same.sum()), (left[same], right[same])), (number, number))
+    graph = coo_matrix((np.ones(len(left)), (left, right)), (number, number))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def same_ground(ones: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places in both arrays of polygons of all pairs that share more than a sliver of ground."""
+    import shapely
+
+    left, right = shapely.STRtree(others).query(ones, predicate="intersects")
+    shared = shapely.area(shapely.intersection(ones[left], others[right]))
+    smaller = np.minimum(shapely.area(ones[left]), shapely.area(others[right]))
+    same = shared > _SAME_GROUND * smaller
+    return left[same], right[same]
