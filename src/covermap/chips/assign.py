@@ -9,8 +9,9 @@ import numpy as np
 # A class missing from a part weighs more than any miss of the fractions.
 _MISSING = 10.0
 _RESTARTS, _WORK = 20, 20_000
-# Up to so many groups the best deal is improved group by group, at most so often.
-_FEW, _ROUNDS = 500, 20
+# Up to so many groups each deal is improved group by group, up to so many the best one only; what
+# is dealt out of more is near enough. No more rounds than so.
+_FEW, _MANY, _ROUNDS = 12, 500, 20
 _ROUNDING = 1e-9
 
 
@@ -61,11 +62,15 @@ def assign(
     rng = np.random.Generator(np.random.PCG64(seed))
     best: tuple[float, np.ndarray] | None = None
     for _ in range(int(np.clip(_WORK // max(1, len(counts)), 1, _RESTARTS))):
-        codes = _improved(shares, _deal(shares, wanted, start, rng), wanted, start < 0)
+        codes = _deal(shares, wanted, start, rng)
+        if len(counts) <= _FEW:
+            codes = _improved(shares, codes, wanted, start < 0)
         cost = _cost(shares, codes, wanted)
         if best is None or cost < best[0] - 1e-12:
             best = (cost, codes)
     assert best is not None
+    if _FEW < len(counts) <= _MANY:
+        return _improved(shares, best[1], wanted, start < 0)
     return best[1]
 
 
@@ -101,7 +106,7 @@ def _improved(
     open_parts = np.nonzero(wanted > 0)[0]
     held, goal = _held(shares, codes, len(wanted)), wanted[:, None]
     groups = np.nonzero(free)[0]
-    for _ in range(_ROUNDS if len(codes) <= _FEW else 0):
+    for _ in range(_ROUNDS):
         moved = False
         for group in groups:
             here, own = codes[group], shares[group]

@@ -209,7 +209,7 @@ def _given_by_ground(case: SplitCase, chips: Path, ground: Ground, known: np.nda
     for group in np.unique(together):
         members = np.nonzero(together == group)[0]
         found = {int(code) for code in known[members] if code >= 0}
-        for member in members:
+        for member in members.tolist():
             box = case.scenes[member].geobox
             if box.crs is not None:
                 outline = box.extent.to_crs("EPSG:4326").geom

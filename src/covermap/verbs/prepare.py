@@ -9,7 +9,7 @@ from covermap.chips.scan import Scan, scan
 from covermap.chips.split import auto_chip_size, decide_split, split_files
 from covermap.chips.split_file import write_split
 from covermap.chips.table import plan_chips, write_chips
-from covermap.core.errors import LabelError
+from covermap.core.errors import LabelError, SplitError
 from covermap.core.files import file_digest, write_json
 from covermap.core.progress import say
 from covermap.project.steps import RunFolder
@@ -67,6 +67,7 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
         },
     )
     workspace.folder.check(OUTPUTS)
+    _require_other_run(workspace)
     workspace.step("prepare", inputs, lambda: _prepare(workspace), force)
 
 
@@ -112,6 +113,19 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     write_chips(folder / "chips.parquet", chips)
     write_split(folder / "split.json", split)
     return OUTPUTS
+
+
+def _require_other_run(workspace: Workspace) -> None:
+    """A run that kept its own split would be another one each time."""
+    keep = workspace.project.split.keep
+    if keep is None:
+        return
+    path = workspace.base / keep
+    if path.resolve().parent == workspace.folder.path.resolve():
+        raise SplitError(
+            f"{path}: split: keep names a file of this very run; choose another --out, or a copy "
+            "of chips.parquet and split.json in a folder of their own"
+        )
 
 
 def _require_usable(workspace: Workspace, scans: list[Scan]) -> None:
