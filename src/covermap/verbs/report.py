@@ -123,7 +123,14 @@ def _how_tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> str:
     if split.ground.kind == "scenes":
         own = chips.loc[chips["split"] == "test", "scene"].nunique()
         return f"{own} whole images of {chips['scene'].nunique()} never seen in training"
-    return f"blocks of {split.ground.block_px} px, {tested} of {len(chips)} never seen in training"
+    what = {
+        "blocks": f"blocks of {split.ground.block_px} px",
+        "polygons": "groups of polygons",
+        "regions": "whole regions",
+    }[split.ground.kind]
+    if split.at_random:
+        what = f"chips of {split.ground.block_px} px drawn at random"
+    return f"{what}, {tested} of {len(chips)} chips never seen in training"
 
 
 def _curves(folder: Path) -> tuple[Curve, ...]:
