@@ -4,7 +4,7 @@ The audit of ground cannot see that a picture without a CRS is a copy of another
 gets a fingerprint that hardly changes when the picture is compressed again, made a little brighter
 or given more contrast: its coarsest structure without mean and spread. Chips with near
 fingerprints are then compared pixel by pixel. A copy that was turned, mirrored, or cut elsewhere
-is not found.
+is not found, nor a changed copy of chips smaller than 48 pixels.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ _NEAR = 0.25
 # Correlation of two chips at the size below from which they count as one picture; different
 # photographs of like ground stay far under it.
 _SAME_PICTURE, _COMPARED = 0.95, 32
+# A chip with a shorter side shows too little to tell a copy from a likeness: only identical ones
+# count; and one that its scene's border cuts to a strip shows nothing.
+_SMALLEST, _STRIP = 48, 12
 # Less spread than this of the mean value, and there is no structure to be told from noise.
 _FLAT = 1e-3
 _LISTED = 50
@@ -207,7 +210,7 @@ def _fingerprint(gray: np.ndarray) -> np.ndarray | None:
     """Unit vector of the lowest frequencies; None where there is no structure."""
     from scipy.fft import dctn
 
-    if gray.std() <= _FLAT * max(abs(float(gray.mean())), 1e-6):
+    if min(gray.shape) < _STRIP or gray.std() <= _FLAT * max(abs(float(gray.mean())), 1e-6):
         return None
     low = dctn(_shrunk(gray, _THUMBNAIL), norm="ortho")[:_FREQUENCIES, :_FREQUENCIES].ravel()[1:]
     length = float(np.linalg.norm(low))
@@ -244,6 +247,8 @@ def _compared(
     if not correlation >= _SAME_PICTURE:
         return None
     identical = window.shape == window_2.shape and _digest(viewer, *one) == _digest(viewer, *other)
+    if not identical and min(*window.shape, *window_2.shape) < _SMALLEST:
+        return None
     return Twins(place, place_2, round(correlation, 4), identical)
 
 
