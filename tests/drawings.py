@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -88,3 +89,20 @@ def scattered(
         (int(row), int(col), int(side[0]), int(side[1]))
         for row, col, side in zip(rows, cols, sides, strict=True)
     ]
+
+
+def stripes(path: Path, geobox: GeoBox, number: int) -> Path:
+    """A file of regions: stripes across a grid, from west to east, slanted."""
+    height, width = (int(n) for n in geobox.shape)
+    edges = np.linspace(0, width, number + 1)
+    shapes = [
+        shapely.Polygon(
+            [
+                geobox.affine * corner
+                for corner in ((a - 4, 0), (b - 4, 0), (b, height), (a, height))
+            ]
+        )
+        for a, b in itertools.pairwise(edges)
+    ]
+    table = gpd.GeoDataFrame({"name": range(number)}, geometry=shapes, crs=str(geobox.crs))
+    return saved(path, table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -48,6 +49,7 @@ def prepared(
     size: int = 32,
     seed: int = 0,
     chips: ChipSettings | None = None,
+    base: Path = Path(),
     **split: object,
 ) -> Prepared:
     """Scan, split and plan chips of some scenes."""
@@ -56,7 +58,7 @@ def prepared(
     places = placements(scenes, scans, labels, asked, size, seed)
     selection = select(places, scenes, labels, CHANNELS, asked)
     scans = selection.within(scans, scenes)
-    decided = decide_split(scenes, scans, labels, SplitSettings(**split), size, seed)
+    decided = decide_split(scenes, scans, labels, SplitSettings(**split), size, seed, base)
     viewer = Viewer(scenes_by_name(scenes), labels, CHANNELS, decided.ground)
     plan = plan_chips(selection, decided, viewer)
     return Prepared(list(scenes), selection, labels, decided, viewer, plan.chips, plan.rejected)

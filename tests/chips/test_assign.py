@@ -1,5 +1,7 @@
 """Groups dealt out to parts."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -70,3 +72,56 @@ def test_a_class_without_a_pixel_disturbs_nothing():
 @pytest.mark.parametrize("groups", [1, 2])
 def test_fewer_groups_than_parts_leave_parts_empty(groups):
     assert len(assign(np.ones((groups, 1), int), HOLDOUT, 0)) == groups
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(
+    groups=st.integers(3, 6),
+    classes=st.integers(1, 3),
+    parts=st.sampled_from([HOLDOUT, (0.5, 0.5), (1 / 3,) * 3]),
+    seed=st.integers(0, 1000),
+)
+def test_as_many_classes_are_met_in_as_many_parts_as_any_deal_could(groups, classes, parts, seed):
+    random = np.random.default_rng(seed)
+    counts = random.integers(1, 90, (groups, classes)) * (random.random((groups, classes)) < 0.6)
+    every = itertools.product(range(len(parts)), repeat=groups)
+    fewest = min(missing(counts, np.array(codes), len(parts)) for codes in every)
+    assert missing(counts, assign(counts, parts, seed), len(parts)) == fewest
+
+
+def missing(counts, codes, parts):
+    """Pairs of a class and a part that has no pixel of it, and parts without any group."""
+    present = counts[:, counts.sum(axis=0) > 0] > 0
+    return sum(
+        int((~present[codes == part].any(axis=0)).sum()) + (not (codes == part).any())
+        for part in range(parts)
+    )
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(groups=st.integers(20, 80), classes=st.integers(1, 5), seed=st.integers(0, 1000))
+def test_with_many_groups_every_class_is_everywhere_and_the_fractions_are_near(
+    groups, classes, seed
+):
+    random = np.random.default_rng(seed)
+    counts = random.integers(1, 60, (groups, classes)) * (random.random((groups, classes)) < 0.7)
+    counts[: 4 * classes] += np.tile(np.eye(classes, dtype=int) * 20, (4, 1))[:groups]
+    codes = assign(counts, HOLDOUT, seed)
+    assert missing(counts, codes, 3) == 0
+    for code, wanted in enumerate(HOLDOUT):
+        assert abs((codes == code).mean() - wanted) <= 0.08
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(groups=st.integers(1, 40), seed=st.integers(0, 1000), parts=st.sampled_from([2, 3, 5]))
+def test_given_parts_stay_and_new_groups_fill_what_is_wanting(groups, seed, parts):
+    random = np.random.default_rng(seed)
+    counts = random.integers(0, 50, (groups, 3))
+    given_parts = random.integers(-1, parts, groups)
+    codes = assign(counts, (1 / parts,) * parts, seed, given=given_parts)
+    fixed = given_parts >= 0
+    assert np.array_equal(codes[fixed], given_parts[fixed])
+    assert codes.min() >= 0
+    counts = np.full((20, 1), 10)
+    codes = assign(counts, (0.5, 0.5), seed, given=np.array([0] * 10 + [-1] * 10))
+    assert codes[10:].tolist() == [1] * 10

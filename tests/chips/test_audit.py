@@ -4,11 +4,16 @@ import json
 
 import numpy as np
 import pytest
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyproj import Geod, Transformer
 
 from covermap.chips.audit import Audit, TrainingAudit, audit, require_passed, shares_of
 from covermap.core.errors import SplitError
+from covermap.core.grid import Window, window_geobox
 from drawings import polygons, scattered
 from prepared import noisy_scene, prepared
+from small_pictures import Everywhere
 from tiny import tiny_geobox
 
 SIDE = 96
@@ -53,7 +58,8 @@ def test_the_least_distance_is_to_the_nearest_label_that_taught(run):
         taught = np.concatenate([places(share) for share in (teach, validate) if share])
         gaps = places(score)[:, None] - taught[None]
         expected = 10 * np.sqrt((gaps**2).sum(axis=-1)).min()
-        assert item.least_distance_m == pytest.approx(expected)
+        # Metres on the ellipsoid: at the zone's middle a UTM grid is 0.04 % smaller.
+        assert item.least_distance_m == pytest.approx(expected / 0.9996, rel=1e-5)
         assert item.least_distance_m > 10 * run.viewer.ground.buffer_px
 
 
@@ -94,3 +100,39 @@ def test_an_audit_is_told_in_words_and_as_json():
     with pytest.raises(SplitError, match=r"5 scored pixels .* 'fold2'"):
         require_passed(found, allow_leak=False)
     require_passed(Audit((good, last), {}), allow_leak=False)
+
+
+def test_the_least_distance_is_measured_across_coordinate_systems():
+    scenes = [
+        noisy_scene(tiny_geobox(64, 64), "near"),
+        noisy_scene(
+            GeoBox((64, 64), Affine(9e-5, 0, 15.0 + 0.0127, 0, -9e-5, 45.1535), "EPSG:4326"), "far"
+        ),
+        noisy_scene(window_geobox(tiny_geobox(64, 64), Window(0, 5000, 64, 64)), "other"),
+    ]
+    run = prepared(scenes, Everywhere(), by="list", train=["near", "other"], test="far")
+    (item,) = audit(run.viewer, run.chips, run.split).trainings
+    centres = [pixel_centres(scene.geobox) for scene in scenes]
+    geod = Geod(ellps="WGS84")
+    expected = min(
+        geod.inv(*np.broadcast_arrays(*one, *(axis[:, None] for axis in two)))[2].min()
+        for one, two in ((centres[0], centres[1]), (centres[2], centres[1]))
+    )
+    assert expected > 50
+    assert item.least_distance_m == pytest.approx(expected, rel=1e-4)
+
+
+def pixel_centres(box):
+    """Longitude and latitude of the pixels at a grid's edge."""
+    rows, cols = np.nonzero(np.pad(np.zeros((62, 62), bool), 1, constant_values=True))
+    x, y = box.affine * (cols + 0.5, rows + 0.5)
+    return Transformer.from_crs(str(box.crs), 4326, always_xy=True).transform(x, y)
+
+
+def test_the_classes_of_each_part_are_a_table():
+    found = Audit((), {"train": {"water": 0.25, "forest": 0.75}, "a long name": {"water": 1.0}})
+    assert found.class_table() == [
+        "class    train  a long name",
+        "water    25.0%       100.0%",
+        "forest   75.0%         0.0%",
+    ]

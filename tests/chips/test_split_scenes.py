@@ -1,6 +1,5 @@
 """Whole scenes held out."""
 
-import numpy as np
 import pytest
 
 from covermap.chips.audit import audit
@@ -8,40 +7,9 @@ from covermap.chips.parts import Split
 from covermap.chips.split_file import read_split, write_split
 from covermap.chips.split_scenes import scene_groups
 from covermap.core.errors import SplitError
-from covermap.core.grid import Window, window_geobox
-from covermap.core.legend import Legend
-from covermap.labels.target import Target
-from prepared import noisy_scene, prepared
-from tiny import shared_data, tiny_geobox
-
-LEGEND = Legend.of({0: "a", 1: "b", 2: "c"})
-
-
-class Everywhere:
-    """Labels on every pixel: class by row, or a table of classes by scene."""
-
-    legend, sources, drawn, dense, notes, files, path = LEGEND, 0, (0, 0, 0), True, (), (), "masks"
-
-    def __init__(self, only=None):
-        self.only = only or {}
-
-    def burn(self, geobox, scene_name=""):
-        shape = tuple(int(n) for n in geobox.shape)
-        row = round((~geobox.affine).f)
-        index = (np.indices(shape)[0] - row) // 8 % 3
-        if scene_name in self.only:
-            index = np.full(shape, self.only[scene_name])
-        return Target(index.astype(np.int16), np.ones(shape, bool), np.full(shape, -1, np.int32))
-
-    def touches(self, geobox, scene_name=""):
-        return True
-
-
-def pictures(number, crs=None):
-    boxes = [tiny_geobox(64, 64, crs=crs) for _ in range(number)]
-    if crs is not None:
-        boxes = [window_geobox(box, Window(0, 100 * n, 64, 64)) for n, box in enumerate(boxes)]
-    return [noisy_scene(box, f"p{n}", n) for n, box in enumerate(boxes)]
+from prepared import prepared
+from small_pictures import Everywhere, overlapping, pictures
+from tiny import shared_data
 
 
 @pytest.mark.parametrize("crs", [None, 32633])
@@ -103,15 +71,6 @@ def test_pictures_without_a_crs_share_no_blocks():
     assert found.passed
     # Each block of each picture is a group of its own.
     assert len(run.split.ground.blocks) == 6 * 4
-
-
-def overlapping():
-    box = tiny_geobox(64, 64)
-    places = [(0, 0), (40, 0), (0, 500), (30, 510), (900, 0), (900, 200)]
-    return [
-        noisy_scene(window_geobox(box, Window(row, col, 64, 64)), f"p{n}", n)
-        for n, (row, col) in enumerate(places)
-    ]
 
 
 def test_scenes_that_share_ground_are_one_group():

@@ -21,7 +21,7 @@ from covermap.chips.settings import ChipSettings
 from covermap.chips.view import Viewer
 from covermap.core.errors import SplitError
 from covermap.core.grid import Window
-from drawings import polygons, scattered
+from drawings import polygons, scattered, stripes
 from prepared import noisy_scene, prepared
 from tiny import tiny_geobox
 
@@ -176,7 +176,7 @@ def test_overlapping_chips_show_no_network_what_it_is_scored_on(tmp_path_factory
 
 
 @settings(
-    max_examples=4,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -184,7 +184,7 @@ def test_overlapping_chips_show_no_network_what_it_is_scored_on(tmp_path_factory
 @given(
     seed=st.integers(0, 999),
     count=st.integers(20, 40),
-    by=st.sampled_from(["blocks", "polygons", "auto"]),
+    by=st.sampled_from(["random", "region", "blocks", "polygons", "auto"]),
     east=st.floats(-40, 40),
     south=st.floats(-40, 40),
     pixel=st.sampled_from([6.0, 10.0, 13.0]),
@@ -194,8 +194,11 @@ def test_no_ground_twice_wherever_a_second_scene_lies(
 ):
     labels = drawn(tmp_path_factory, seed, count)
     scenes = scenes_of(((east, south, pixel, 32633),), seed)
+    split = {"by": by, "folds": 3}
+    if by == "region":
+        split["regions"] = str(stripes(labels.path.parent / "regions.gpkg", scenes[0].geobox, 7))
     try:
-        run = prepared(scenes, labels, by=by, folds=3)
+        run = prepared(scenes, labels, **split)
     except SplitError:
         return
     assert leaks(run)[1] == 0

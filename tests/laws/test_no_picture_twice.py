@@ -62,7 +62,7 @@ PLACES = st.lists(
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(
     places=PLACES, crs=st.sampled_from([None, 32633]), seed=st.integers(0, 99),
-    by=st.sampled_from(["auto", "blocks", "overlap"]),
+    by=st.sampled_from(["auto", "blocks", "overlap", "random"]),
 )  # fmt: skip
 def test_no_scored_pixel_taught_wherever_pictures_lie(places, crs, seed, by):
     boxes, scenes = scenes_of(places, crs)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covermap.chips.loading import Chips
-from drawings import polygons, scattered
+from drawings import polygons, scattered, stripes
 from prepared import noisy_scene, prepared
 from tiny import tiny_geobox
 
@@ -44,13 +44,16 @@ def taught(run, training):
     return [array.tobytes() for array in (*numbers, *arrays)]
 
 
-@pytest.mark.parametrize("by", ["blocks", "polygons"])
+@pytest.mark.parametrize("by", ["blocks", "polygons", "random", "region"])
 @settings(max_examples=3, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 99), change=st.sampled_from(["values", "other values", "no data"]))
 def test_values_of_held_out_ground_change_nothing_that_teaches(tmp_path_factory, by, seed, change):
     labels = labels_in(tmp_path_factory.mktemp("drawn"), seed)
     scene = noisy_scene(tiny_geobox(SIDE, SIDE), seed=seed)
-    run = prepared([scene], labels, by=by, folds=2)
+    split = {"by": by, "folds": 2}
+    if by == "region":
+        split["regions"] = str(stripes(labels.path.parent / "regions.gpkg", scene.geobox, 5))
+    run = prepared([scene], labels, **split)
     for training in run.split.trainings:
         if not training.score:
             continue

@@ -55,7 +55,7 @@ def test_shares_are_of_the_reference_and_an_empty_row_stays_empty():
     [(0, ""), (7, "7"), (999, "999"), (1234, "1.2k"), (9999, "10k"), (45_600_000, "46M")],
 )
 def test_counts_are_shortened_to_four_characters(number, text):
-    assert figures._compact(number) == text
+    assert figures.compact(number) == text
 
 
 def test_small_shares_are_told_from_none():

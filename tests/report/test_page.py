@@ -111,6 +111,23 @@ def test_a_leak_comes_before_everything():
     assert lines[1].startswith("The random forest does better")
 
 
+def test_random_chips_and_copies_come_before_everything():
+    numbers = with_scores(MODEL, {"class_mean_iou": 0.65}, WORSE)
+    lines = headlines_of({**numbers, "split": {"leaky": "chips touch", "near_duplicates": 1234}})
+    assert lines[0].startswith("LEAKY SPLIT (chips touch): chips were drawn at random")
+    assert lines[1].startswith("NEAR-DUPLICATES: 1,234 pairs of chips")
+    assert lines[2].startswith("The random forest does better")
+
+
+def test_random_chips_are_stamped_on_every_table():
+    page = content()
+    html = render(dataclasses.replace(
+        page, metrics={**page.metrics, "split": {"leaky": "chips touch"}}
+    ))  # fmt: skip
+    for section in re.split(r"<section", html)[1:]:
+        assert ("<table>" not in section) or ('class="stamp">leaky: chips touch<' in section)
+
+
 def test_classes_that_are_not_assessed_are_named():
     lines = headlines_of(with_scores(MODEL | CALM | {"not_assessed": ["bog", "fen"]}, WORSE, WORSE))
     assert len(lines) == 1

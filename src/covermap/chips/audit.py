@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from covermap.chips.distances import LeastDistance
+from covermap.chips.duplicates import Duplicates, find_duplicates
 from covermap.chips.loading import Share, share_of
 from covermap.chips.parts import Split, Training
 from covermap.chips.table import windows_of
 from covermap.chips.view import Viewer
 from covermap.core.errors import SplitError
-from covermap.core.grid import Window, pixel_size_m, same_lattice, window_geobox
+from covermap.core.grid import Window, same_lattice, window_geobox
 from covermap.core.progress import progress
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ class TrainingAudit:
 
     `shared_pixels` are scored pixels that a training or validation chip of the same network reads:
     none in an honest split. `least_distance_m` is from a scored pixel to the nearest labelled pixel
-    that taught, in metres; None when nothing is scored, or they share no CRS or have none.
+    that taught, in metres; None when nothing is scored, or no scene has a CRS. `touching_chips`
+    are scored chips beside one that taught, where chips were drawn at random.
     """
 
     name: str
@@ -36,25 +39,46 @@ class TrainingAudit:
     scored_pixels: int
     shared_pixels: int
     least_distance_m: float | None
+    touching_chips: int = 0
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The audits of all networks of a run."""
+    """The audits of all networks of a run, pictures shown twice, and the classes of each part."""
 
     trainings: tuple[TrainingAudit, ...]
     class_shares: dict[str, dict[str, float]]
+    duplicates: Duplicates = field(default_factory=Duplicates)
 
     @property
     def passed(self) -> bool:
-        return all(item.shared_pixels == 0 for item in self.trainings)
+        """Whether no scored pixel, and no copy of a scored picture, taught."""
+        shared = any(item.shared_pixels for item in self.trainings)
+        return not shared and not self.duplicates.copies_of_scored
+
+    @property
+    def leaky(self) -> str | None:
+        """Why scores say little of other ground although no scored pixel taught; None: they do."""
+        return "chips touch" if any(item.touching_chips for item in self.trainings) else None
 
     def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
         return {
             "passed": self.passed,
+            "leaky": self.leaky,
             "trainings": [asdict(item) for item in self.trainings],
             "class_shares": self.class_shares,
+            "near_duplicates": self.duplicates.to_dict(),
         }
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Audit:
+        """What `to_dict` made."""
+        return cls(
+            tuple(TrainingAudit(**item) for item in content["trainings"]),
+            content["class_shares"],
+            Duplicates.from_dict(content["near_duplicates"]),
+        )
 
     def lines(self) -> list[str]:
         """The audit in words, a line a network that is scored."""
@@ -73,7 +97,30 @@ class Audit:
                 f"read by its {item.teaching_chips} training and validation chips: {verdict}"
                 f"{distance}"
             )
-        return lines
+            if item.touching_chips:
+                lines.append(
+                    f"{item.name}: LEAKY, chips were drawn at random: {item.touching_chips} of "
+                    f"{item.scored_chips} scored chips touch a chip that taught"
+                )
+        return lines + self.duplicates.lines()
+
+    def class_table(self) -> list[str]:
+        """Share of each class in the labelled ground of each part, a line a class."""
+        if not self.class_shares:
+            return []
+        names = list(dict.fromkeys(n for shares in self.class_shares.values() for n in shares))
+        width = max(len(name) for name in (*names, "class"))
+        columns = {part: max(8, len(part) + 2) for part in self.class_shares}
+        head = "".join(f"{part:>{columns[part]}}" for part in columns)
+        rows = [
+            f"{name:<{width}}"
+            + "".join(
+                f"{self.class_shares[part].get(name, 0.0):>{column}.1%}"
+                for part, column in columns.items()
+            )
+            for name in names
+        ]
+        return [f"{'class':<{width}}{head}", *rows]
 
 
 def shares_of(
@@ -106,13 +153,14 @@ def shares_of(
 
 
 def audit(viewer: Viewer, chips: gpd.GeoDataFrame, split: Split) -> Audit:
-    """Intersect, for each network, what it reads with what it is scored on."""
+    """Intersect, for each network, what it reads with what it is scored on; find copies."""
     found = []
     with progress("Audit of the split", len(split.trainings), "networks") as bar:
         for training in split.trainings:
-            found.append(_audit_training(viewer, chips, training))
+            found.append(_audit_training(viewer, chips, training, split.at_random))
             bar.advance()
-    return Audit(tuple(found), _class_shares(chips))
+    duplicates = find_duplicates(viewer, chips, split.trainings)
+    return Audit(tuple(found), _class_shares(chips), duplicates)
 
 
 def require_passed(result: Audit, allow_leak: bool) -> None:
@@ -125,7 +173,13 @@ def require_passed(result: Audit, allow_leak: bool) -> None:
     """
     if result.passed or allow_leak:
         return
-    bad = next(item for item in result.trainings if item.shared_pixels)
+    bad = next((item for item in result.trainings if item.shared_pixels), None)
+    if bad is None:
+        raise SplitError(
+            f"the audit failed: {result.duplicates.copies_of_scored:,} scored chips are copies of "
+            f"pictures that taught, such as {_first_copy(result)}. Remove the copies, keep them in "
+            "one part (split: {by: list}), or accept it for all to see: split: {allow_leak: true}"
+        )
     raise SplitError(
         f"the audit failed: {bad.shared_pixels:,} scored pixels are read by training or validation "
         f"chips of '{bad.name}'. Change the split, or accept it for all to see: "
@@ -133,17 +187,20 @@ def require_passed(result: Audit, allow_leak: bool) -> None:
     )
 
 
-def _audit_training(viewer: Viewer, chips: gpd.GeoDataFrame, training: Training) -> TrainingAudit:
+def _first_copy(result: Audit) -> str:
+    return next(twins.told() for twins in result.duplicates.listed if twins.identical)
+
+
+def _audit_training(
+    viewer: Viewer, chips: gpd.GeoDataFrame, training: Training, at_random: bool
+) -> TrainingAudit:
     teach, validate, score = shares_of(viewer, chips, training)
     teachers = [share for share in (teach, validate) if share is not None]
     number = sum(len(share.windows) for share in teachers)
     if score is None:
         return TrainingAudit(training.name, number, 0, 0, 0, None)
-    shared = scored = 0
-    distances, footprints = _EdgeDistances(viewer), _Footprints(viewer, teachers)
-    for share in teachers:
-        for place in range(len(share.windows)):
-            distances.add(share, place)
+    shared = scored = touching = 0
+    distances, footprints = LeastDistance(viewer, teachers), _Footprints(viewer, teachers)
     for place, (scene, window) in enumerate(score.windows):
         box = window_geobox(viewer.scenes[scene].geobox, window)
         mask = score.counted(score.read(place))
@@ -153,8 +210,10 @@ def _audit_training(viewer: Viewer, chips: gpd.GeoDataFrame, training: Training)
             read |= _read_on(viewer, share, other, box)
         shared += int((mask & read).sum())
         distances.ask(box, mask)
+        if at_random:
+            touching += any(True for _ in footprints.meeting(scene, box.pad(1)))
     return TrainingAudit(
-        training.name, number, len(score.windows), scored, shared, distances.least_m
+        training.name, number, len(score.windows), scored, shared, distances.least_m, touching
     )
 
 
@@ -232,61 +291,6 @@ def _read_on(viewer: Viewer, share: Share, place: int, box: GeoBox) -> np.ndarra
         tolerance=0,
     )
     return taken > 0
-
-
-class _EdgeDistances:
-    """Distance from scored pixels to the nearest pixel whose label taught.
-
-    Only pixels at the edge of a labelled patch can be nearest, which keeps few of many.
-    """
-
-    def __init__(self, viewer: Viewer) -> None:
-        scenes = list(viewer.scenes.values())
-        first = next((scene for scene in scenes if scene.geobox.crs is not None), scenes[0])
-        self._viewer, self._crs = viewer, first.geobox.crs
-        self._pixel_m = pixel_size_m(first.geobox)
-        self._pixel = float(np.sqrt(abs(first.geobox.affine.determinant)))
-        self._taught: list[np.ndarray] = []
-        self._tree: Any = None
-        self._least = np.inf
-
-    @property
-    def least_m(self) -> float | None:
-        return (
-            None
-            if not np.isfinite(self._least)
-            else float(self._least * self._pixel_m / self._pixel)
-        )
-
-    def add(self, share: Share, place: int) -> None:
-        scene, window = share.windows[place]
-        box = window_geobox(self._viewer.scenes[scene].geobox, window)
-        if box.crs is not None and box.crs == self._crs:
-            self._taught.append(_edge_points(box, share.counted(share.read(place))))
-
-    def ask(self, box: GeoBox, mask: np.ndarray) -> None:
-        from scipy.spatial import cKDTree
-
-        if box.crs is None or box.crs != self._crs or not self._taught:
-            return
-        if self._tree is None:
-            points = np.concatenate(self._taught)
-            if not len(points):
-                return
-            self._tree = cKDTree(points)
-        edge = _edge_points(box, mask)
-        if len(edge):
-            self._least = min(self._least, float(self._tree.query(edge)[0].min()))
-
-
-def _edge_points(box: GeoBox, mask: np.ndarray) -> np.ndarray:
-    """Centres (N, 2), in the grid's CRS, of a mask's pixels that have a neighbour outside it."""
-    from scipy.ndimage import binary_erosion
-
-    rows, cols = np.nonzero(mask & ~binary_erosion(mask))
-    a = box.affine
-    x, y = cols + 0.5, rows + 0.5
-    return np.column_stack([a.a * x + a.b * y + a.c, a.d * x + a.e * y + a.f])
 
 
 def _class_shares(chips: gpd.GeoDataFrame) -> dict[str, dict[str, float]]:

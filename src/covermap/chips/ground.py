@@ -10,6 +10,7 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from covermap.chips.regions import Regions
 from covermap.core.grid import same_lattice
 from covermap.labels.target import Target
 
@@ -36,7 +37,8 @@ class Ground:
     Attributes
     ----------
     kind : str
-        `blocks`: squares of a lattice; `polygons`: groups of polygons; `scenes`: whole scenes.
+        `blocks`: squares of a lattice; `polygons`: groups of polygons; `scenes`: whole scenes;
+        `regions`: polygons of another file.
     parts : tuple of str
         Names; a part's code is its place.
     buffer_px : int
@@ -56,6 +58,8 @@ class Ground:
         For scenes: name to (code of its part, number of its group).
     frames : dict
         For blocks: where each scene without a CRS lies on the lattice, by name.
+    regions : Regions, optional
+        For regions and polygons: their shapes and parts.
     """
 
     kind: str
@@ -68,6 +72,7 @@ class Ground:
     group_of_source: np.ndarray
     scenes: dict[str, tuple[int, int]] = field(default_factory=dict)
     frames: dict[str, Frame] = field(default_factory=dict)
+    regions: Regions | None = None
 
     def standing_on(self, geobox: GeoBox, target: Target, scene_name: str = "") -> np.ndarray:
         """Code of the part whose ground each pixel is, int16 (H, W); -1 for ground of no part.
@@ -91,7 +96,7 @@ class Ground:
     def group_numbers(self, geobox: GeoBox, target: Target, scene_name: str = "") -> np.ndarray:
         """Number of the group of each pixel, int32 (H, W); -1 for none.
 
-        A group is a block, polygons on the same ground, or scenes that share ground.
+        A group is a block, a region, polygons on the same ground, or scenes that share ground.
         """
         if self.kind == "polygons":
             return self.group_of_source[target.source]
@@ -106,6 +111,9 @@ class Ground:
             shape = (int(geobox.shape[0]), int(geobox.shape[1]))
             found = self.scenes.get(scene_name, (NO_PART, NO_PART))[which]
             return np.full(shape, found, dtype=np.int32)
+        if self.kind == "regions":
+            assert self.regions is not None
+            return (self.regions.parts, self.regions.numbers)[which](geobox)
         return self._by_block(geobox, scene_name, which)
 
     def _by_block(self, geobox: GeoBox, scene_name: str, which: int) -> np.ndarray:

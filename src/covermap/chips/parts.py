@@ -2,21 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 
 from covermap.chips.ground import Ground
+from covermap.chips.scan import Scan
 from covermap.chips.settings import SplitSettings
 from covermap.core.errors import SplitError
 from covermap.core.grid import pixel_size_m
+from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
 from covermap.labels.top_classes import TopClasses
 
 # Training labels keep this distance from held-out ground, in pixels, unless the project says.
-_BUFFER_PX = {"blocks": 4, "polygons": 1, "scenes": 0}
+_BUFFER_PX = {"blocks": 4, "polygons": 1, "scenes": 0, "regions": 4}
+
+
+HOLDOUT_PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class SplitCase:
+    """All that a split is decided from.
+
+    Attributes
+    ----------
+    scenes, scans : sequence
+        Scenes and what each holds, in the same order.
+    labels : Labels
+    settings : SplitSettings
+        What the project asks for.
+    size : int
+        Side of a chip in pixels.
+    seed : int
+        Same seed, same split.
+    base : Path
+        Folder that the project's relative paths start from.
+    spare : bool
+        Whether a k-fold keeps one more share of the ground, which teaches in every fold.
+    """
+
+    scenes: Sequence[Scene]
+    scans: Sequence[Scan]
+    labels: Labels
+    settings: SplitSettings
+    size: int
+    seed: int
+    base: Path = Path()
+    spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +85,8 @@ class Split:
         Why the split is as it is, to be told.
     top_classes : TopClasses, optional
         The legend where the project asks for the most frequent classes.
+    at_random : bool
+        Whether chips were drawn at random, so that tested ones touch those that taught.
     """
 
     scheme: Literal["holdout", "kfold"]
@@ -55,6 +95,35 @@ class Split:
     assessed: tuple[str, ...]
     reasons: tuple[str, ...]
     top_classes: TopClasses | None = None
+    at_random: bool = False
+
+
+def holdout_training() -> Training:
+    """The one network of a hold-out."""
+    return Training("final", ("train",), ("val",), ("test",))
+
+
+def assessed_by_holdout(
+    counts: np.ndarray, codes: np.ndarray, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Classes that are in training and in test.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (G, K)
+        Pixels of each class in each group.
+    codes : ndarray of int, shape (G,)
+        Part of each group, as in `HOLDOUT_PARTS`.
+    names : tuple of str
+        The K classes.
+    """
+    taught, tested = ((counts[codes == code] > 0).any(axis=0) for code in (0, 2))
+    return tuple(name for name, ok in zip(names, taught & tested, strict=True) if ok)
+
+
+def told_parts(codes: np.ndarray, parts: Sequence[str] = HOLDOUT_PARTS) -> str:
+    """How many groups each part has, in words."""
+    return ", ".join(f"{int((codes == code).sum())} {part}" for code, part in enumerate(parts))
 
 
 def buffer_px(settings: SplitSettings, kind: str, geobox: GeoBox) -> int:

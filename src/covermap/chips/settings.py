@@ -114,10 +114,13 @@ class SplitSettings(Settings):
     Attributes
     ----------
     by : str
-        `blocks` of the size of a chip; `polygons`, a k-fold by groups of polygons; `images`, each
-        scene by itself; `overlap`, scenes that share ground together. `auto` takes `overlap` for
-        masks of three groups of scenes or more, else blocks, or polygons where labels are too few
-        for blocks.
+        `blocks` of the size of a chip; `polygons`, a k-fold by groups of polygons; `images` or
+        `scene`, each scene by itself; `overlap`, scenes that share ground together; `list`, scenes
+        named one by one; `attribute`, polygons that agree in a column together; `region`, polygons
+        of another file held out whole; `date`, scenes or polygons of one time together; `random`,
+        chips drawn at random, which tells little of other ground. `auto` takes `overlap` for masks
+        of three groups of scenes or more, else blocks, or polygons where labels are too few for
+        blocks.
     fractions : Fractions
         For hold-outs.
     folds : int or "each", optional
@@ -127,13 +130,43 @@ class SplitSettings(Settings):
         Training labels nearer than this to held-out ground are left out; chosen when not given.
     allow_leak : bool
         Go on although the audit failed; stamped on every table.
+    train, val, test : list of str, optional
+        By list: names or globs of scenes, or text files with one in a line. By date: the dates
+        (`2023-06-01`) or beginnings of dates (`2023`, `2023-06`) of the part.
+    attribute : str, optional
+        By attribute: the column of the polygons. By date: a column of the polygons that holds
+        dates, instead of the dates of scenes. By region: a column of the file of regions whose
+        equal values are one region.
+    regions : str, optional
+        By region: a file of polygons.
+    period : str
+        By date: what is kept together.
+    keep : str, optional
+        `chips.parquet` of an earlier run, whose ground keeps its parts; only new ground is
+        assigned.
     """
 
-    by: Literal["auto", "blocks", "polygons", "images", "overlap"] = "auto"
+    by: Literal[
+        "auto", "blocks", "polygons", "images", "scene", "overlap", "list", "attribute", "region",
+        "date", "random",
+    ] = "auto"  # fmt: skip
     fractions: Fractions = Fractions()
     folds: int | Literal["each"] | None = None
     buffer_m: float | None = Field(default=None, ge=0)
     allow_leak: bool = False
+    train: list[str] | None = None
+    val: list[str] | None = None
+    test: list[str] | None = None
+    attribute: str | None = None
+    regions: str | None = None
+    period: Literal["day", "month", "season", "year"] = "day"
+    keep: str | None = None
+
+    @property
+    def named(self) -> dict[str, list[str]]:
+        """What the project names for each part, in order; empty where it names nothing."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        return {part: list(names) for part, names in parts.items() if names is not None}
 
     @field_validator("folds", mode="before")
     @classmethod
@@ -143,3 +176,41 @@ class SplitSettings(Settings):
         if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= 5:
             raise ValueError("must be `each` or a whole number from 2 to 5")
         return value
+
+    @field_validator("train", "val", "test", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        # YAML reads 2023 as a number and 2023-06-01 as a date.
+        if isinstance(value, list):
+            return [str(item) for item in value]
+        return value if value is None or isinstance(value, dict) else [str(value)]
+
+    @model_validator(mode="after")
+    def _keys_of_the_kind(self) -> SplitSettings:
+        for key, kinds in _KEYS_OF_KINDS.items():
+            if key in self.model_fields_set and self.by not in kinds:
+                raise ValueError(
+                    f"`{key}` belongs to `by: {'` or `by: '.join(kinds)}`, not to `by: {self.by}`"
+                )
+        for kind, keys in _NEEDED_KEYS.items():
+            missing = [key for key in keys if not getattr(self, key)]
+            if self.by == kind and missing:
+                raise ValueError(f"`by: {kind}` needs `{missing[0]}`: {_EXAMPLES[kind]}")
+        return self
+
+
+_KEYS_OF_KINDS = {
+    "train": ("list", "date"),
+    "val": ("list", "date"),
+    "test": ("list", "date"),
+    "attribute": ("attribute", "date", "region"),
+    "regions": ("region",),
+    "period": ("date",),
+    "keep": ("auto",),
+}
+_NEEDED_KEYS = {"list": ("train", "test"), "attribute": ("attribute",), "region": ("regions",)}
+_EXAMPLES = {
+    "list": "split: {by: list, train: train.txt, val: val.txt, test: test.txt}",
+    "attribute": "split: {by: attribute, attribute: COLUMN}",
+    "region": "split: {by: region, regions: regions.gpkg}",
+}

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from covermap.chips.parts import Split, buffer_px, require_two
+from covermap.chips.parts import Split, SplitCase, require_two
 from covermap.chips.scan import CELL, Scan
 from covermap.chips.settings import SplitSettings
-from covermap.chips.split_blocks import Blocks, holdout_of_blocks, kfold_of_blocks
-from covermap.chips.split_polygons import kfold_of_polygons
-from covermap.chips.split_scenes import enough_scenes, scene_groups, split_of_scenes
-from covermap.core.errors import SplitError
+from covermap.chips.split_attribute import split_by_attribute
+from covermap.chips.split_blocks import (
+    blocks_of,
+    holdout_of_blocks,
+    kfold_of_blocks,
+    split_by_blocks,
+)
+from covermap.chips.split_date import split_by_date
+from covermap.chips.split_keep import split_kept
+from covermap.chips.split_list import list_files, split_by_list
+from covermap.chips.split_polygons import kfold_of_polygons, split_by_polygons
+from covermap.chips.split_random import split_by_random
+from covermap.chips.split_regions import region_files, split_by_region
+from covermap.chips.split_scenes import (
+    enough_scenes,
+    scene_groups,
+    split_by_images,
+    split_by_overlap,
+)
 from covermap.imagery.raster import Scene
 from covermap.labels.polygons import Polygons
 from covermap.labels.protocol import Labels
@@ -47,61 +63,77 @@ def decide_split(
     settings: SplitSettings,
     size: int,
     seed: int,
+    base: Path = Path(),
 ) -> Split:
-    """Split labelled ground by scenes, by blocks, or by groups of polygons where labels are few.
+    """Split labelled ground as the project asks.
+
+    Parameters
+    ----------
+    scenes, scans : sequence
+        Scenes and what each holds, in the same order.
+    labels : Labels
+    settings : SplitSettings
+    size : int
+        Side of a chip in pixels.
+    seed : int
+        Same seed, same split.
+    base : Path
+        Folder that relative paths of the settings start from.
 
     Raises
     ------
     SplitError
         Fewer than two classes can be assessed, or the ground cannot be split as asked.
     """
-    split = split_ground(scenes, scans, labels, settings, size, seed)
+    case = SplitCase(scenes, scans, labels, settings, size, seed, base)
+    split = split_ground(case)
     require_two(split.assessed, labels)
     return split
 
 
-def split_ground(
-    scenes: Sequence[Scene],
-    scans: Sequence[Scan],
-    labels: Labels,
-    settings: SplitSettings,
-    size: int,
-    seed: int,
-    spare: bool = False,
-) -> Split:
-    """As `decide_split`, whatever can be assessed.
+def split_ground(case: SplitCase) -> Split:
+    """As `decide_split`, whatever can be assessed."""
+    return KINDS[case.settings.by](case) if case.settings.keep is None else split_kept(case)
 
-    With `spare` a k-fold keeps one more share of the ground that teaches in every fold.
-    """
-    if settings.by in ("images", "overlap"):
-        groups = scene_groups(scenes, join=settings.by == "overlap")
-        return split_of_scenes(scenes, scans, labels, settings, groups, seed, spare)
-    if settings.by == "polygons":
-        why = ("asked for by the project",)
-        return kfold_of_polygons(scenes, scans, _drawn(labels), settings, seed, why, spare)
-    if settings.by == "auto" and not isinstance(labels, Polygons):
-        groups = scene_groups(scenes, join=True)
-        if enough_scenes(groups, scans):
-            return split_of_scenes(scenes, scans, labels, settings, groups, seed, spare)
-    buffer = buffer_px(settings, "blocks", scenes[0].geobox)
-    blocks = Blocks.of(scenes, scans, labels, size, buffer)
-    split = holdout_of_blocks(scenes, labels, settings, blocks, seed)
+
+def split_files(settings: SplitSettings, base: Path) -> list[Path]:
+    """Files that a split depends on beside imagery and labels, those that exist."""
+    return [
+        path
+        for path in (*list_files(settings, base), *region_files(settings, base))
+        if path.exists()
+    ]
+
+
+def split_by_auto(case: SplitCase) -> Split:
+    """Overlapping scenes for masks, else blocks, or a k-fold where labels are too few for them."""
+    labels, settings = case.labels, case.settings
+    if not isinstance(labels, Polygons):
+        groups = scene_groups(case.scenes, join=True)
+        if enough_scenes(groups, case.scans):
+            return split_by_overlap(case)
+    blocks = blocks_of(case)
+    split = holdout_of_blocks(case.scenes, labels, settings, blocks, case.seed)
     if isinstance(split, Split):
         return split
-    if settings.by == "blocks":
-        raise SplitError(
-            f"split: by blocks of {size} px is impossible: {split}. Use smaller chips, or leave "
-            "`by` out: a k-fold by polygons is then made"
-        )
     if labels.dense or not isinstance(labels, Polygons):
-        return kfold_of_blocks(scenes, labels, settings, blocks, seed, split, spare)
-    return kfold_of_polygons(scenes, scans, labels, settings, seed, (split,), spare)
+        return kfold_of_blocks(case.scenes, labels, settings, blocks, case.seed, split, case.spare)
+    return kfold_of_polygons(
+        case.scenes, case.scans, labels, settings, case.seed, (split,), case.spare
+    )
 
 
-def _drawn(labels: Labels) -> Polygons:
-    if not isinstance(labels, Polygons):
-        raise SplitError(
-            f"split: by polygons needs drawn labels, but {labels.path} holds masks; use split: "
-            "{by: images} or {by: blocks}"
-        )
-    return labels
+# A kind of split is a file and a line here (and its name in SplitSettings.by).
+KINDS: dict[str, Callable[[SplitCase], Split]] = {
+    "auto": split_by_auto,
+    "blocks": split_by_blocks,
+    "polygons": split_by_polygons,
+    "images": split_by_images,
+    "scene": split_by_images,
+    "overlap": split_by_overlap,
+    "list": split_by_list,
+    "attribute": split_by_attribute,
+    "region": split_by_region,
+    "date": split_by_date,
+    "random": split_by_random,
+}

@@ -11,17 +11,22 @@ from odc.geo.geobox import GeoBox
 from covermap.chips.assign import assign
 from covermap.chips.ground import ANY_PART, NO_PART, Frame, Ground, lattice_of
 from covermap.chips.parts import (
+    HOLDOUT_PARTS,
     Split,
-    Training,
+    SplitCase,
     assessed_by_fold,
+    assessed_by_holdout,
     buffer_px,
     fold_count,
     fold_parts,
     fold_shares,
     fold_trainings,
+    holdout_training,
+    told_parts,
 )
 from covermap.chips.scan import CELL, Scan
 from covermap.chips.settings import SplitSettings
+from covermap.core.errors import SplitError
 from covermap.core.grid import Window, same_lattice, window_geobox
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
@@ -29,6 +34,29 @@ from covermap.labels.protocol import Labels
 # A test part of fewer polygons or blocks than this says little: a k-fold scores every polygon.
 _FEWEST_POLYGONS = 10
 _FEWEST_BLOCKS = 3
+
+
+def split_by_blocks(case: SplitCase) -> Split:
+    """A hold-out of blocks, whatever it costs.
+
+    Raises
+    ------
+    SplitError
+        Fewer than two classes can be assessed.
+    """
+    split = holdout_of_blocks(case.scenes, case.labels, case.settings, blocks_of(case), case.seed)
+    if isinstance(split, Split):
+        return split
+    raise SplitError(
+        f"split: by blocks of {case.size} px is impossible: {split}. Use smaller chips, or leave "
+        "`by` out: a k-fold by polygons is then made"
+    )
+
+
+def blocks_of(case: SplitCase) -> Blocks:
+    """The blocks of the size of a chip that hold labels."""
+    buffer = buffer_px(case.settings, "blocks", case.scenes[0].geobox)
+    return Blocks.of(case.scenes, case.scans, case.labels, case.size, buffer)
 
 
 @dataclass(frozen=True)
@@ -60,11 +88,21 @@ class Blocks:
 
     @classmethod
     def of(
-        cls, scenes: Sequence[Scene], scans: Sequence[Scan], labels: Labels, size: int, buffer: int
+        cls,
+        scenes: Sequence[Scene],
+        scans: Sequence[Scan],
+        labels: Labels,
+        size: int,
+        buffer: int,
+        kept: Ground | None = None,
     ) -> Blocks:
-        """Count the scans by blocks of `size`; training labels will keep `buffer` pixels away."""
-        origin = next((s.geobox for s in scenes if s.geobox.crs is not None), None)
-        frames = _frames(scenes, size, buffer)
+        """Count the scans by blocks of `size`; training labels will keep `buffer` pixels away.
+
+        The lattice is that of `kept`, where an earlier ground is given.
+        """
+        origin = None if kept is None else kept.origin
+        origin = origin or next((s.geobox for s in scenes if s.geobox.crs is not None), None)
+        frames = _frames(scenes, size, buffer, {} if kept is None else kept.frames)
         rows = []
         for scene, item in zip(scenes, scans, strict=True):
             if len(item.counts):
@@ -120,7 +158,6 @@ def holdout_of_blocks(
     forced = settings.by == "blocks"
     if thin and not forced:
         return f"classes with fewer than three blocks of {blocks.size} px: {', '.join(thin)}"
-    parts = ("train", "val", "test")
     fractions = settings.fractions
     codes = assign(
         counts, (fractions.train, fractions.val, fractions.test), seed, keep_first=groups < 2
@@ -134,21 +171,16 @@ def holdout_of_blocks(
         return f"only {test_blocks} of {len(codes)} blocks of {blocks.size} px would be tested"
     if not forced and not labels.dense and polygons < _FEWEST_POLYGONS:
         return f"only {polygons} polygons would be tested"
-    present = np.stack([counts[codes == code].sum(axis=0) > 0 for code in range(3)])
-    assessed = tuple(n for n, ok in zip(names, present[0] & present[2], strict=True) if ok)
-    ground = _block_ground(scenes, settings, blocks, codes, home, parts, labels)
+    assessed = assessed_by_holdout(counts, codes, names)
+    ground = ground_of_blocks(scenes, settings, blocks, codes, home, HOLDOUT_PARTS, labels)
     cut = int((home[:-1] == ANY_PART).sum())
-    reasons = [
-        f"blocks of {blocks.size} px: "
-        + ", ".join(f"{int((codes == c).sum())} {part}" for c, part in enumerate(parts))
-    ]
+    reasons = [f"blocks of {blocks.size} px: {told_parts(codes)}"]
     if cut and not labels.dense:
         reasons.append(
             f"{cut} polygons larger than a block may be cut at block borders, with a buffer of "
             f"{ground.buffer_px} px"
         )
-    training = Training("final", ("train",), ("val",), ("test",))
-    return Split("holdout", ground, (training,), assessed, tuple(reasons))
+    return Split("holdout", ground, (holdout_training(),), assessed, tuple(reasons))
 
 
 def kfold_of_blocks(
@@ -172,12 +204,12 @@ def kfold_of_blocks(
     codes[(counts[:, lonely] > 0).any(axis=1)] = folds
     assessed = assessed_by_fold(counts, codes, names, folds)
     parts = fold_parts(folds)
-    ground = _block_ground(scenes, settings, blocks, codes, home, parts, labels)
+    ground = ground_of_blocks(scenes, settings, blocks, codes, home, parts, labels)
     reasons = (why, f"so {folds} folds of blocks; a last model on all labels makes the map")
     return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
 
 
-def _block_ground(
+def ground_of_blocks(
     scenes: Sequence[Scene],
     settings: SplitSettings,
     blocks: Blocks,
@@ -186,6 +218,7 @@ def _block_ground(
     parts: tuple[str, ...],
     labels: Labels,
 ) -> Ground:
+    """Ground of blocks: `codes` has the part of each block, `home` is `blocks.home`."""
     table = {
         (int(row), int(col)): (int(code), number)
         for number, ((row, col), code) in enumerate(zip(blocks.keys, codes, strict=True))
@@ -204,16 +237,37 @@ def _block_ground(
     )
 
 
-def _frames(scenes: Sequence[Scene], size: int, buffer: int) -> dict[str, Frame]:
-    """Pictures without a CRS below each other, so far apart that no buffer reaches another."""
+def _frames(
+    scenes: Sequence[Scene], size: int, buffer: int, kept: dict[str, Frame]
+) -> dict[str, Frame]:
+    """Pictures without a CRS below each other, so far apart that no buffer reaches another.
+
+    Raises
+    ------
+    SplitError
+        A picture has another size than the kept frame of its name.
+    """
     gap = 1 + -(-max(1, buffer) // size)
-    frames: dict[str, Frame] = {}
-    row = 0
+    frames = dict(kept)
+    row = max((_below(frame, size) + gap * size for frame in kept.values()), default=0)
     for scene in scenes:
-        if scene.geobox.crs is None:
-            frames[scene.name] = Frame(scene.geobox, row * size)
-            row += -(-int(scene.geobox.shape[0]) // size) + gap
+        if scene.geobox.crs is not None:
+            continue
+        if scene.name not in frames:
+            frames[scene.name] = Frame(scene.geobox, row)
+            row = _below(frames[scene.name], size) + gap * size
+        elif frames[scene.name].grid.shape != scene.geobox.shape:
+            raise SplitError(
+                f"split: keep: picture '{scene.name}' is {tuple(scene.geobox.shape)} px, but was "
+                f"{tuple(frames[scene.name].grid.shape)} px in the earlier run; give the new one "
+                "another name"
+            )
     return frames
+
+
+def _below(frame: Frame, size: int) -> int:
+    """First row of blocks below a picture, in pixels."""
+    return frame.first_row + -(-int(frame.grid.shape[0]) // size) * size
 
 
 def _block_of_cells(

@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from covermap.chips.ground import Frame, Ground
 from covermap.chips.parts import Split, Training
+from covermap.chips.regions import Regions
 from covermap.core.files import read_json, write_json
 from covermap.labels.top_classes import TopClasses
 
@@ -22,6 +23,7 @@ def write_split(path: Path, split: Split) -> None:
         path,
         {
             "scheme": split.scheme,
+            "at_random": split.at_random,
             "assessed": list(split.assessed),
             "reasons": list(split.reasons),
             "top_classes": None if split.top_classes is None else split.top_classes.to_dict(),
@@ -48,6 +50,7 @@ def write_split(path: Path, split: Split) -> None:
                     name: {"grid": _geobox_to_dict(frame.grid), "first_row": frame.first_row}
                     for name, frame in ground.frames.items()
                 },
+                "regions": None if ground.regions is None else _regions_to_dict(ground.regions),
             },
         },
     )
@@ -73,6 +76,7 @@ def read_split(path: Path) -> Split:
                 name: Frame(_geobox_from_dict(item["grid"]), int(item["first_row"]))
                 for name, item in ground["frames"].items()
             },
+            regions=None if ground["regions"] is None else _regions_from_dict(ground["regions"]),
         ),
         trainings=tuple(
             Training(
@@ -83,6 +87,29 @@ def read_split(path: Path) -> Split:
         assessed=tuple(content["assessed"]),
         reasons=tuple(content["reasons"]),
         top_classes=None if top is None else TopClasses.from_dict(top),
+        at_random=bool(content["at_random"]),
+    )
+
+
+def _regions_to_dict(regions: Regions) -> dict[str, Any]:
+    import shapely
+
+    return {
+        "shapes": shapely.to_wkb(regions.shapes, hex=True).tolist(),
+        "crs": regions.crs,
+        "region_of": regions.region_of.tolist(),
+        "part_of": regions.part_of.tolist(),
+    }
+
+
+def _regions_from_dict(content: dict[str, Any]) -> Regions:
+    import shapely
+
+    return Regions(
+        np.asarray(shapely.from_wkb(content["shapes"]), dtype=object),
+        content["crs"],
+        np.asarray(content["region_of"], dtype=np.int32),
+        np.asarray(content["part_of"], dtype=np.int16),
     )
 
 

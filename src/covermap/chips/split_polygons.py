@@ -10,6 +10,7 @@ from covermap.chips.assign import assign
 from covermap.chips.ground import NO_PART, Ground
 from covermap.chips.parts import (
     Split,
+    SplitCase,
     assessed_by_fold,
     buffer_px,
     fold_count,
@@ -17,6 +18,7 @@ from covermap.chips.parts import (
     fold_shares,
     fold_trainings,
 )
+from covermap.chips.regions import Regions
 from covermap.chips.scan import Scan
 from covermap.chips.settings import SplitSettings
 from covermap.core.errors import SplitError
@@ -25,6 +27,35 @@ from covermap.labels.polygons import Polygons
 
 # Polygons that share more than this of the smaller one are the same ground.
 _SAME_GROUND = 0.05
+
+
+def split_by_polygons(case: SplitCase) -> Split:
+    """Polygons on the same ground together."""
+    return kfold_of_polygons(
+        case.scenes,
+        case.scans,
+        drawn_labels(case),
+        case.settings,
+        case.seed,
+        ("asked for by the project",),
+        case.spare,
+    )
+
+
+def drawn_labels(case: SplitCase) -> Polygons:
+    """The labels, which must be polygons.
+
+    Raises
+    ------
+    SplitError
+        They are masks.
+    """
+    if isinstance(case.labels, Polygons):
+        return case.labels
+    raise SplitError(
+        f"split: by {case.settings.by} needs drawn labels, but {case.labels.path} holds masks; use "
+        "split: {by: images} or {by: blocks}"
+    )
 
 
 def kfold_of_polygons(
@@ -43,7 +74,7 @@ def kfold_of_polygons(
             "split: by polygons cannot hold out the background of a complete drawing; use "
             "split: {by: blocks}"
         )
-    group_of = _group_polygons(labels)
+    group_of = groups_on_ground(labels)
     counts = np.zeros((int(group_of.max()) + 1, len(names)), dtype=np.int64)
     for item in scans:
         if len(item.counts):
@@ -55,16 +86,8 @@ def kfold_of_polygons(
     codes[seen] = assign(counts[seen], fold_shares(folds, spare), seed)
     codes[(counts[:, groups < 2] > 0).any(axis=1)] = folds
     assessed = assessed_by_fold(counts, codes, names, folds)
-    ground = Ground(
-        kind="polygons",
-        parts=fold_parts(folds),
-        buffer_px=buffer_px(settings, "polygons", scenes[0].geobox),
-        blocks={},
-        origin=None,
-        block_px=0,
-        part_of_source=np.append(codes[group_of], np.int16(NO_PART)),
-        group_of_source=np.append(group_of, -1).astype(np.int32),
-    )
+    buffer = buffer_px(settings, "polygons", scenes[0].geobox)
+    ground = ground_of_polygons(labels, group_of, codes, fold_parts(folds), buffer)
     reasons = (
         *why,
         f"so {folds} folds of {int(seen.sum())} groups of polygons, every polygon scored by a "
@@ -73,19 +96,47 @@ def kfold_of_polygons(
     return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
 
 
-def _group_polygons(labels: Polygons) -> np.ndarray:
+def ground_of_polygons(
+    labels: Polygons, group_of: np.ndarray, codes: np.ndarray, parts: tuple[str, ...], buffer: int
+) -> Ground:
+    """Ground of groups of polygons: `group_of` each polygon, `codes` has the part of each group.
+
+    The polygons themselves are kept as regions, so that a later split may keep their parts.
+    """
+    crs = labels.table.crs.to_wkt()
+    shapes = labels.table.geometry.to_numpy()
+    numbers = group_of.astype(np.int32)
+    return Ground(
+        kind="polygons",
+        parts=parts,
+        buffer_px=buffer,
+        blocks={},
+        origin=None,
+        block_px=0,
+        part_of_source=np.append(codes[group_of], NO_PART).astype(np.int16),
+        group_of_source=np.append(numbers, -1).astype(np.int32),
+        regions=Regions(shapes, crs, numbers, codes.astype(np.int16)),
+    )
+
+
+def groups_on_ground(labels: Polygons) -> np.ndarray:
     """Number of the group of each polygon: those that lie on the same ground are together."""
-    import shapely
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     geometry = labels.table.geometry.to_numpy()
-    areas = shapely.area(geometry)
-    left, right = labels.table.sindex.query(geometry, predicate="intersects")
-    pairs = left < right
-    left, right = left[pairs], right[pairs]
-    shared = shapely.area(shapely.intersection(geometry[left], geometry[right]))
-    same = shared > _SAME_GROUND * np.minimum(areas[left], areas[right])
+    left, right = same_ground(geometry, geometry)
     number = len(geometry)
-    graph = coo_matrix((np.ones(same.sum()), (left[same], right[same])), (number, number))
+    graph = coo_matrix((np.ones(len(left)), (left, right)), (number, number))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def same_ground(ones: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places in both arrays of polygons of all pairs that share more than a sliver of ground."""
+    import shapely
+
+    left, right = shapely.STRtree(others).query(ones, predicate="intersects")
+    shared = shapely.area(shapely.intersection(ones[left], others[right]))
+    smaller = np.minimum(shapely.area(ones[left]), shapely.area(others[right]))
+    same = shared > _SAME_GROUND * smaller
+    return left[same], right[same]

@@ -6,30 +6,32 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from covermap.chips.assign import assign
-from covermap.chips.ground import ANY_PART, NO_PART, Ground
-from covermap.chips.parts import (
-    Split,
-    Training,
-    assessed_by_fold,
-    buffer_px,
-    fold_count,
-    fold_parts,
-    fold_shares,
-    fold_trainings,
-)
+from covermap.chips.ground import ANY_PART, Ground
+from covermap.chips.parts import Split, SplitCase, buffer_px
 from covermap.chips.scan import Scan
 from covermap.chips.settings import SplitSettings
-from covermap.core.errors import SplitError
+from covermap.chips.split_groups import split_of_groups
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
 
-# With fewer groups of scenes a test part says little: a k-fold scores every scene.
-_FEWEST_FOR_HOLDOUT = 12
 # With fewer groups blocks within the scenes hold out more kinds of ground.
 _FEWEST_GROUPS = 3
-_MOST_FOLDS = 31
-_PARTS = ("train", "val", "test")
+
+
+def split_by_images(case: SplitCase) -> Split:
+    """Each scene by itself."""
+    return _by_groups(case, scene_groups(case.scenes, join=False))
+
+
+def split_by_overlap(case: SplitCase) -> Split:
+    """Scenes that share ground together."""
+    return _by_groups(case, scene_groups(case.scenes, join=True))
+
+
+def _by_groups(case: SplitCase, groups: np.ndarray) -> Split:
+    return split_of_scenes(
+        case.scenes, case.scans, case.labels, case.settings, groups, case.seed, spare=case.spare
+    )
 
 
 def scene_groups(scenes: Sequence[Scene], join: bool) -> np.ndarray:
@@ -73,6 +75,7 @@ def split_of_scenes(
     settings: SplitSettings,
     groups: np.ndarray,
     seed: int,
+    unit: str | None = None,
     spare: bool = False,
 ) -> Split:
     """A hold-out of groups of scenes, or a k-fold where groups or those of a class are few.
@@ -84,33 +87,18 @@ def split_of_scenes(
     SplitError
         There is one group only, or fewer than two classes can be assessed.
     """
-    counts = _counts(scans, groups, len(labels.legend))
-    labelled = counts.sum(axis=1) > 0
-    number = int(labelled.sum())
-    if number < 2 + spare:
-        raise SplitError(
-            f"split: by {settings.by}: labels lie in {number} group of scenes only, and too little "
-            "else could be held out; use split: {by: blocks}"
-        )
-    names = labels.legend.names
-    held_by = (counts > 0).sum(axis=0)
-    thin = [f"{n} ({k})" for n, k in zip(names, held_by, strict=True) if 0 < k < 3]
-    few = number < _FEWEST_FOR_HOLDOUT
-    unit = "images" if int(groups.max()) + 1 == len(scenes) else "groups of overlapping images"
-    forced = settings.by != "auto"
-    if settings.folds is None and not few and (forced or not thin):
-        return _holdout(scenes, labels, settings, groups, counts, unit, seed)
-    why = (
-        "asked for by the project"
-        if settings.folds is not None
-        else f"only {number} {unit}"
-        if few
-        else f"classes in fewer than three {unit}: {', '.join(thin)}"
-    )
-    return _kfold(scenes, labels, settings, groups, counts, unit, why, seed, spare)
+    counts = counts_by_group(scans, groups, len(labels.legend))
+    if unit is None:
+        whole = int(groups.max()) + 1 == len(scenes)
+        unit = "images" if whole else "groups of overlapping images"
+
+    def ground(codes: np.ndarray, parts: tuple[str, ...]) -> Ground:
+        return ground_of_scenes(scenes, labels, settings, groups, codes, parts)
+
+    return split_of_groups(counts, labels, settings, unit, seed, ground, spare)
 
 
-def _counts(scans: Sequence[Scan], groups: np.ndarray, classes: int) -> np.ndarray:
+def counts_by_group(scans: Sequence[Scan], groups: np.ndarray, classes: int) -> np.ndarray:
     """Usable labelled pixels by group and class, int64 (G, K)."""
     counts = np.zeros((int(groups.max()) + 1, classes), dtype=np.int64)
     for group, item in zip(groups, scans, strict=True):
@@ -118,88 +106,7 @@ def _counts(scans: Sequence[Scan], groups: np.ndarray, classes: int) -> np.ndarr
     return counts
 
 
-def _holdout(
-    scenes: Sequence[Scene],
-    labels: Labels,
-    settings: SplitSettings,
-    groups: np.ndarray,
-    counts: np.ndarray,
-    unit: str,
-    seed: int,
-) -> Split:
-    share = settings.fractions
-    codes = _assigned(counts, (share.train, share.val, share.test), seed)
-    codes[_lonely(counts)] = 0
-    present = np.stack([counts[codes == code].sum(axis=0) > 0 for code in range(3)])
-    taught_and_tested = present[0] & present[2]
-    assessed = tuple(n for n, ok in zip(labels.legend.names, taught_and_tested, strict=True) if ok)
-    told = ", ".join(f"{int((codes == code).sum())} {part}" for code, part in enumerate(_PARTS))
-    return Split(
-        "holdout",
-        _ground(scenes, labels, settings, groups, codes, _PARTS),
-        (Training("final", ("train",), ("val",), ("test",)),),
-        assessed,
-        (f"whole {unit}: {told}",),
-    )
-
-
-def _kfold(
-    scenes: Sequence[Scene],
-    labels: Labels,
-    settings: SplitSettings,
-    groups: np.ndarray,
-    counts: np.ndarray,
-    unit: str,
-    why: str,
-    seed: int,
-    spare: bool,
-) -> Split:
-    number = int((counts.sum(axis=1) > 0).sum())
-    most = number - spare
-    folds = min(fold_count(settings, number), most)
-    if settings.folds is None and number <= 5:
-        # So few groups that each may as well be a fold of its own.
-        folds = most
-    if folds > _MOST_FOLDS:
-        raise SplitError(
-            f"split: folds: each makes {folds} folds, a network each; at most {_MOST_FOLDS} are "
-            "possible: split: {folds: 5}"
-        )
-    teaches_always = _lonely(counts)
-    if number - int(teaches_always.sum()) < folds + spare:
-        teaches_always[:] = False
-    shares = fold_shares(folds, spare)
-    codes = _assigned(np.where(teaches_always[:, None], 0, counts), shares, seed)
-    codes[teaches_always] = folds
-    assessed = assessed_by_fold(counts, codes, labels.legend.names, folds)
-    reasons = (
-        why,
-        f"so {folds} folds of whole {unit}, each scored by a network that never saw it; a last "
-        "model on all labels makes the map",
-    )
-    parts = fold_parts(folds)
-    ground = _ground(scenes, labels, settings, groups, codes, parts)
-    return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
-
-
-def _lonely(counts: np.ndarray) -> np.ndarray:
-    """Groups with a class that no other group holds, which must teach it; bool (G,)."""
-    alone = (counts > 0).sum(axis=0) == 1
-    return np.asarray((counts[:, alone] > 0).any(axis=1))
-
-
-def _assigned(counts: np.ndarray, fractions: tuple[float, ...], seed: int) -> np.ndarray:
-    """Part of each group, int16; -1 for groups without labels."""
-    labelled = counts.sum(axis=1) > 0
-    codes = np.full(len(counts), NO_PART, dtype=np.int16)
-    if int(labelled.sum()) == len(fractions) and len(set(fractions)) == 1:
-        codes[labelled] = np.arange(len(fractions))
-    else:
-        codes[labelled] = assign(counts[labelled], fractions, seed)
-    return codes
-
-
-def _ground(
+def ground_of_scenes(
     scenes: Sequence[Scene],
     labels: Labels,
     settings: SplitSettings,
@@ -207,6 +114,10 @@ def _ground(
     codes: np.ndarray,
     parts: tuple[str, ...],
 ) -> Ground:
+    """Ground of whole scenes: `groups` has the group of each scene, `codes` the part of each group.
+
+    A group with code -1 is ground of no part.
+    """
     return Ground(
         kind="scenes",
         parts=parts,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from covermap.chips.parts import Split, assessed_by_fold, require_two
+from covermap.chips.parts import Split, SplitCase, assessed_by_fold, require_two
 from covermap.chips.scan import Scan
 from covermap.chips.settings import SplitSettings
 from covermap.chips.split import split_ground
@@ -36,6 +37,7 @@ def split_with_top_classes(
     settings: SplitSettings,
     size: int,
     seed: int,
+    base: Path = Path(),
 ) -> Split:
     """Split labelled ground, then choose the most frequent classes of what always trains.
 
@@ -53,6 +55,8 @@ def split_with_top_classes(
     size : int
         Side of a chip in pixels.
     seed : int
+    base : Path
+        Folder that relative paths of the settings start from.
 
     Raises
     ------
@@ -62,7 +66,8 @@ def split_with_top_classes(
         The training ground holds too few classes.
     """
     blind = without_classes(labels)
-    split = split_ground(scenes, scans, blind, settings, size, seed, spare=True)
+    case = SplitCase(scenes, scans, blind, settings, size, seed, base, spare=True)
+    split = split_ground(case)
     viewer = Viewer(scenes_by_name(scenes), labels, channels, split.ground)
     pixels = _pixels_by_part(scenes, scans, viewer, size)
     parts = split.ground.parts

@@ -27,6 +27,13 @@ from covermap.labels.target import Target
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
+
+
+def _no_columns() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class Polygons:
         Where polygons overlap, the strongest wins; of equally strong ones the later row.
     all_touched : bool
         Whether a polygon takes every pixel that it touches, not only those whose centre it holds.
+    attributes : DataFrame
+        All columns of the file, row by row as `table`; a split may group polygons by one of them.
     """
 
     table: gpd.GeoDataFrame
@@ -62,6 +71,7 @@ class Polygons:
     files: tuple[Path, ...] = ()
     strength: np.ndarray | None = None
     all_touched: bool = False
+    attributes: pd.DataFrame = field(default_factory=_no_columns, repr=False)
     _by_crs: dict[str, gpd.GeoDataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -223,12 +233,15 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
     else:
         legend, index_of = legend_of_column(values, integers, settings, path, attribute)
     strength = strength_of_rows(values, settings.priority, path, attribute)
+    attributes = table.drop(columns="geometry").reset_index(drop=True)
     table = table[["geometry"]].reset_index(drop=True)
     table["index"] = np.asarray(
         [index_of.get(value, -1) if value else -1 for value in values], dtype=np.int16
     )
     if settings.inner_buffer_m > 0:
         table, strength = _without_edges(table, strength, settings, path, notes)
+        # The edges of a complete drawing are rows of their own, after and like those they are of.
+        attributes = attributes.iloc[np.arange(len(table)) % len(attributes)].reset_index(drop=True)
     files = (path, *([legend_file] if legend_file else []))
     return Polygons(
         table,
@@ -239,6 +252,7 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         files,
         strength if strength.any() else None,
         settings.all_touched,
+        attributes,
     )
 
 

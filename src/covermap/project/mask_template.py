@@ -42,7 +42,7 @@ def mask_project_text(
         lines.append(f"  tokens: [{shown}]    # names agree but for these words")
     lines += [f"  # no partner, left out: {text}" for text in left_over]
     lines += _legend_lines(found)
-    split = "# split: {by: auto}       # whole images, those that overlap together; few: blocks"
+    split = "# split: {by: auto}       # whole images (few: blocks); a published split: by: list"
     return text_around(name, entries, lines, split)
 
 

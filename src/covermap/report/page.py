@@ -11,6 +11,7 @@ from covermap.core.legend import Legend
 from covermap.report import figures
 from covermap.report.chips_figure import chips_figure
 from covermap.report.content import Doubt, ReportContent
+from covermap.report.leaks import leak_headlines, leak_stamp
 from covermap.report.split_figure import split_figure
 
 # An interval wider than this says little: 20 points of 100.
@@ -45,12 +46,7 @@ def headlines_of(
         Of the k-fold, where there was one.
     """
     test = metrics["test"]
-    lines = []
-    if leak_allowed:
-        lines.append(
-            "LEAK ALLOWED: this project lets the model train on ground that it is tested on. "
-            "The scores below are not an accuracy of the map."
-        )
+    lines = leak_headlines(metrics, leak_allowed)
     baselines = metrics.get("baselines", {})
     lines += _better_baseline(
         test, baselines.get("random_forest", {}), "The random forest", model,
@@ -92,6 +88,7 @@ def render(content: ReportContent) -> str:
     page = environment.get_template("report.html.j2")
     return page.render(
         content=content,
+        leak=leak_stamp(content.metrics, content.leak_allowed),
         test=content.metrics["test"],
         scores=_score_rows(content.metrics),
         classes=_class_rows(content.metrics["test"], content.legend),

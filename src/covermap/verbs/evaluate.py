@@ -12,7 +12,7 @@ from covermap.assessment.kept_scores import kept_scores, told_score
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.tally import GroupedTally
 from covermap.bundle import Bundle, read_bundle, write_scores
-from covermap.chips.audit import shares_of
+from covermap.chips.audit import Audit, shares_of
 from covermap.chips.loading import Chips, Share
 from covermap.chips.parts import Training
 from covermap.chips.statistics import Statistics
@@ -24,6 +24,7 @@ from covermap.core.progress import say
 from covermap.imagery.raster import Scene
 from covermap.mapping.reading import read_map_window
 from covermap.project.steps import RunFolder
+from covermap.report.leaks import leak_headlines
 from covermap.verbs.baseline_scores import Baselines, fit_baselines
 from covermap.verbs.doubts import DoubtCounts, write_doubts
 from covermap.verbs.map_scenes import map_key
@@ -102,11 +103,14 @@ def _evaluate(workspace: Workspace) -> tuple[str, ...]:
     if found.truth is not None:
         metrics["test"] |= found.truth.scores(split.assessed)
     metrics["model"] = _model(read_json(folder / "training.json"))
+    found_by_audit = Audit.from_dict(read_json(folder / "audit.json"))
     metrics["split"] = {
         "scheme": split.scheme,
         "of": split.ground.kind,
         "reasons": list(split.reasons),
         "leak_allowed": workspace.project.split.allow_leak,
+        "leaky": found_by_audit.leaky,
+        "near_duplicates": found_by_audit.duplicates.pairs,
     }
     write_doubts(folder / "evaluation" / "polygons.csv", found.doubts.rows(workspace.labels))
     write_json(folder / "metrics.json", metrics)
@@ -252,6 +256,8 @@ def _say_scores(metrics: dict[str, Any]) -> None:
         ("random forest", metrics["baselines"]["random_forest"]),
         ("majority class", metrics["baselines"]["majority"]),
     ]
+    for line in leak_headlines(metrics, metrics["split"]["leak_allowed"]):
+        say(f"\n  {line}")
     say(f"\n  {'':<16}{'overall accuracy':>26}{'class-mean IoU':>26}")
     for name, scores in rows:
         cells = "".join(

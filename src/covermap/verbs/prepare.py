@@ -10,12 +10,12 @@ from covermap.chips.filters import reason_counts, select
 from covermap.chips.parts import Split
 from covermap.chips.placing import placements
 from covermap.chips.scan import Scan, scan
-from covermap.chips.split import auto_chip_size, decide_split
+from covermap.chips.split import auto_chip_size, decide_split, split_files
 from covermap.chips.split_file import write_split
 from covermap.chips.split_top import split_with_top_classes
 from covermap.chips.table import Plan, plan_chips, reasons_of, write_chips
-from covermap.core.errors import LabelError
-from covermap.core.files import write_json
+from covermap.core.errors import LabelError, SplitError
+from covermap.core.files import file_digest, write_json
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
@@ -70,10 +70,14 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
             "labels": labels,
             "class_folders": workspace.class_folders,
             "chips": project.chips.model_dump(),
-            "split": project.split.model_dump(),
+            "split": project.split.model_dump(exclude={"regions", "keep"}),
+            "split_files": [
+                file_digest(path) for path in split_files(project.split, workspace.base)
+            ],
         },
     )
     workspace.folder.check(OUTPUTS)
+    _require_other_run(workspace)
     workspace.step("prepare", inputs, lambda: _prepare(workspace), force)
 
 
@@ -108,6 +112,8 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
         say(f"split: {reason}")
     for line in found.lines():
         say(f"audit: {line}")
+    for line in found.class_table():
+        say(f"  {line}")
     workspace.folder.claim(OUTPUTS)
     write_json(folder / "audit.json", found.to_dict())
     require_passed(found, project.split.allow_leak)
@@ -133,7 +139,9 @@ def _split(workspace: Workspace, scans: list[Scan], size: int) -> Split:
     project, scenes, settings = workspace.project, workspace.scenes, workspace.project.labels
     if not workspace.asks_for_top_classes or not isinstance(settings, LabelSettings):
         labels = workspace.own_labels
-        return decide_split(scenes, scans, labels, project.split, size, project.seed)
+        return decide_split(
+            scenes, scans, labels, project.split, size, project.seed, workspace.base
+        )
     return split_with_top_classes(
         scenes,
         scans,
@@ -143,6 +151,7 @@ def _split(workspace: Workspace, scans: list[Scan], size: int) -> Split:
         project.split,
         size,
         project.seed,
+        workspace.base,
     )
 
 
@@ -152,6 +161,19 @@ def _say_rejected(plan: Plan) -> None:
     counts = reason_counts(reasons_of(plan.rejected))
     told = ", ".join(f"{reason} {number}" for reason, number in counts.items())
     say(f"chips: {len(plan.chips)} kept, {len(plan.rejected)} left out: {told}")
+
+
+def _require_other_run(workspace: Workspace) -> None:
+    """A run that kept its own split would be another one each time."""
+    keep = workspace.project.split.keep
+    if keep is None:
+        return
+    path = workspace.base / keep
+    if path.resolve().parent == workspace.folder.path.resolve():
+        raise SplitError(
+            f"{path}: split: keep names a file of this very run; choose another --out, or a copy "
+            "of chips.parquet and split.json in a folder of their own"
+        )
 
 
 def _require_usable(labels: Labels, scans: list[Scan]) -> None:

@@ -127,11 +127,17 @@ def _how_tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> str:
     if split.ground.kind == "scenes":
         own = chips.loc[chips["split"] == "test", "scene"].nunique()
         return f"{own} whole images of {chips['scene'].nunique()} never seen in training"
-    codes = [code for code, _ in split.ground.blocks.values()]
-    held_out = codes.count(split.ground.parts.index("test"))
-    return (
-        f"blocks of {split.ground.block_px} px, {held_out} of {len(codes)} never seen in training"
-    )
+    if split.ground.kind == "blocks":
+        codes = [code for code, _ in split.ground.blocks.values()]
+        held_out = codes.count(split.ground.parts.index("test"))
+        what = "chips drawn at random" if split.at_random else "blocks"
+        return (
+            f"{what} of {split.ground.block_px} px, {held_out} of {len(codes)} never seen in "
+            "training"
+        )
+    tested = int((chips["split"] == "test").sum())
+    what = "groups of polygons" if split.ground.kind == "polygons" else "whole regions"
+    return f"{what}, {tested} of {len(chips)} chips never seen in training"
 
 
 def _curves(folder: Path) -> tuple[Curve, ...]:

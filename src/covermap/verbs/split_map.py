@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from covermap.chips.audit import Audit
 from covermap.core.files import read_json
 from covermap.core.grid import Window, window_geobox
 from covermap.imagery.raster import Scene
@@ -27,12 +28,12 @@ def split_map(workspace: Workspace, chips: gpd.GeoDataFrame) -> SplitMap:
     """Blocks, polygons or whole scenes by part; of many scenes some of each part."""
     shown = _shown_scenes(workspace, chips)
     side = _SIDE if len(shown) == 1 else _SMALL_SIDE
-    audit = read_json(workspace.folder.path / "audit.json")
+    found = Audit.from_dict(read_json(workspace.folder.path / "audit.json"))
     return SplitMap(
         scenes=tuple(_scene_parts(workspace, chips, scene, part, side) for scene, part in shown),
         more=len(workspace.scenes) - len(shown),
         counts=_counts(workspace, chips),
-        audit=tuple(_audit_lines(audit)),
+        audit=tuple(found.lines()),
     )
 
 
@@ -123,10 +124,3 @@ def _rings(shapes: list[Any]) -> list[np.ndarray]:
             if part.geom_type == "Polygon":
                 rings.append(np.asarray(part.exterior.coords)[:, :2])
     return rings
-
-
-def _audit_lines(content: dict[str, Any]) -> list[str]:
-    from covermap.chips.audit import Audit, TrainingAudit
-
-    trainings = tuple(TrainingAudit(**item) for item in content["trainings"])
-    return Audit(trainings, content["class_shares"]).lines()

@@ -1,0 +1,155 @@
+"""A hold-out or a k-fold of groups of ground, whatever a group is: scenes, regions, polygons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from covermap.chips.assign import assign
+from covermap.chips.ground import NO_PART, Ground
+from covermap.chips.parts import (
+    HOLDOUT_PARTS,
+    Split,
+    assessed_by_fold,
+    assessed_by_holdout,
+    fold_count,
+    fold_parts,
+    fold_shares,
+    fold_trainings,
+    holdout_training,
+    told_parts,
+)
+from covermap.chips.settings import SplitSettings
+from covermap.core.errors import SplitError
+from covermap.labels.protocol import Labels
+
+# With fewer groups a test part says little: a k-fold scores every one.
+_FEWEST_FOR_HOLDOUT = 12
+_MOST_FOLDS = 31
+
+# Makes the ground of a split from the part of each group and the names of the parts.
+GroundOf = Callable[[np.ndarray, tuple[str, ...]], Ground]
+
+
+def split_of_groups(
+    counts: np.ndarray,
+    labels: Labels,
+    settings: SplitSettings,
+    unit: str,
+    seed: int,
+    ground_of: GroundOf,
+    spare: bool = False,
+) -> Split:
+    """A hold-out, or a k-fold where groups or those of a class are few.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (G, K)
+        Usable labelled pixels by group and class.
+    labels : Labels
+    settings : SplitSettings
+    unit : str
+        What a group is, in the plural: `images`.
+    seed : int
+    ground_of : callable
+        See `GroundOf`; groups without labels have code -1.
+    spare : bool
+        Whether a k-fold keeps one more share of the ground, which teaches in every fold.
+
+    Raises
+    ------
+    SplitError
+        There is one group only.
+    """
+    number = int((counts.sum(axis=1) > 0).sum())
+    if number < 2 + spare:
+        raise SplitError(
+            f"split: by {settings.by}: labels lie in {number} group of {unit} only, and too "
+            "little else could be held out; use split: {by: blocks}"
+        )
+    held_by = (counts > 0).sum(axis=0)
+    names = labels.legend.names
+    thin = [f"{n} ({k})" for n, k in zip(names, held_by, strict=True) if 0 < k < 3]
+    few = number < _FEWEST_FOR_HOLDOUT
+    if settings.folds is None and not few and (settings.by != "auto" or not thin):
+        return _holdout(counts, labels, settings, unit, seed, ground_of)
+    why = (
+        "asked for by the project"
+        if settings.folds is not None
+        else f"only {number} {unit}"
+        if few
+        else f"classes in fewer than three {unit}: {', '.join(thin)}"
+    )
+    return _kfold(counts, labels, settings, unit, why, seed, ground_of, spare)
+
+
+def _holdout(
+    counts: np.ndarray,
+    labels: Labels,
+    settings: SplitSettings,
+    unit: str,
+    seed: int,
+    ground_of: GroundOf,
+) -> Split:
+    share = settings.fractions
+    codes = _assigned(counts, (share.train, share.val, share.test), seed)
+    codes[_lonely(counts)] = 0
+    assessed = assessed_by_holdout(counts, codes, labels.legend.names)
+    ground = ground_of(codes, HOLDOUT_PARTS)
+    reasons = (f"whole {unit}: {told_parts(codes)}",)
+    return Split("holdout", ground, (holdout_training(),), assessed, reasons)
+
+
+def _kfold(
+    counts: np.ndarray,
+    labels: Labels,
+    settings: SplitSettings,
+    unit: str,
+    why: str,
+    seed: int,
+    ground_of: GroundOf,
+    spare: bool,
+) -> Split:
+    number = int((counts.sum(axis=1) > 0).sum())
+    most = number - spare
+    folds = min(fold_count(settings, number), most)
+    if settings.folds is None and number <= 5:
+        # So few groups that each may as well be a fold of its own.
+        folds = most
+    if folds > _MOST_FOLDS:
+        raise SplitError(
+            f"split: folds: each makes {folds} folds, a network each; at most {_MOST_FOLDS} are "
+            "possible: split: {folds: 5}"
+        )
+    teaches_always = _lonely(counts)
+    if number - int(teaches_always.sum()) < folds + spare:
+        teaches_always[:] = False
+    shares = fold_shares(folds, spare)
+    codes = _assigned(np.where(teaches_always[:, None], 0, counts), shares, seed)
+    codes[teaches_always] = folds
+    assessed = assessed_by_fold(counts, codes, labels.legend.names, folds)
+    reasons = (
+        why,
+        f"so {folds} folds of whole {unit}, each scored by a network that never saw it; a last "
+        "model on all labels makes the map",
+    )
+    ground = ground_of(codes, fold_parts(folds))
+    return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
+
+
+def _lonely(counts: np.ndarray) -> np.ndarray:
+    """Groups with a class that no other group holds, which must teach it; bool (G,)."""
+    alone = (counts > 0).sum(axis=0) == 1
+    return np.asarray((counts[:, alone] > 0).any(axis=1))
+
+
+def _assigned(counts: np.ndarray, fractions: tuple[float, ...], seed: int) -> np.ndarray:
+    """Part of each group, int16; -1 for groups without labels."""
+    labelled = counts.sum(axis=1) > 0
+    codes = np.full(len(counts), NO_PART, dtype=np.int16)
+    if int(labelled.sum()) == len(fractions) and len(set(fractions)) == 1:
+        codes[labelled] = np.arange(len(fractions))
+    else:
+        codes[labelled] = assign(counts[labelled], fractions, seed)
+    return codes
