@@ -1,6 +1,6 @@
 """Which class lies where in a small piece of generated ground.
 
-Fields are the base; stands of natural cover, villages, lakes and roads lie on top, in this order.
+Fields are the base; stands of natural cover, villages, roads and lakes lie on top, in this order.
 """
 
 from __future__ import annotations
@@ -112,14 +112,14 @@ def ground(window: Window, plan: Plan, seed: int) -> Ground:
         spots = noise.Scatter(size, 0.75, 0.16 * size, 0.34 * size)
         near = noise.blobs(plots.x, plots.y, spots, noise.stream(seed, "village"))
         _lay(ids, patch, near.inside > 0, plan.village, plots.key)
+    if plan.road is not None:
+        lines = parcels(estates, 70.0, 110.0, noise.stream(seed, "road"))
+        _lay(ids, patch, lines.edge < plan.road_px, plan.road, lines.key)
     if plan.lake is not None:
         size = plan.lake_px
         spots = noise.Scatter(size, 0.6, 0.12 * size, 0.3 * size)
         near = noise.blobs(bent_x, bent_y, spots, noise.stream(seed, "lake"))
         _lay(ids, patch, near.inside > 0, plan.lake, near.key)
-    if plan.road is not None:
-        lines = parcels(estates, 70.0, 110.0, noise.stream(seed, "road"))
-        _lay(ids, patch, lines.edge < plan.road_px, plan.road, lines.key)
     return Ground(
         window,
         ids,

@@ -1,0 +1,53 @@
+"""The date of a place with the least cloud, of many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from covermap.core.errors import DatasetError
+from covermap.core.progress import progress
+
+
+def clearest_dates(
+    dates: Mapping[str, Mapping[str, Path]], clouded: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, str]:
+    """For each place the date with the most clear pixels; of equals the first.
+
+    Parameters
+    ----------
+    dates : mapping
+        Of each place the quality layer of each date (`20180105`).
+    clouded : callable
+        From codes of a quality layer to where they mean cloud, shadow or no data.
+
+    Raises
+    ------
+    DatasetError
+        A layer cannot be read.
+    """
+    chosen = {}
+    with progress("Looking for clear dates", len(dates), "places") as bar:
+        for place, layers in dates.items():
+            shares = {date: _share(path, clouded) for date, path in sorted(layers.items())}
+            chosen[place] = max(shares, key=lambda date: shares[date])
+            bar.advance()
+    return chosen
+
+
+def _share(path: Path, clouded: Callable[[np.ndarray], np.ndarray]) -> float:
+    import rasterio
+
+    try:
+        with rasterio.open(path) as dataset:
+            return float(1 - clouded(dataset.read(1)).mean())
+    except rasterio.errors.RasterioIOError as error:
+        raise DatasetError(f"{path}: cannot be read ({error}); unpack it again") from None
+
+
+def in_codes(codes: Iterable[int]) -> Callable[[np.ndarray], np.ndarray]:
+    """Where a layer holds any of these codes."""
+    wanted = np.asarray(list(codes))
+    return lambda layer: np.isin(layer, wanted)
