@@ -61,7 +61,7 @@ class DeepGlobe(Dataset):
     card = Card(
         name="deepglobe",
         title="DeepGlobe Land Cover Classification",
-        task="segmentation",
+        tasks=("segmentation",),
         shows="803 pictures of 2448 x 2448 px with masks, 0.5 m, red, green and blue, no CRS",
         classes="urban, agriculture, rangeland, forest, water, barren; black is unlabelled",
         licence="terms of the DeepGlobe challenge: research only, no redistribution",
@@ -96,7 +96,7 @@ class DeepGlobe(Dataset):
             present.append(f"the published set has {_PAIRS} pairs")
         return Inventory(tuple(present), tuple(missing), number > 0)
 
-    def described(self, folder: Path, base: Path) -> dict[str, Any]:
+    def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
         pictures, masks = _by_folder(Listing(folder))
         paired = [name for name in sorted(masks) if pictures.get(name, set()) & masks[name]]
         roots = [escape(relative(folder / name, base)) for name in paired]

@@ -95,7 +95,7 @@ class EuroSat(Dataset):
     card = Card(
         name="eurosat",
         title="EuroSAT",
-        task="classification",
+        tasks=("classification",),
         shows=(
             "27,000 chips of 64 x 64 px, Sentinel-2 L1C at 10 m (not 30 m): RGB JPEG, or GeoTIFF "
             "of 13 bands, of which B8A is the last"
@@ -126,7 +126,7 @@ class EuroSat(Dataset):
         present += [f"list {name}" for name in found.lists.values()]
         return Inventory(tuple(present), tuple(missing), bool(found.pictures))
 
-    def described(self, folder: Path, base: Path) -> dict[str, Any]:
+    def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
         found = _found(Listing(folder))
         if len(found.pictures) > 1:
             roots = [root for root, _ in found.pictures]
@@ -146,7 +146,7 @@ class EuroSat(Dataset):
         return {
             "imagery": [entry],
             "labels": folder_tags(),
-            "task": self.card.task,
+            "task": task,
             "chips": {"size": 64},
             "split": {"by": "list", **lists} if whole else {"by": "images"},
         }

@@ -64,7 +64,7 @@ class GhanaCrops(Dataset):
     card = Card(
         name="ghana-crops",
         title="Crop Type in Ghana",
-        task="segmentation",
+        tasks=("segmentation",),
         shows="4,040 chips of 64 x 64 px, Sentinel-2, 10 m, many dates of 2016 and 2017, no CRS",
         classes="ground nut, maize, rice, soya bean of 24 crops; 0 is unlabelled",
         licence="CC BY-SA 4.0",
@@ -112,7 +112,7 @@ class GhanaCrops(Dataset):
             present.append(f"the published set has {_CHIPS:,} chips")
         return Inventory(tuple(present), tuple(missing), bool(_masked(found)))
 
-    def described(self, folder: Path, base: Path) -> dict[str, Any]:
+    def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
         found = _found(Listing(folder))
         chips = {
             chip: {date: folder / found.clouds[chip][date] for date in dates}

@@ -70,7 +70,7 @@ class LandCoverAI(Dataset):
     card = Card(
         name="landcoverai",
         title="LandCover.ai v1",
-        task="segmentation",
+        tasks=("segmentation",),
         shows="41 orthophotos of Poland, 33 at 0.25 m and 8 at 0.5 m, red, green and blue; 216 km2",
         classes="background (a class), building, woodland, water, road",
         licence="CC BY-NC-SA 4.0",
@@ -113,7 +113,7 @@ class LandCoverAI(Dataset):
             tuple(present), tuple(missing), bool(sheets or found.tiles & found.tile_masks)
         )
 
-    def described(self, folder: Path, base: Path) -> dict[str, Any]:
+    def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
         found = _found(Listing(folder))
         labels = {"legend": "landcover-ai"}
         rgb = {"bands": ["red", "green", "blue"], "join": False}

@@ -59,7 +59,7 @@ class LandCoverNet(Dataset):
     card = Card(
         name="landcovernet",
         title="LandCoverNet v1 (Africa and other continents)",
-        task="segmentation",
+        tasks=("segmentation",),
         shows="Africa: 1,980 chips of 256 x 256 px, Sentinel-2 L2A, 10 m, up to 73 dates of 2018",
         classes=(
             "water, artificial bare, natural bare, snow, woody, cultivated (6), semi-natural (7); "
@@ -100,7 +100,7 @@ class LandCoverNet(Dataset):
             present.append(f"the African part has {_CHIPS:,} chips")
         return Inventory(tuple(present), tuple(missing), bool(both))
 
-    def described(self, folder: Path, base: Path) -> dict[str, Any]:
+    def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
         found = _found(Listing(folder))
         layers = {
             chip: {date: folder / name for date, name in found.layers[chip].items()}

@@ -27,8 +27,8 @@ class Card:
     name : str
         What covermap calls it.
     title : str
-    task : str
-        The project's `task`.
+    tasks : tuple of str
+        What a project's `task` may be; the first one when none is named.
     shows : str
         Imagery, size of a pixel, number of pictures or area.
     classes : str
@@ -39,7 +39,7 @@ class Card:
 
     name: str
     title: str
-    task: str
+    tasks: tuple[str, ...]
     shows: str
     classes: str
     licence: str
@@ -94,7 +94,7 @@ class Dataset(ABC):
             )
         return self.inventory(listing)
 
-    def project(self, folder: Path, base: Path) -> dict[str, Any]:
+    def project(self, folder: Path, base: Path, task: str | None = None) -> dict[str, Any]:
         """A project for the data set in a folder.
 
         Parameters
@@ -103,11 +103,13 @@ class Dataset(ABC):
             Where the data set lies, unpacked.
         base : Path
             Folder of the project file, from which its paths start.
+        task : str, optional
+            One of the card's; the first of them when not given.
 
         Raises
         ------
         DatasetError
-            Too little of it is there, or `folder` is an archive.
+            Too little of it is there, `folder` is an archive, or the set is not for this task.
         """
         if is_archive(folder):
             raise DatasetError(
@@ -120,7 +122,14 @@ class Dataset(ABC):
                 f"{folder}: {self.card.title} cannot be used: {'; '.join(found.missing)}. "
                 f"{self.card.source}"
             )
-        return {"name": self.card.name, **self.described(folder, base)}
+        keys = self.described(folder, base, self._task(task))
+        return {"name": self.card.name, **keys}
+
+    def _task(self, task: str | None) -> str:
+        known = self.card.tasks
+        if task is not None and task not in known:
+            raise DatasetError(f"{self.card.name} is for {' or '.join(known)}, not for '{task}'")
+        return task or known[0]
 
     @property
     @abstractmethod
@@ -132,8 +141,8 @@ class Dataset(ABC):
         """What is there by the names of files."""
 
     @abstractmethod
-    def described(self, folder: Path, base: Path) -> dict[str, Any]:
-        """The project's keys but for its name; `folder` is usable."""
+    def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
+        """The project's keys but for its name; `folder` is usable, `task` one of the card's."""
 
     @abstractmethod
     def miniature(self, folder: Path, seed: int = 0) -> None:
