@@ -23,7 +23,7 @@ def datasets_command(
         str | None,
         typer.Argument(
             metavar="[PATH|NAME]",
-            help="A downloaded folder or archive; or, with --miniature, a name from the list.",
+            help="A downloaded folder or archive, or the name of a data set.",
         ),
     ] = None,
     out: Annotated[
@@ -65,6 +65,10 @@ def datasets_command(
     elif out is not None:
         verb.project_of(what, out, task)
         print(f"{out}: read it, then  covermap run {out} --out run")
+    elif not Path(what).exists() and what in {card.name for card in verb.datasets()}:
+        card, expected = verb.card_of(what)
+        told = _as_dict(card) | {"expected": expected}
+        print(json.dumps(told, indent=2) if as_json else f"{_listed((card,))}\n  layout: {expected}")
     else:
         found = verb.verify(what)
         print(json.dumps(found.to_dict(), indent=2) if as_json else _told(found))
@@ -91,8 +95,6 @@ def _told(found: Verified) -> str:
     lines += [f"  missing  {text}" for text in found.inventory.missing]
     if found.inventory.missing:
         lines.append(f"  {found.card.source}")
-    else:
-        lines.append("  nothing is missing")
     if found.inventory.usable and found.path.is_dir():
         lines.append(f"  project: covermap datasets {found.path} --out project.yaml")
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from covermap.datasets.listing import Listing
 from covermap.datasets.miniature.files import new_set, picture, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
-from covermap.datasets.published import Card, Dataset, Inventory, counted, relative
+from covermap.datasets.published import Card, Dataset, Inventory, counted, relative, share
 
 _NAME = re.compile(r"/(\d+)_(sat\.jpg|mask\.png)$")
 # Binarising each channel at 128, as the publishers ask, is taking the nearest corner of the colour
@@ -80,7 +80,7 @@ class DeepGlobe(Dataset):
         pictures, masks = _by_folder(listing)
         paired = {folder: pictures.get(folder, set()) & ids for folder, ids in masks.items()}
         number = sum(len(ids) for ids in paired.values())
-        present = [counted(number, "picture") + " with a mask"]
+        present = [share(number, _PAIRS, "picture") + " with a mask"]
         missing = []
         for folder, ids in sorted(pictures.items()):
             alone = sorted(ids - masks.get(folder, set()))
@@ -92,8 +92,6 @@ class DeepGlobe(Dataset):
             lost = sorted(ids - pictures.get(folder, set()))
             if lost:
                 missing.append(counted(len(lost), "picture", [f"{i}_sat.jpg" for i in lost]))
-        if number < _PAIRS and not missing:
-            present.append(f"the published set has {_PAIRS} pairs")
         return Inventory(tuple(present), tuple(missing), number > 0)
 
     def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
@@ -113,7 +111,7 @@ class DeepGlobe(Dataset):
                 "legend": "deepglobe",
                 "tolerance": _HALF_CUBE,
             },
-            "split": {"by": "images"},
+            "split": {"by": "auto"},
         }
 
     def miniature(self, folder: Path, seed: int = 0) -> None:

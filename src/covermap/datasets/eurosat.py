@@ -18,7 +18,7 @@ from covermap.datasets.miniature.files import new_set, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.miniature.satellite import SCALE, exposed
-from covermap.datasets.published import Card, Dataset, Inventory, counted, listed, relative
+from covermap.datasets.published import Card, Dataset, Inventory, counted, listed, relative, share
 
 # Pictures of each class as published; ids follow the alphabet.
 CLASSES = {
@@ -118,8 +118,8 @@ class EuroSat(Dataset):
         present, missing = [], []
         for (root, suffix), counts in found.pictures.items():
             kind = "RGB" if suffix == "jpg" else "13 bands"
-            number, whole = sum(counts.values()), sum(CLASSES.values())
-            present.append(f"{root}: {number:,} of {whole:,} chips ({kind})")
+            number = share(sum(counts.values()), sum(CLASSES.values()), "chip")
+            present.append(f"{root}: {number} ({kind})")
             absent = sorted(CLASSES.keys() - counts.keys())
             if absent:
                 missing.append(f"{root}: no chip of {listed(absent)}")

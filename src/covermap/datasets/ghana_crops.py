@@ -16,7 +16,7 @@ from covermap.datasets.miniature.files import new_set, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.miniature.satellite import SCALE, exposed
-from covermap.datasets.published import Card, Dataset, Inventory, counted, relative
+from covermap.datasets.published import Card, Dataset, Inventory, counted, relative, share
 from covermap.datasets.world import noise
 
 _PREFIX = "su_african_crops_ghana"
@@ -88,7 +88,7 @@ class GhanaCrops(Dataset):
         both = found.labels.keys() & found.images.keys()
         dates = sum(len(found.images[chip]) for chip in both)
         present = [
-            counted(len(both), "chip") + f" with labels and imagery of {dates:,} dates together"
+            share(len(both), _CHIPS, "chip") + f" with labels and imagery of {dates:,} dates together"
         ]
         present += [f"list {name}" for name in found.lists.values()]
         missing = []
@@ -108,8 +108,6 @@ class GhanaCrops(Dataset):
         lost = [f"ghana_{part}.txt" for part in _PARTS if part not in found.lists]
         if lost:
             missing.append(f"the authors' lists: {', '.join(lost)}")
-        if 0 < len(both) < _CHIPS:
-            present.append(f"the published set has {_CHIPS:,} chips")
         return Inventory(tuple(present), tuple(missing), bool(_masked(found)))
 
     def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
@@ -142,7 +140,7 @@ class GhanaCrops(Dataset):
                 "legend": "ghana-4",
                 "tokens": _PREFIX.split("_"),
             },
-            "split": {"by": "list", **lists} if whole else {"by": "images"},
+            "split": {"by": "list", **lists} if whole else {"by": "auto"},
         }
 
     def miniature(self, folder: Path, seed: int = 0) -> None:

@@ -16,7 +16,7 @@ from covermap.datasets.listing import Listing
 from covermap.datasets.miniature.files import new_set, picture, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
-from covermap.datasets.published import Card, Dataset, Inventory, counted, relative
+from covermap.datasets.published import Card, Dataset, Inventory, counted, relative, share
 
 TILE_PX = 512
 PARTS = ("train", "val", "test")
@@ -87,11 +87,12 @@ class LandCoverAI(Dataset):
     def inventory(self, listing: Listing) -> Inventory:
         found = _found(listing)
         sheets = found.images & found.masks
+        tiles = found.tiles & found.tile_masks
         present, missing = [], []
         if sheets:
-            present.append(counted(len(sheets), "orthophoto") + " with a mask")
-        if found.tiles:
-            present.append(counted(len(found.tiles & found.tile_masks), "cut tile") + " with a mask")
+            present.append(share(len(sheets), _SHEETS, "orthophoto") + " with a mask")
+        if tiles:
+            present.append(share(len(tiles), sum(_TILES.values()), "cut tile") + " with a mask")
         for path in found.lists.values():
             present.append(f"list {path}")
         if found.images and not found.tiles:
@@ -107,11 +108,7 @@ class LandCoverAI(Dataset):
         lost = [f"{part}.txt" for part in PARTS if part not in found.lists]
         if lost:
             missing.append(f"official lists: {', '.join(lost)}")
-        if sheets and len(sheets) < _SHEETS:
-            present.append(f"the published set has {_SHEETS} orthophotos")
-        return Inventory(
-            tuple(present), tuple(missing), bool(sheets or found.tiles & found.tile_masks)
-        )
+        return Inventory(tuple(present), tuple(missing), bool(sheets or tiles))
 
     def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
         found = _found(Listing(folder))
@@ -124,13 +121,13 @@ class LandCoverAI(Dataset):
                 "imagery": [{"path": f"{root}/images/*.tif", **rgb}],
                 "labels": {"path": f"{root}/masks/*.tif", **labels},
                 # Tiles of one orthophoto show the same kind of ground: whole ones are held out.
-                "split": {"by": "overlap"},
+                "split": {"by": "auto"},
             }
         lists = {part: relative(folder / path, base) for part, path in found.lists.items()}
         return {
             "imagery": [{"path": f"{root}/*.jpg", **rgb}],
             "labels": {"path": f"{root}/*_m.png", **labels},
-            "split": {"by": "list", **lists} if len(lists) == len(PARTS) else {"by": "images"},
+            "split": {"by": "list", **lists} if len(lists) == len(PARTS) else {"by": "auto"},
         }
 
     def miniature(self, folder: Path, seed: int = 0) -> None:

@@ -18,13 +18,14 @@ from covermap.datasets.miniature.files import new_set, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.miniature.satellite import SCALE, exposed
-from covermap.datasets.published import Card, Dataset, Inventory, counted, relative
+from covermap.datasets.published import Card, Dataset, Inventory, counted, relative, share
 from covermap.imagery.quality import SCL_INVALID
 
 _CHIP = r"(?P<chip>\d{2}[A-Z]{3}_\d{2})"
 _LABEL = re.compile(rf"/(?P<folder>[^/]*labels_{_CHIP})/labels\.tif$")
 _LAYER = re.compile(rf"{_CHIP}_(?P<date>\d{{8}})/[^/]*SCL[^/]*\.tif$")
 _BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
+# Of the African part.
 _CHIPS = 1980
 
 _WATER, _ARTIFICIAL, _NATURAL_BARE, _SNOW, _WOODY, _CULTIVATED, _SEMI_NATURAL = range(1, 8)
@@ -85,7 +86,7 @@ class LandCoverNet(Dataset):
         both = found.labels.keys() & found.layers.keys()
         dates = sum(len(found.layers[chip]) for chip in both)
         present = [
-            counted(len(both), "chip") + f" with labels and imagery of {dates:,} dates together"
+            share(len(both), _CHIPS, "chip") + f" with labels and imagery of {dates:,} dates together"
         ]
         missing = []
         bare = sorted(found.labels.keys() - found.layers.keys())
@@ -96,8 +97,6 @@ class LandCoverNet(Dataset):
             missing.append("labels of " + counted(len(blind), "chip", blind))
         if not found.labels and not found.layers:
             missing.append("labels.tif and SCL.tif of every chip")
-        if 0 < len(both) < _CHIPS:
-            present.append(f"the African part has {_CHIPS:,} chips")
         return Inventory(tuple(present), tuple(missing), bool(both))
 
     def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
@@ -131,7 +130,7 @@ class LandCoverNet(Dataset):
                 "band": 1,
                 "tokens": _words_beside(found.labels.values()),
             },
-            "split": {"by": "overlap"},
+            "split": {"by": "auto"},
         }
 
     def miniature(self, folder: Path, seed: int = 0) -> None:

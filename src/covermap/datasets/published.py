@@ -171,6 +171,17 @@ def counted(number: int, thing: str, of: Sequence[str] | None = None) -> str:
     return f"{number:,} {thing}{many}{names}"
 
 
+def share(number: int, published: int, thing: str) -> str:
+    """How many things of the published ones are there.
+
+    Examples
+    --------
+    >>> share(12, 1980, "chip")
+    '12 of 1,980 chips'
+    """
+    return f"{number:,} of {published:,} {thing}s"
+
+
 def listed(names: Iterable[str]) -> str:
     """The first few names, and how many more there are."""
     items = list(names)

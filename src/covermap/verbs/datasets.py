@@ -36,6 +36,18 @@ def datasets() -> tuple[Card, ...]:
     return tuple(dataset.card for dataset in DATASETS.values())
 
 
+def card_of(name: str) -> tuple[Card, str]:
+    """The card of a data set, and what its published folder holds.
+
+    Raises
+    ------
+    DatasetError
+        There is no such data set.
+    """
+    dataset = dataset_named(name)
+    return dataset.card, dataset.expected
+
+
 def verify(path: str | Path) -> Verified:
     """Which data set a folder or archive is, what of it is there and what is missing.
 
@@ -113,6 +125,9 @@ def _required(path: Path) -> Dataset:
         )
     dataset = recognised(path)
     if dataset is None:
-        known = "; ".join(f"{name}: {item.expected}" for name, item in DATASETS.items())
-        raise DatasetError(f"{path}: has the layout of no data set that is known. Expected {known}")
+        first = next(iter(DATASETS))
+        raise DatasetError(
+            f"{path}: has the layout of no known data set ({', '.join(DATASETS)}); `covermap "
+            f"datasets {first}` says what that one looks like"
+        )
     return dataset
