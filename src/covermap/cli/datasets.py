@@ -57,7 +57,9 @@ def datasets_command(
                 "deepglobe --miniature small"
             )
         cards = verb.datasets()
-        print(json.dumps([_as_dict(card) for card in cards], indent=2) if as_json else _listed(cards))
+        print(
+            json.dumps([_as_dict(card) for card in cards], indent=2) if as_json else _listed(cards)
+        )
     elif miniature is not None:
         print(verb.miniature(what, miniature, seed))
     elif unpack is not None:
@@ -68,7 +70,9 @@ def datasets_command(
     elif not Path(what).exists() and what in {card.name for card in verb.datasets()}:
         card, expected = verb.card_of(what)
         told = _as_dict(card) | {"expected": expected}
-        print(json.dumps(told, indent=2) if as_json else f"{_listed((card,))}\n  layout: {expected}")
+        print(
+            json.dumps(told, indent=2) if as_json else f"{_listed((card,))}\n  layout: {expected}"
+        )
     else:
         found = verb.verify(what)
         print(json.dumps(found.to_dict(), indent=2) if as_json else _told(found))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from covermap.core.errors import DatasetError
 from covermap.core.progress import progress
+from covermap.imagery.sources import POOL
 
 
 def clearest_dates(
@@ -25,7 +25,7 @@ def clearest_dates(
 
     Raises
     ------
-    DatasetError
+    ImageryError
         A layer cannot be read.
     """
     chosen = {}
@@ -38,13 +38,8 @@ def clearest_dates(
 
 
 def _share(path: Path, clouded: Callable[[np.ndarray], np.ndarray]) -> float:
-    import rasterio
-
-    try:
-        with rasterio.open(path) as dataset:
-            return float(1 - clouded(dataset.read(1)).mean())
-    except rasterio.errors.RasterioIOError as error:
-        raise DatasetError(f"{path}: cannot be read ({error}); unpack it again") from None
+    with POOL.lend(path) as dataset:
+        return float(1 - clouded(dataset.read(1)).mean())
 
 
 def in_codes(codes: Iterable[int]) -> Callable[[np.ndarray], np.ndarray]:

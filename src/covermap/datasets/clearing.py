@@ -182,6 +182,7 @@ def _found(listing: Listing) -> _Found:
             found.rasters[raster["kind"]][raster["stem"]] = name
         elif PurePosixPath(name).name.lower() in ("areas.shp", "regions.shp", "points.shp"):
             found.vectors[PurePosixPath(name).stem.lower()] = name
+    found.vectors = {kind: found.vectors[kind] for kind in _VECTORS if kind in found.vectors}
     return found
 
 

@@ -18,7 +18,7 @@ from covermap.datasets.published import Card, Dataset, Inventory, counted, relat
 _NAME = re.compile(r"/(\d+)_(sat\.jpg|mask\.png)$")
 # Binarising each channel at 128, as the publishers ask, is taking the nearest corner of the colour
 # cube; no pixel is farther from its corner than half of the cube's diagonal.
-_HALF_CUBE = 221
+HALF_CUBE = 221
 _PAIRS = 803
 _CSV = (
     "name,r,g,b\nurban_land,0,255,255\nagriculture_land,255,255,0\nrangeland,255,0,255\n"
@@ -109,7 +109,7 @@ class DeepGlobe(Dataset):
             "labels": {
                 "path": [f"{root}/*_mask.png" for root in roots],
                 "legend": "deepglobe",
-                "tolerance": _HALF_CUBE,
+                "tolerance": HALF_CUBE,
             },
             "split": {"by": "auto"},
         }

@@ -88,7 +88,8 @@ class GhanaCrops(Dataset):
         both = found.labels.keys() & found.images.keys()
         dates = sum(len(found.images[chip]) for chip in both)
         present = [
-            share(len(both), _CHIPS, "chip") + f" with labels and imagery of {dates:,} dates together"
+            share(len(both), _CHIPS, "chip")
+            + f" with labels and imagery of {dates:,} dates together"
         ]
         present += [f"list {name}" for name in found.lists.values()]
         missing = []

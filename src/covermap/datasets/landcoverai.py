@@ -136,9 +136,7 @@ class LandCoverAI(Dataset):
             for number, (sheet, (width, height, pixel_m)) in enumerate(_MINIATURES.items()):
                 image, mask = _sheet(number, width, height, seed)
                 where = _place_of(number, pixel_m)
-                write_raster(
-                    scratch / "images" / f"{sheet}.tif", image, **where, **_PHOTOGRAPH
-                )
+                write_raster(scratch / "images" / f"{sheet}.tif", image, **where, **_PHOTOGRAPH)
                 write_raster(scratch / "masks" / f"{sheet}.tif", mask, **where)
                 names += [f"{sheet}_{index}" for index in tile_windows(width, height)]
             shares = {"train": names[0::5] + names[1::5] + names[3::5]}
@@ -208,7 +206,10 @@ def cut_tiles(folder: Path) -> int:
     number = 0
     with new_set(folder / "output") as scratch, progress("Cutting", len(sheets), "sheets") as bar:
         for sheet in sheets:
-            with rasterio.open(sheet) as image, rasterio.open(folder / "masks" / sheet.name) as mask:
+            with (
+                rasterio.open(sheet) as image,
+                rasterio.open(folder / "masks" / sheet.name) as mask,
+            ):
                 for index, window in tile_windows(image.width, image.height).items():
                     region = rasterio.windows.Window(
                         window.col_off, window.row_off, window.width, window.height

@@ -1,4 +1,4 @@
-"""LandCoverNet: Sentinel-2 chips of many dates, a file for each band, and one label for the year."""
+"""LandCoverNet: Sentinel-2 chips of many dates, a file for each band, and a label for the year."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ class LandCoverNet(Dataset):
         both = found.labels.keys() & found.layers.keys()
         dates = sum(len(found.layers[chip]) for chip in both)
         present = [
-            share(len(both), _CHIPS, "chip") + f" with labels and imagery of {dates:,} dates together"
+            share(len(both), _CHIPS, "chip")
+            + f" with labels and imagery of {dates:,} dates together"
         ]
         missing = []
         bare = sorted(found.labels.keys() - found.layers.keys())

@@ -58,7 +58,7 @@ _SOURCES = ("B02", "B02", "B03", "B04", "B8A", "B11", "B12")
 
 
 class LandsatCdl(Dataset):
-    """What a person exports for an area: seven bands in longitude and latitude, and USDA's crops."""
+    """What a person exports for an area: seven bands in degrees, and the crops of USDA."""
 
     card = Card(
         name="landsat-cdl",

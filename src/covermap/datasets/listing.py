@@ -175,7 +175,9 @@ def _inside(name: str, path: Path) -> str:
     parts = [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
     absolute = name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name)
     if absolute or ".." in parts or not parts:
-        raise DatasetError(f"{path}: '{name}' leads out of the archive's folder; nothing is unpacked")
+        raise DatasetError(
+            f"{path}: '{name}' leads out of the archive's folder; nothing is unpacked"
+        )
     return "/".join(parts)
 
 

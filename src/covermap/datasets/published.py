@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from covermap.core.errors import DatasetError
-from covermap.datasets.listing import Listing, listing_of, is_archive
+from covermap.datasets.listing import Listing, is_archive, listing_of
 
 # Names that are looked at to recognise a layout; a set's first folders tell it.
 _LOOKED_AT = 2000

@@ -116,9 +116,7 @@ class UrbanAtlas(Dataset):
         polygons = folder / next(iter(found.cities.values()))
         layer, column = _layer_with_codes(polygons)
         return {
-            "imagery": [
-                {"path": relative(folder / path, base)} for path in sorted(found.scenes)
-            ],
+            "imagery": [{"path": relative(folder / path, base)} for path in sorted(found.scenes)],
             "bands": ["B02", "B03", "B04"],
             "labels": {
                 "path": relative(polygons, base),
@@ -198,7 +196,9 @@ def _write_city(path: Path, ids: np.ndarray, seed: int) -> None:
         "fua_name": ["Miniature"] * len(numbers),
         "code_2018": [_CODES[number][0] for number in numbers],
         "class_2018": [_CODES[number][1] for number in numbers],
-        "identifier": [f"{noise.stream(seed, str(n)) % 10**5:05}-ES999L2" for n in range(len(numbers))],
+        "identifier": [
+            f"{noise.stream(seed, str(n)) % 10**5:05}-ES999L2" for n in range(len(numbers))
+        ],
         "area": [float(shape.area) for shape in shapes],
     }
     write_vectors(path, shapes, columns, "EPSG:32631", "EPSG:3035", layer=_NAME)
