@@ -67,3 +67,10 @@ def test_masks_are_told_from_images_by_name_or_folder():
     assert not looks_like_mask(root / "Tile 1" / "images" / "1.png", root)
     # The root's own name says nothing of what lies in it.
     assert not looks_like_mask(Path("masks") / "1.png", Path("masks"))
+
+
+def test_files_that_are_all_called_labels_pair_by_their_folders():
+    images = paths("s2/52UEA_08.tif", "s2/52UEA_09.tif")
+    masks = paths("x/ref_labels_52UEA_09/labels.tif", "x/ref_labels_52UEA_08/labels.tif")
+    found = pair_files(images, masks, tokens=["ref"])
+    assert found.pairs == ((images[0], masks[1]), (images[1], masks[0]))
