@@ -1,11 +1,8 @@
 import io
 import tarfile
 import zipfile
-from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from covermap.core.errors import DatasetError, OutputError
 from covermap.datasets.listing import listing_of, unpack
@@ -90,22 +87,3 @@ def test_another_file_is_no_data_set(tmp_path):
     (tmp_path / "readme.txt").write_text("hello")
     with pytest.raises(DatasetError, match="a folder or an archive"):
         listing_of(tmp_path / "readme.txt")
-
-
-parts = st.sampled_from(["..", ".", "a", "b", "", "C:", "/", "\\"])
-names = st.lists(parts, min_size=1, max_size=5).map("/".join)
-
-
-@settings(max_examples=60)
-@given(name=names, separator=st.sampled_from(["/", "\\"]), kind=st.sampled_from(list(MAKERS)))
-def test_no_name_in_an_archive_leads_out_of_its_folder(tmp_path_factory, name, separator, kind):
-    """Law 13: either all files lie below the folder, or nothing is written at all."""
-    root = tmp_path_factory.mktemp("any")
-    archive = MAKERS[kind](root / kind, {name.replace("/", separator) + "x": b"stranger"})
-    (root / "inner").mkdir()
-    before = set(root.parent.iterdir())
-    with suppress(DatasetError):
-        unpack(archive, root / "inner" / "out")
-    written = {path for path in root.rglob("*") if path.is_file()} - {archive}
-    assert all((root / "inner" / "out") in path.parents for path in written)
-    assert set(root.parent.iterdir()) == before

@@ -191,7 +191,7 @@ def _write_city(path: Path, ids: np.ndarray, seed: int) -> None:
 
     transform = Affine(10, 0, 430_000.0, 0, -10, 4_585_000.0)
     shapes, numbers = outlines(ids, transform)
-    columns = {
+    columns: dict[str, list[Any]] = {
         "country": ["ES"] * len(numbers),
         "fua_name": ["Miniature"] * len(numbers),
         "code_2018": [_CODES[number][0] for number in numbers],
