@@ -18,21 +18,6 @@ from covermap.imagery.settings import ImagerySettings
 NAMES = list(DATASETS)
 
 
-@pytest.fixture(scope="module")
-def miniatures(tmp_path_factory):
-    """The miniature of each set, made once and left as it is."""
-    root = tmp_path_factory.mktemp("miniatures")
-    made = {}
-
-    def of(name):
-        if name not in made:
-            DATASETS[name].miniature(root / name)
-            made[name] = root / name
-        return made[name]
-
-    return of
-
-
 def usable(name, folder):
     """EuroSAT's two sets are a project each."""
     return folder / "EuroSAT_MS" if name == "eurosat" else folder
