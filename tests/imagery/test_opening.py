@@ -171,6 +171,16 @@ def test_several_scenes_are_refused_where_one_is_asked_for(tmp_path):
         open_scene(tmp_path)
 
 
+def test_pieces_in_degrees_join_although_their_pixels_differ_in_metres(tmp_path):
+    whole_box = tiny_geobox(20_000, 40, crs=4326)
+    for row in (0, 10_000):
+        piece = whole_box[row : row + 8, :] if row else whole_box[:10_000, :]
+        values = np.full((1, *piece.shape), 500)
+        write_scene(tmp_path / f"piece-{row}.tif", bands=["B02"], geobox=piece, values=values)
+    (scene,) = open_scenes(ImagerySettings(path="*.tif"), tmp_path)
+    assert scene.geobox.shape == (10_008, 40)
+
+
 def test_adjoining_tiles_open_as_one_scene(tmp_path):
     data = np.random.default_rng(1).integers(200, 3000, (1, 40, 60))
     box = tiny_geobox(40, 60)

@@ -282,3 +282,16 @@ def test_band_two_of_landcovernet_is_a_score_and_zero_is_nothing():
     found = read_masks(LabelSettings(path=str(path), legend="landcovernet"), Path(), scenes)
     assert found.checked_on(scenes) == ()
     assert found.burn(scenes[0].geobox, scenes[0].name).labelled.any()
+
+
+def test_images_that_are_all_called_source_pair_by_the_names_of_their_scenes(tmp_path):
+    entries = []
+    for chip in ("000556", "000771"):
+        index = quarters(seed=int(chip))
+        write_picture(tmp_path / f"s2_{chip}" / "source.png", index)
+        write_ids(tmp_path / f"labels_{chip}" / "labels.tif", index + 1)
+        entries.append(ImagerySettings(path=f"s2_{chip}/source.png", name=chip))
+    scenes = [scene for entry in entries for scene in open_scenes(entry, tmp_path)]
+    masks = read_masks(LabelSettings(path="*/labels.tif"), tmp_path, scenes)
+    for scene in scenes:
+        assert masks.by_scene[scene.name].path.parent.name == f"labels_{scene.name}"

@@ -80,3 +80,10 @@ def test_numbers_and_shared_words_tell_places_rather_than_kinds():
     images = paths("oslo_10_1.tif", "oslo_10_2.tif")
     masks = paths("oslo_20_1.tif", "oslo_20_2.tif")
     assert telling_apart(images, masks) == []
+
+
+def test_files_that_are_all_called_labels_pair_by_their_folders():
+    images = paths("s2/52UEA_08.tif", "s2/52UEA_09.tif")
+    masks = paths("x/ref_labels_52UEA_09/labels.tif", "x/ref_labels_52UEA_08/labels.tif")
+    found = pair_files(images, masks, tokens=["ref"])
+    assert found.pairs == ((images[0], masks[1]), (images[1], masks[0]))

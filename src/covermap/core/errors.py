@@ -34,6 +34,10 @@ class BundleError(CovermapError):
     """A trained model cannot be used, or does not fit a scene."""
 
 
+class DatasetError(CovermapError):
+    """A published data set is not there, not complete, or no data set at all."""
+
+
 class OutputError(CovermapError):
     """Something is in the way of a file to be written."""
 

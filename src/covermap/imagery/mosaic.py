@@ -107,7 +107,7 @@ def joined(scenes: Sequence[FileScene]) -> list[FileScene | MosaicScene]:
 
 def _fits(scene: FileScene, group: Sequence[FileScene]) -> bool:
     first = group[0]
-    if scene.geobox.crs is None or scene.date != first.date or scene.bands != first.bands:
+    if scene.geobox.crs is None or scene.date != first.date or not _same_bands(scene, first):
         return False
     if same_lattice(first.geobox, scene.geobox, tolerance=0.01) is None:
         return False
@@ -121,6 +121,13 @@ def _fits(scene: FileScene, group: Sequence[FileScene]) -> bool:
                 return False
         touches = touches or mine.expanded(1).intersection(other) is not None
     return touches
+
+
+def _same_bands(one: FileScene, other: FileScene) -> bool:
+    # In degrees the size of a pixel in metres changes from north to south: the lattice is what
+    # tells whether pixels agree.
+    plain = [[replace(band, resolution_m=None) for band in s.bands] for s in (one, other)]
+    return plain[0] == plain[1]
 
 
 def _place(one: GeoBox, other: GeoBox) -> Window:

@@ -271,7 +271,7 @@ def _paired(
     """The mask of each scene by name, and the masks that are left over."""
     if len(files) == 1 and (len(scenes) == 1 or all(scene.geobox.crs for scene in scenes)):
         return {scene.name: files[0] for scene in scenes}, []
-    images = {image_path(scene): scene.name for scene in scenes}
+    images = _images(scenes)
     pairing = pair_files(list(images), files, settings.tokens)
     if not pairing.pairs:
         raise LabelError(
@@ -298,6 +298,19 @@ def _require_one_mask(images: Sequence[Path], masks: Sequence[Path], tokens: Seq
                 f"{image.name}: {_listed(several)}. Keep one of them, or name the masks meant by a "
                 "glob: labels: {path: masks/*_mask.tif}"
             )
+
+
+def _images(scenes: Sequence[Scene]) -> dict[Path, str]:
+    """The file that each scene is called after, with the scene's name.
+
+    Where all files have one name (`source.tif`), those are called after their scenes.
+    """
+    paths = [image_path(scene) for scene in scenes]
+    if len(scenes) > 1 and len({path.stem for path in paths}) == 1:
+        paths = [
+            path.with_name(f"{scene.name}.tif") for path, scene in zip(paths, scenes, strict=True)
+        ]
+    return {path: scene.name for path, scene in zip(paths, scenes, strict=True)}
 
 
 def _placed(mask: MaskFile, scene: Scene, moved: list[str]) -> MaskFile:

@@ -132,7 +132,9 @@ def _unique(
 
 def _key(path: Path, stem_key: Callable[[str], tuple[str, ...]], depth: int) -> tuple[str, ...]:
     folders = [name for name in path.parent.parts if not role_words(name)]
-    return (*stem_key(path.stem), "/", *folders[len(folders) - depth :])
+    # Of files that are all called `labels.tif` the folder tells the place.
+    stem = stem_key(path.stem) or stem_key(path.parent.name)
+    return (*stem, "/", *folders[len(folders) - depth :])
 
 
 def _whole(stem: str) -> tuple[str, ...]:

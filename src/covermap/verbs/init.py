@@ -49,6 +49,7 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
     if target.exists():
         raise OutputError(f"{target}: already exists; choose another --out or remove it")
     given = [Path(path) for path in paths]
+    _tell_of_data_sets(given)
     labels_path = _labels_among(given)
     images = [path for path in given if not is_vector(path)]
     require_images(images)
@@ -70,6 +71,19 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
     with complete_file(target) as scratch:
         scratch.write_text(text, encoding="utf-8")
     return target
+
+
+def _tell_of_data_sets(paths: Sequence[Path]) -> None:
+    """Say of folders that have a published layout which command writes their project."""
+    from covermap.datasets.registry import recognised
+
+    for path in paths:
+        dataset = recognised(path) if path.is_dir() else None
+        if dataset is not None:
+            say(
+                f"{path}: this is {dataset.card.title}; its own project: covermap datasets {path} "
+                "--out project.yaml"
+            )
 
 
 def _entries(images: Sequence[Path], base: Path) -> list[ImageryEntry]:

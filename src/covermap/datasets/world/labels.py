@@ -79,7 +79,7 @@ def append(path: Path, drawing: Drawing, crs: str) -> None:
     """Add polygons to the layer `labels` of a GeoPackage, made when it is not there."""
     from pyogrio import raw
 
-    with _fixed_date():
+    with fixed_date():
         raw.write(
             str(path),
             layer="labels",
@@ -131,7 +131,7 @@ def _written(number: int, key: np.uint64, seed: int) -> int:
 
 
 @contextmanager
-def _fixed_date() -> Iterator[None]:
+def fixed_date() -> Iterator[None]:
     """GeoPackages hold the time of writing: let it be the same each time."""
     import pyogrio
 

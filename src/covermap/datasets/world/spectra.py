@@ -25,7 +25,7 @@ BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
 
 # Typical summer spectra of central Europe in the order of BANDS, reflectance 0..1: drawn by hand
 # after the general shape of such covers (green peak, red edge, water absorption), not measured.
-_MATERIALS = {
+MATERIALS = {
     "broadleaved": (0.024, 0.045, 0.026, 0.075, 0.225, 0.285, 0.300, 0.325, 0.165, 0.075),
     "conifer": (0.019, 0.031, 0.020, 0.047, 0.125, 0.155, 0.168, 0.182, 0.090, 0.042),
     "thicket": (0.030, 0.060, 0.036, 0.098, 0.260, 0.325, 0.350, 0.370, 0.195, 0.098),
@@ -42,11 +42,11 @@ _MATERIALS = {
     "deep water": (0.028, 0.024, 0.013, 0.011, 0.009, 0.008, 0.007, 0.006, 0.004, 0.003),
     "turbid water": (0.052, 0.066, 0.052, 0.044, 0.028, 0.026, 0.022, 0.018, 0.008, 0.005),
 }
-_NUMBERS = {name: number for number, name in enumerate(_MATERIALS)}
-_TABLE = np.array(list(_MATERIALS.values()), np.float32)
+_NUMBERS = {name: number for number, name in enumerate(MATERIALS)}
+_TABLE = np.array(list(MATERIALS.values()), np.float32)
 # Relative change of each band with greenness (visible down, near infrared up) and with moisture.
-_GREENNESS = np.array((-0.6, -0.3, -0.8, -0.2, 0.5, 0.7, 0.8, 0.8, -0.1, -0.3), np.float32)
-_MOISTURE = np.array((-0.2, -0.2, -0.3, -0.2, -0.1, -0.1, -0.1, -0.1, -0.7, -1.0), np.float32)
+GREENNESS = np.array((-0.6, -0.3, -0.8, -0.2, 0.5, 0.7, 0.8, 0.8, -0.1, -0.3), np.float32)
+MOISTURE = np.array((-0.2, -0.2, -0.3, -0.2, -0.1, -0.1, -0.1, -0.1, -0.7, -1.0), np.float32)
 _ROW_PX = 3.3
 
 
@@ -97,7 +97,7 @@ def reflectance(cover: Cover, seed: int) -> np.ndarray:
         column = _TABLE[:, band]
         one, other = column[first], column[second]
         values[band] = (one + (other - one) * share) * brightness
-        values[band] *= 1 + green * _GREENNESS[band] + moist * _MOISTURE[band]
+        values[band] *= 1 + green * GREENNESS[band] + moist * MOISTURE[band]
     return np.clip(values, 0.001, 1.0, out=values)
 
 

@@ -1,0 +1,1 @@
+"""Small generated ground for published layouts: where which class lies, and what it looks like."""
