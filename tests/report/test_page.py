@@ -115,7 +115,8 @@ def test_random_chips_and_copies_come_before_everything():
     numbers = with_scores(MODEL, {"class_mean_iou": 0.65}, WORSE)
     lines = headlines_of({**numbers, "split": {"leaky": "chips touch", "near_duplicates": 1234}})
     assert lines[0].startswith("LEAKY SPLIT (chips touch): chips were drawn at random")
-    assert lines[1].startswith("NEAR-DUPLICATES: 1,234 pairs of chips")
+    assert lines[1].startswith("NEAR-DUPLICATES: pictures that are shown in more than one part")
+    assert "1,234 (pairs of chips" in lines[1]
     assert lines[2].startswith("The random forest does better")
 
 

@@ -31,9 +31,9 @@ def leak_headlines(metrics: Mapping[str, Any], leak_allowed: bool = False) -> li
         )
     if split.get("near_duplicates"):
         lines.append(
-            f"NEAR-DUPLICATES: {split['near_duplicates']:,} pairs of chips in different parts of "
-            "the split show the same picture (audit.json names them). Scores of copies say nothing "
-            "of other pictures."
+            "NEAR-DUPLICATES: pictures that are shown in more than one part of the split: "
+            f"{split['near_duplicates']:,} (pairs of chips; audit.json names them). Scores of "
+            "copies say nothing of other pictures."
         )
     return lines
 
