@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from covermap.bundle import Bundle
+from covermap.bundle import Bundle, read_ranges
 from covermap.core.errors import ModelError
-from covermap.core.grid import Window
+from covermap.core.grid import Window, whole
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
 from covermap.mapping.engines import FOREST, REFERENCE, Engine, Workshop, engines_here, opened
@@ -135,7 +135,7 @@ def open_chosen(
     workshop = Workshop.of(bundle)
     choice = compare(
         workshop.predictor,
-        engines_here(settings.engine, settings.precision),
+        engines_here(settings.engine, settings.precision, bool(workshop.ranges)),
         places_of(scenes, bundle),
     )
     return opened(bundle, choice.engine, settings.tta), choice
@@ -150,7 +150,8 @@ def _given(
     asked = settings.engine != "auto" and settings.precision != "auto"
     if asked:
         return Choice(Engine(settings.engine, settings.precision), "as asked for")
-    candidates = engines_here(settings.engine, settings.precision)
+    with_int8 = bool(read_ranges(bundle))
+    candidates = engines_here(settings.engine, settings.precision, with_int8)
     if not candidates:
         # Opening it tells what is missing.
         opened(bundle, Engine(settings.engine.replace("auto", "torch"), settings.precision))
@@ -219,7 +220,8 @@ def places_of(scenes: Sequence[Scene], bundle: Bundle) -> Places:
     for scene, window in _windows(scenes):
         raster = scene.read(bundle.channel_names, window)
         here = scene.usable(raster)
-        if here.mean() < _LEAST_USABLE:
+        inside = window.intersection(whole(scene.geobox))
+        if inside is None or here.sum() < _LEAST_USABLE * inside.height * inside.width:
             continue
         values.append(normalisation.applied(raster))
         usable.append(here)

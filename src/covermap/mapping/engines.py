@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from covermap.bundle import Bundle, read_forest
+from covermap.bundle import Bundle, read_forest, read_ranges
 from covermap.core.errors import ModelError
 from covermap.mapping.openvino_predictor import OpenvinoPredictor, openvino_computes
 from covermap.mapping.predictor import ForestPredictor, Precision, Predictor, TorchPredictor
@@ -50,13 +50,17 @@ class Workshop:
     Attributes
     ----------
     bundle : Bundle
+    network : torch.nn.Module
     pixel_bytes : int
         Bytes of activations in float32 for each pixel.
+    ranges : dict
+        Of the convolutions' inputs, for int8; empty where the bundle has none.
     """
 
     bundle: Bundle
     network: nn.Module
     pixel_bytes: int
+    ranges: dict[str, tuple[float, float]]
 
     @classmethod
     def of(cls, bundle: Bundle) -> Workshop:
@@ -66,7 +70,8 @@ class Workshop:
 
         prepare_cpu()
         network = load_network(bundle)
-        return cls(bundle, network, activation_bytes(network, len(bundle.channels)))
+        pixel_bytes = activation_bytes(network, len(bundle.channels))
+        return cls(bundle, network, pixel_bytes, read_ranges(bundle))
 
     def predictor(self, engine: Engine) -> Predictor:
         """The network on an engine; each predictor has weights of its own where it changes them.
@@ -83,8 +88,19 @@ class Workshop:
         classes, halo = len(self.bundle.legend), self.bundle.receptive_radius
         if engine.name == "openvino":
             precision = cast(Literal["float32", "bfloat16", "int8"], engine.precision)
+            if precision == "int8" and not self.ranges:
+                raise ModelError(
+                    f"precision: int8: {self.bundle.folder} does not hold the ranges that it needs "
+                    "(ranges.json); train again, or choose --precision float32"
+                )
             return OpenvinoPredictor(
-                self.network, len(self.bundle.channels), classes, halo, precision, self.pixel_bytes
+                self.network,
+                len(self.bundle.channels),
+                classes,
+                halo,
+                precision,
+                self.pixel_bytes,
+                self.ranges,
             )
         if engine.precision == "int8":
             raise ModelError(
@@ -137,10 +153,17 @@ def is_here(engine: Engine) -> bool:
     return engine.name != "openvino" or openvino_computes(engine.precision)
 
 
-def engines_here(engine: EngineName, precision: PrecisionName) -> list[Engine]:
+def engines_here(engine: EngineName, precision: PrecisionName, with_int8: bool) -> list[Engine]:
     """What may be compared on this machine, given what the user asks for; the surest first.
 
     bfloat16 only where the hardware computes it. On a GPU torch alone: OpenVINO is for processors.
+
+    Parameters
+    ----------
+    engine, precision : str
+        As in `MapSettings`.
+    with_int8 : bool
+        Whether the bundle holds what 8-bit integers need.
     """
     import torch
 
@@ -149,11 +172,13 @@ def engines_here(engine: EngineName, precision: PrecisionName) -> list[Engine]:
     names = ("torch", "openvino") if engine == "auto" else (engine,)
     if torch.cuda.is_available() and engine == "auto":
         names = ("torch",)
-    precisions = ("float32", "bfloat16") if precision == "auto" else (precision,)
+    every = ("float32", "bfloat16", "int8") if with_int8 else ("float32", "bfloat16")
+    precisions = every if precision == "auto" else (precision,)
     return [
         candidate
         for candidate in (Engine(name, way) for way in precisions for name in names)
         if is_here(candidate)
+        and (candidate.precision != "int8" or candidate.name == "openvino")
         and (candidate.precision != "bfloat16" or precision != "auto" or bfloat16_pays())
     ]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from covermap.core.errors import ModelError
+from covermap.mapping.quantisation import quantise
 from covermap.mapping.settings import TILE_MULTIPLE
 from covermap.models.libraries import openvino
 
@@ -33,9 +35,11 @@ class OpenvinoPredictor:
     halo : int
         Receptive radius in pixels.
     precision : str
-        Arithmetic inside the graph; `int8` needs a graph that was quantised.
+        Arithmetic inside the graph; softmax and the upsampling stay in float32 with `int8`.
     pixel_bytes : int
         Bytes of activations in float32 for each pixel of a tile.
+    ranges : mapping, optional
+        Of the convolutions' inputs by module name, for `int8`; see `models.ranges`.
 
     Raises
     ------
@@ -55,12 +59,15 @@ class OpenvinoPredictor:
         halo: int,
         precision: Literal["float32", "bfloat16", "int8"] = "float32",
         pixel_bytes: int = 0,
+        ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         if not openvino_computes(precision):
             raise ModelError(_cannot(precision))
         self.classes, self.halo, self.precision = classes, halo, precision
         self.pixel_bytes = pixel_bytes // 2 if precision == "bfloat16" else pixel_bytes
         self._graph = _converted(network, channels)
+        if precision == "int8":
+            quantise(self._graph, ranges or {})
         self._requests: dict[tuple[int, ...], Any] = {}
 
     def probabilities(self, values: np.ndarray) -> np.ndarray:

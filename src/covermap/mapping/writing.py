@@ -165,22 +165,17 @@ class Scratch:
         OutputError
             They cannot be written: the disk is full, say.
         """
-        try:
-            with ExitStack() as stack:
-                datasets = {}
-                for layer in self.layers:
-                    with _pictures_allowed():
-                        dataset = rasterio.open(layer.scratch, "r+")
-                    # Closed, not left as a context: rasterio's contexts belong to the thread that
-                    # entered them, and after a fault another one closes.
-                    stack.callback(dataset.close)
-                    datasets[layer.output] = dataset
-                yield ScratchWriter(datasets)
-        except (RasterioError, OSError) as error:
-            raise OutputError(
-                f"{self.layers[0].path}: cannot be written ({_reason(error)}). Make room on the "
-                "disk or choose another --out; what is finished will be taken up"
-            ) from None
+        path = self.layers[0].path
+        with _told_of(path), ExitStack() as stack:
+            datasets = {}
+            for layer in self.layers:
+                with _pictures_allowed():
+                    dataset = rasterio.open(layer.scratch, "r+")
+                # Closed, not left as a context: rasterio's contexts belong to the thread that
+                # entered them, and after a fault another one closes.
+                stack.callback(dataset.close)
+                datasets[layer.output] = dataset
+            yield ScratchWriter(path, datasets)
 
     def class_windows(self) -> Iterator[tuple[Window, np.ndarray]]:
         """The class ids by windows of bounded size, row by row."""
@@ -237,13 +232,14 @@ class Scratch:
 class ScratchWriter:
     """The opened scratch files of a map."""
 
-    def __init__(self, datasets: dict[MapOutput, rasterio.io.DatasetWriter]) -> None:
-        self._datasets = datasets
+    def __init__(self, path: Path, datasets: dict[MapOutput, rasterio.io.DatasetWriter]) -> None:
+        self._path, self._datasets = path, datasets
 
     def write(self, window: Window, layers: dict[MapOutput, np.ndarray]) -> None:
         place = RasterioWindow(window.col_off, window.row_off, window.width, window.height)
-        for output, values in layers.items():
-            self._datasets[output].write(values, window=place)
+        with _told_of(self._path):
+            for output, values in layers.items():
+                self._datasets[output].write(values, window=place)
 
 
 def _highest_two(
@@ -296,6 +292,18 @@ def map_tags(
         "title": title,
     }
     return {**tags, "inputs": key} if key else tags
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Failures of writing, told by the map that was being written."""
+    try:
+        yield
+    except (RasterioError, OSError) as error:
+        raise OutputError(
+            f"{path}: cannot be written ({_reason(error)}). Make room on the disk or choose "
+            "another --out; what is finished will be taken up"
+        ) from None
 
 
 def _reason(error: BaseException) -> str:
