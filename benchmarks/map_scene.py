@@ -38,7 +38,7 @@ _ENGINES = (
 _AGREES = 0.999
 _FORWARD_SECONDS = 10.0
 _PROJECT = """
-imagery: {path: world}
+imagery: {path: world/bands.tif}
 labels: {path: world/labels.gpkg, attribute: cover}
 chips: {size: 128}
 training: {epochs: %d}

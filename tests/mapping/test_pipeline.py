@@ -32,7 +32,7 @@ def test_a_damaged_file_is_named_and_the_map_does_not_appear_d39_d48(tmp_path):
     )  # fmt: skip
     content = path.read_bytes()
     half = len(content) // 2
-    path.write_bytes(content[: half - 5000] + b"\xff" * 10_000 + content[half + 5000 :])
+    path.write_bytes(content[: half - 20_000] + b"\xff" * 40_000 + content[half + 20_000 :])
     scene = open_scene(path)
     predictor = Constant()
     with pytest.raises(ImageryError, match=r"scene\.tif: damaged or cut short"):
