@@ -37,6 +37,7 @@ def trained() -> nn.Module:
             nn.BatchNorm2d(16),
             nn.ReLU(),
             nn.Conv2d(16, 16, 4, stride=2, padding=1),
+            nn.BatchNorm2d(16),
             nn.ReLU(),
             nn.Upsample(scale_factor=2, mode="bilinear"),
             nn.Conv2d(16, 3, 3, padding=1),
@@ -164,7 +165,7 @@ def test_int8_is_computed_in_integers_and_agrees(trained):
     rng = np.random.default_rng(5)
     chips = rng.normal(size=(8, 2, 64, 64)).astype(np.float32)
     ranges = activation_ranges(trained, chips)
-    assert list(ranges) == ["0", "3", "6"]
+    assert list(ranges) == ["0", "3", "7"]
     predictor = OpenvinoPredictor(trained, 2, 3, HALO, "int8", ranges=ranges)
     values = rng.normal(size=(1, 2, 256, 256)).astype(np.float32)
     found = predictor.probabilities(values)
@@ -178,6 +179,12 @@ def test_int8_is_computed_in_integers_and_agrees(trained):
         if node.get_rt_info()["layerType"].astype(str) == "Convolution"
     }
     assert kinds & {"u8", "i8"}
+
+
+def test_ranges_of_another_network_are_refused(trained):
+    ranges = dict.fromkeys(("0", "other", "7"), (0.0, 1.0))
+    with pytest.raises(ModelError, match=r"ranges fit 0 of 1 convolutions"):
+        OpenvinoPredictor(trained, 2, 3, HALO, "int8", ranges=ranges)
 
 
 def test_int8_without_ranges_says_what_to_do(trained):

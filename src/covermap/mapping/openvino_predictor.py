@@ -65,7 +65,7 @@ class OpenvinoPredictor:
             raise ModelError(_cannot(precision))
         self.classes, self.halo, self.precision = classes, halo, precision
         self.pixel_bytes = pixel_bytes // 2 if precision == "bfloat16" else pixel_bytes
-        self._graph = _converted(network, channels)
+        self._graph = _converted(network, channels, named=precision == "int8")
         if precision == "int8":
             quantise(self._graph, ranges or {})
         self._requests: dict[tuple[int, ...], Any] = {}
@@ -113,8 +113,11 @@ def _cannot(precision: str) -> str:
     )
 
 
-def _converted(network: torch.nn.Module, channels: int) -> Any:
-    """The network with softmax as a graph of OpenVINO, for any size of picture."""
+def _converted(network: torch.nn.Module, channels: int, named: bool) -> Any:
+    """The network with softmax as a graph of OpenVINO, for any size of picture.
+
+    With `named` every operation keeps the name of its module.
+    """
     import torch
 
     class WithSoftmax(torch.nn.Module):
@@ -133,11 +136,29 @@ def _converted(network: torch.nn.Module, channels: int) -> Any:
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
         try:
-            graph = ov.convert_model(module, example_input=example)
+            if named:
+                graph = _with_names(module, example)
+            else:
+                graph = ov.convert_model(module, example_input=example)
         except Exception as error:
             raise ModelError(_not_followed(str(error).splitlines()[0])) from None
         _compare(graph, module, channels)
     return graph
+
+
+def _with_names(module: torch.nn.Module, example: torch.Tensor) -> Any:
+    """The graph as OpenVINO's front end gives it.
+
+    `convert_model` folds batch norms into convolutions at once and gives those new names.
+    """
+    import importlib
+
+    decoding = importlib.import_module("openvino.frontend.pytorch.ts_decoder")
+    frontend = importlib.import_module("openvino.frontend").FrontEndManager()
+    pytorch = frontend.load_by_framework("pytorch")
+    # The front end reads from the decoder while it converts: it must live as long.
+    decoder = decoding.TorchScriptPythonDecoder(module, example_input=example)
+    return pytorch.convert(pytorch.load(decoder))
 
 
 def _compare(graph: Any, module: torch.nn.Module, channels: int) -> None:
