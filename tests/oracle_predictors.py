@@ -44,6 +44,9 @@ class Constant:
     shares: tuple[float, ...] = (0.2, 0.5, 0.3)
     stride: int = 4
     halo: int = 6
+    engine: str = "oracle"
+    precision: str = "float32"
+    pixel_bytes: int = 0
     dtype: str = "float32"
     tiles: int = 0
     fail_at: int | None = None
@@ -76,7 +79,7 @@ class Echo(Constant):
 class Convolutions:
     """A small real network with pooling: sees 10 px, repeats itself under shifts by 4."""
 
-    stride = 4
+    stride, engine, precision, pixel_bytes = 4, "oracle", "float32", 100
 
     def __init__(self, bands: int = 2, classes: int = 3, halo: int = 12, seed: int = 0) -> None:
         import torch

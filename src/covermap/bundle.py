@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from covermap.imagery.raster import Band, Scene
 _FACTS = "bundle.json"
 _WEIGHTS = "weights.safetensors"
 _FOREST = "forest.skops"
+_RANGES = "ranges.json"
 _FORMAT = 1
 _PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib", ".npy"})
 _RESOLUTION_TOLERANCE = 0.1
@@ -159,7 +161,12 @@ class Bundle:
         return bool(self.model.get("name") == "random-forest")
 
 
-def write_bundle(folder: Path, bundle: Bundle, weights: dict[str, np.ndarray] | bytes) -> Bundle:
+def write_bundle(
+    folder: Path,
+    bundle: Bundle,
+    weights: dict[str, np.ndarray] | bytes,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+) -> Bundle:
     """Write a bundle, in one piece; the same content gives the same bytes.
 
     Parameters
@@ -170,6 +177,8 @@ def write_bundle(folder: Path, bundle: Bundle, weights: dict[str, np.ndarray] | 
         The facts; its `folder` is not written.
     weights : dict of str to ndarray, or bytes
         Parameters and buffers of a network by name; of a forest, its skops archive.
+    ranges : mapping, optional
+        What enters each convolution on training chips, for computing in 8-bit integers.
 
     Returns
     -------
@@ -184,6 +193,8 @@ def write_bundle(folder: Path, bundle: Bundle, weights: dict[str, np.ndarray] | 
         else:
             ordered = {name: np.asarray(weights[name], order="C") for name in sorted(weights)}
             save_file(ordered, scratch / _WEIGHTS)
+        if ranges:
+            write_json(scratch / _RANGES, {name: list(span) for name, span in ranges.items()})
         write_json(scratch / _FACTS, _to_facts(bundle))
     return dataclasses.replace(bundle, folder=folder)
 
@@ -284,6 +295,28 @@ def read_forest(bundle: Bundle) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error}); copy the whole bundle") from None
+
+
+def read_ranges(bundle: Bundle) -> dict[str, tuple[float, float]]:
+    """Ranges of the inputs of a network's convolutions by name; empty where none are kept.
+
+    Raises
+    ------
+    BundleError
+        The file is damaged.
+    """
+    if bundle.folder is None or not (bundle.folder / _RANGES).is_file():
+        return {}
+    path = bundle.folder / _RANGES
+    try:
+        spans = {str(name): (float(a), float(b)) for name, (a, b) in read_json(path).items()}
+    except (CovermapError, AttributeError, TypeError, ValueError):
+        spans = {"": (math.nan, math.nan)}
+    if not all(math.isfinite(end) for span in spans.values() for end in span):
+        raise BundleError(
+            f"{path}: expected a low and a high number for each layer; copy the whole bundle again"
+        )
+    return spans
 
 
 def check_fits(bundle: Bundle, scene: Scene) -> None:

@@ -19,6 +19,7 @@ def _result(pixels: dict[int, int], total: int = 100) -> MapResult:
         class_area_m2={number: 100.0 * count for number, count in pixels.items()},
         valid_pixels=sum(pixels.values()),
         total_pixels=total,
+        engine="torch",
         precision="float32",
         tile=(64, 64),
     )

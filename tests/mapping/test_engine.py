@@ -46,6 +46,8 @@ class Failing(Convolutions):
 def test_a_map_leaves_only_finished_files(tmp_path):
     map_scene(noise_scene(), tiny_bundle(), Convolutions(), tmp_path / "map.tif", ALL, key="k")
     assert [path.name for path in sorted(tmp_path.iterdir())] == [
+        "map.qml",
+        "map.sld",
         "map.tif",
         "map.tif.aux.xml",
         "map_confidence.tif",

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from covermap.core.grid import Window
 from covermap.core.legend import Legend
+from covermap.mapping.settings import MapSettings
 from covermap.mapping.writing import Scratch, encode, map_tags, plan_layers
 from tiny import tiny_geobox
 
@@ -20,7 +21,7 @@ def test_layers_agree_with_plain_formulas(classes, seed):
     shares = rng.dirichlet(np.full(classes, 0.3), size=(5, 4)).transpose(2, 0, 1).astype("float32")
     wanted = rng.random((5, 4)) > 0.3
     outputs = ("class", "confidence", "margin", "entropy", "probability")
-    layers = encode(shares, wanted, legend, outputs)
+    layers = encode(shares, wanted, legend, MapSettings(outputs=outputs))
     ordered = np.sort(np.concatenate([np.zeros((1, 5, 4)), shares.astype(float)]), axis=0)
     logs = np.log(np.maximum(shares.astype(float), 1e-12))
     entropy = -(shares * logs).sum(0) / np.log(classes) if classes > 1 else np.zeros((5, 4))
@@ -38,9 +39,9 @@ def test_layers_agree_with_plain_formulas(classes, seed):
 
 
 def test_an_average_overview_ignores_nodata_and_a_class_overview_invents_none(tmp_path):
-    layers = plan_layers(tmp_path / "map.tif", LEGEND, ("class", "confidence"))
+    layers = plan_layers(tmp_path / "map.tif", LEGEND, MapSettings(outputs=("confidence",)))
     scratch = Scratch(layers, tiny_geobox(1100, 1100))
-    scratch.create(map_tags(LEGEND, "unet", "float32", "1", "map"), LEGEND)
+    scratch.create(map_tags(LEGEND, "unet", "torch", "float32", "1", "map", ""), LEGEND)
     rng = np.random.default_rng(0)
     ids = rng.choice([3, 9], size=(1, 1100, 1100)).astype("uint8")
     percent = np.full((1, 1100, 1100), 80, "uint8")
@@ -57,7 +58,7 @@ def test_an_average_overview_ignores_nodata_and_a_class_overview_invents_none(tm
 
 
 def test_what_was_never_written_is_nodata(tmp_path):
-    layers = plan_layers(tmp_path / "map.tif", LEGEND, ("class",))
+    layers = plan_layers(tmp_path / "map.tif", LEGEND, MapSettings())
     scratch = Scratch(layers, tiny_geobox(600, 20))
     assert not scratch.exists()
     scratch.create({}, LEGEND)
@@ -72,8 +73,8 @@ def test_any_class_name_can_be_written(tmp_path, name):
     import xml.etree.ElementTree
 
     legend = Legend.of({0: name, 2: "water"})
-    scratch = Scratch(plan_layers(tmp_path / "map.tif", legend, ("class",)), tiny_geobox(20, 20))
-    scratch.create(map_tags(legend, "unet", "float32", "1", "map"), legend)
+    scratch = Scratch(plan_layers(tmp_path / "map.tif", legend, MapSettings()), tiny_geobox(20, 20))
+    scratch.create(map_tags(legend, "unet", "torch", "float32", "1", "map", ""), legend)
     scratch.publish(legend)
     tree = xml.etree.ElementTree.parse(tmp_path / "map.tif.aux.xml")
     assert [item.text for item in tree.iter("Category")] == [name, None, "water"]

@@ -28,6 +28,19 @@ def map_command(
         list[str] | None,
         typer.Option(help="Also write: confidence, margin, entropy, probability. Repeatable."),
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(help="auto (the fastest here that agrees with torch), torch, openvino."),
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Arithmetic: auto, float32, bfloat16, int8.")
+    ] = "auto",
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average over flips and quarter turns: 8 times the work.")
+    ] = False,
+    probability_type: Annotated[
+        str, typer.Option(help="Of --output probability: uint8 (per cent) or float32.")
+    ] = "uint8",
 ) -> None:
     """Example:  covermap map run/bundle scene.tif --out map.tif
 
@@ -35,6 +48,9 @@ def map_command(
     """
     from covermap.verbs.map_scenes import map_scenes
 
-    for result in map_scenes(bundle, scenes, out, tile, ("class", *(output or ()))):
+    outputs = ("class", *(output or ()))
+    for result in map_scenes(
+        bundle, scenes, out, tile, outputs, engine, precision, tta, probability_type
+    ):
         for path in result.paths.values():
             print(path)

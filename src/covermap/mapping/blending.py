@@ -23,6 +23,13 @@ def ramp_weights(axis: TileAxis, number: int) -> np.ndarray:
     return weights
 
 
+def _ramps(axis: TileAxis, number: int) -> tuple[slice, ...]:
+    """The parts of a core where weights differ from one; they do not overlap."""
+    rising = slice(0, axis.ramp) if number > 0 else None
+    falling = slice(axis.step, axis.core) if number < axis.count - 1 else None
+    return tuple(part for part in (rising, falling) if part is not None)
+
+
 class Blender:
     """The running sum of weighted tiles; hands out what is complete.
 
@@ -63,7 +70,8 @@ class Blender:
         row, col : int
             Place in the plan.
         planes : ndarray, shape (K, tile height, tile width)
-            What the network says of the whole tile; its halo is left out.
+            What the network says of the whole tile; its halo is left out. Numbers in float32 are
+            weighted in place.
 
         Returns
         -------
@@ -72,19 +80,24 @@ class Blender:
         """
         rows, cols = self.plan.rows, self.plan.cols
         core = planes[:, rows.halo : rows.halo + rows.core, cols.halo : cols.halo + cols.core]
+        total = core.astype(np.float32, copy=False)
+        # Between the ramps weights are one: most of a tile needs no arithmetic.
         across = ramp_weights(cols, col)
+        for strip in _ramps(cols, col):
+            total[:, :, strip] *= across[strip]
         down = ramp_weights(rows, row)[:, np.newaxis]
-        total = core.astype(np.float32) * across * down
+        for strip in _ramps(rows, row):
+            total[:, strip] *= down[strip]
         total[:, :, : cols.ramp] += self._left
         width = cols.completed(col)
         if width < cols.core:
             self._left[:] = total[:, :, width:]
         total = total[:, :, :width]
-        strip = self._strip(col)
-        total[:, : rows.ramp] += self._seam[strip]
+        seam = self._seam[self._strip(col)]
+        total[:, : rows.ramp] += seam
         height = rows.completed(row)
         if height < rows.core:
-            self._seam[strip] = total[:, height:]
+            seam[:] = total[:, height:]
         return total[:, :height]
 
     def _strip(self, col: int) -> tuple[slice, slice, slice]:

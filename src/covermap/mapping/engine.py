@@ -1,44 +1,35 @@
-"""Whole scenes mapped tile by tile: read, predict, blend, write; killed maps go on."""
+"""Whole scenes mapped tile by tile in bounded memory; killed maps go on."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from affine import Affine
+import rasterio
 from odc.geo.geobox import GeoBox
 
 from covermap import __version__
 from covermap.core.errors import ImageryError, ModelError, ProjectError
 from covermap.core.files import content_digest
-from covermap.core.grid import Window, row_areas_m2, whole
-from covermap.core.legend import Legend
-from covermap.core.progress import progress
+from covermap.core.grid import row_areas_m2, whole
+from covermap.core.progress import say
 from covermap.imagery.raster import Scene
-from covermap.mapping.blending import Blender
-from covermap.mapping.ledger import Ledger, open_ledger
+from covermap.mapping.ledger import Ledger, chosen_before, ledger_path, open_ledger
+from covermap.mapping.memory import GDAL_CACHE_BYTES, Sizes, foretold_bytes, sizes_for
+from covermap.mapping.pipeline import Pipeline, StageSeconds
 from covermap.mapping.predictor import Predictor
 from covermap.mapping.settings import MapSettings
-from covermap.mapping.tiles import TilePlan, plan_tiles, plan_whole_tiles, smallest_tile
-from covermap.mapping.writing import Scratch, encode, map_tags, plan_layers
+from covermap.mapping.source import Ground, Source
+from covermap.mapping.tiles import TilePlan, plan_tiles, plan_whole_tiles
+from covermap.mapping.writing import Scratch, map_tags, plan_layers
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from covermap.bundle import Bundle
-
-# One tile of this side keeps two cores busy; larger ones need more memory and gain nothing, unless
-# the context takes more than a fifth of them.
-_AUTO_TILE = 1024
-_AUTO_TILE_HALOS = 10
-# Smaller tiles go through the network together, up to the pixels of one of this side.
-_BATCH_SIDE = 512
-_LARGEST_BATCH = 4
 
 
 @dataclass(frozen=True)
@@ -58,10 +49,12 @@ class MapResult:
         Pixels that have a class.
     total_pixels : int
         Pixels of the scene, or of the wanted ground in it.
-    precision : str
-        Arithmetic of the network.
+    engine, precision : str
+        What computed the network, and in which arithmetic.
     tile : (int, int)
         Rows and columns that the network saw at once.
+    seconds : StageSeconds
+        Where the time went.
     """
 
     paths: dict[str, Path]
@@ -69,8 +62,10 @@ class MapResult:
     class_area_m2: dict[int, float]
     valid_pixels: int
     total_pixels: int
+    engine: str
     precision: str
     tile: tuple[int, int]
+    seconds: StageSeconds = field(default_factory=StageSeconds, compare=False)
 
 
 def map_scene(
@@ -85,8 +80,9 @@ def map_scene(
 ) -> MapResult:
     """Map a scene on its own grid to Cloud Optimized GeoTIFFs.
 
-    Memory holds a few tiles and a seam, never the scene. A map that was killed goes on at the
-    row of tiles where it stopped, and ends in the same bytes.
+    Memory holds a few tiles and a seam, never the scene; how much is told first. Where it does
+    not suffice, smaller tiles are taken. A map that was killed goes on at the row of tiles where it
+    stopped, and ends in the same bytes.
 
     Parameters
     ----------
@@ -112,304 +108,191 @@ def map_scene(
     ImageryError
         No pixel of the scene is usable and wanted.
     ModelError
-        The network gives values that are no numbers.
+        The network gives values that are no numbers, or memory does not suffice for any tile.
+    OutputError
+        A file cannot be written.
     ProjectError
         `tile` is too small for the network's context, or smaller than the chips of a network that
         sees everything.
     """
     if predictor.classes != len(bundle.legend):
         raise ValueError(f"{predictor.classes} outputs for {len(bundle.legend)} classes")
-    plan = _plan(scene.geobox, bundle, predictor, settings)
-    wanted_ground = _Ground(scene.geobox, ground)
-    if not wanted_ground.touches(whole(scene.geobox)):
+    wanted = Ground(scene.geobox, ground)
+    if not wanted.touches(whole(scene.geobox)):
         raise ImageryError(
             f"{scene.name}: the area to map lies outside the scene; expected an area that meets "
             f"{_bounds_text(scene.geobox)}"
         )
-    precision = str(getattr(predictor, "precision", "float32"))
-    scratch = Scratch(plan_layers(out, bundle.legend, settings.outputs), scene.geobox)
-    model = str(bundle.model.get("name", "")) if bundle.model else ""
-    tags = map_tags(bundle.legend, model, precision, __version__, title)
-    inputs = _inputs(key, scene, bundle, settings, plan, tags, ground)
-    ledger = open_ledger(out.with_name(f".{out.stem}.ledger.json"), content_digest(inputs))
-    if not key or not ledger.rows_done or not scratch.exists():
+    sizes = _sizes(bundle, predictor, settings)
+    work = _Work(scene, bundle, predictor, out, settings, ground, wanted, title, key)
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
+        return _with_room(work, sizes, _sizes_before(out, key, sizes))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What `map_scene` was asked for."""
+
+    scene: Scene
+    bundle: Bundle
+    predictor: Predictor
+    out: Path
+    settings: MapSettings
+    area: BaseGeometry | None
+    ground: Ground
+    title: str
+    key: str
+
+    def plan(self, sizes: Sizes) -> TilePlan:
+        height, width = (int(size) for size in self.scene.geobox.shape)
+        if self.bundle.sees_everything:
+            return plan_whole_tiles((height, width), sizes.tile)
+        return plan_tiles((height, width), sizes.tile, self.predictor.halo, self.predictor.stride)
+
+
+def _sizes(bundle: Bundle, predictor: Predictor, settings: MapSettings) -> Sizes:
+    if not bundle.sees_everything:
+        return sizes_for(predictor, len(bundle.channels), settings)
+    if settings.tile != "auto" and settings.tile < bundle.chip_size:
+        raise ProjectError(
+            f"map: tile: {settings.tile} is less than the chips of {bundle.chip_size} px that this "
+            "network was validated on, and its answers depend on all that it sees at once; "
+            f"expected at least {bundle.chip_size}, or auto"
+        )
+    return Sizes(bundle.chip_size)
+
+
+def _sizes_before(out: Path, key: str, asked: Sizes) -> Sizes:
+    """The sizes that unfinished work on the same contents came to when memory ran out."""
+    before = chosen_before(ledger_path(out), key)
+    try:
+        if before["tile_asked"] == asked.tile:
+            return Sizes(int(before["tile"]), int(before["batch"]))
+    except (KeyError, TypeError, ValueError):
+        pass
+    return asked
+
+
+def _with_room(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
+    """The map, with smaller tiles than asked for where memory runs out."""
+    from covermap.models.hardware import is_out_of_memory
+
+    while True:
+        try:
+            return _mapped(work, asked, sizes)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        plan = work.plan(sizes)
+        smaller = sizes.smaller(plan, work.predictor, work.settings)
+        if smaller is None or (work.bundle.sees_everything and smaller.tile < sizes.tile):
+            raise ModelError(
+                f"{work.scene.name}: memory does not suffice for tiles of {plan.rows.tile} x "
+                f"{plan.cols.tile} px; choose a smaller --tile, or close other programs"
+            )
+        sizes = smaller
+        say(f"{work.title}: memory ran out, going on with at most {sizes.tile} px x {sizes.batch}")
+
+
+def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
+    """One attempt: plan, fill what the ledger lacks, count, publish."""
+    plan, predictor, bundle = work.plan(sizes), work.predictor, work.bundle
+    batch = sizes.batch_of(plan)
+    scratch = Scratch(plan_layers(work.out, bundle.legend, work.settings), work.scene.geobox)
+    tags = map_tags(
+        bundle.legend,
+        str(bundle.model.get("name", "")) if bundle.model else "",
+        predictor.engine,
+        predictor.precision,
+        __version__,
+        work.title,
+        work.key,
+    )
+    chosen = {
+        "key": work.key,
+        "engine": predictor.engine,
+        "precision": predictor.precision,
+        "tile_asked": asked.tile,
+        "tile": sizes.tile,
+        "batch": sizes.batch,
+    }
+    ledger = open_ledger(ledger_path(work.out), content_digest(_inputs(work, plan, batch, tags)))
+    if not work.key or not ledger.rows_done or not scratch.exists():
         # The old ledger goes first: it must never vouch for files that are being made anew.
         ledger.closed()
         scratch.create(tags, bundle.legend)
-        ledger = Ledger(ledger.path, ledger.digest).noted(0)
-    source = _Source(scene, bundle, plan, wanted_ground)
-    _fill(source, predictor, scratch, ledger, settings, title)
-    result = _count(scratch, scene.geobox, bundle.legend, wanted_ground, precision, plan)
+        ledger = Ledger(ledger.path, ledger.digest, chosen=chosen).noted(0)
+    _tell_memory(work, plan, batch)
+    source = Source(work.scene, bundle, plan, work.ground)
+    pipeline = Pipeline(source, predictor, scratch, work.settings, batch)
+    pipeline.fill(ledger, work.title)
+    begun = time.perf_counter()
+    result = _count(work, scratch, plan, pipeline.seconds)
     if result.valid_pixels:
         scratch.publish(bundle.legend)
     scratch.remove()
     ledger.closed()
+    pipeline.seconds.finish += time.perf_counter() - begun
     if not result.valid_pixels:
         raise ImageryError(
-            f"{scene.name}: no usable pixel to map{' in the wanted area' if ground else ''}; "
-            "expected valid values in the bands "
-            f"{', '.join(channel.name for channel in bundle.channels)}: check nodata and quality"
+            f"{work.scene.name}: no usable pixel to map"
+            f"{' in the wanted area' if work.area else ''}; expected valid values in the bands "
+            f"{', '.join(bundle.channel_names)}: check nodata and quality"
         )
     return result
 
 
-@dataclass(frozen=True)
-class _Tile:
-    """A tile as read: `values` normalised (C, H, W), or None where nothing is wanted.
-
-    `wanted` is bool of the completed window.
-    """
-
-    row: int
-    col: int
-    values: np.ndarray | None = None
-    wanted: np.ndarray | None = None
+def _tell_memory(work: _Work, plan: TilePlan, batch: int) -> None:
+    needed = foretold_bytes(work.predictor, len(work.bundle.channels), work.settings, plan, batch)
+    say(
+        f"{work.title}: {plan.count} tiles of {plan.rows.tile} x {plan.cols.tile} px, at most "
+        f"{needed / 1e9:.1f} GB of memory"
+    )
 
 
-class _Source:
-    """The tiles of a scene, read and normalised."""
-
-    def __init__(self, scene: Scene, bundle: Bundle, plan: TilePlan, ground: _Ground) -> None:
-        self.plan = plan
-        self.legend = bundle.legend
-        self._scene = scene
-        self._ground = ground
-        self._names = [channel.name for channel in bundle.channels]
-        channels = bundle.channels
-        self._mean = np.array([c.mean for c in channels], np.float32)[:, None, None]
-        self._std = np.array([c.std for c in channels], np.float32)[:, None, None]
-
-    def tiles(self, first_row: int) -> Iterator[_Tile]:
-        """Tiles from a row on, in the order of the plan."""
-        for row in range(first_row, self.plan.rows.count):
-            for col in range(self.plan.cols.count):
-                yield self._tile(row, col)
-
-    def _tile(self, row: int, col: int) -> _Tile:
-        window = self.plan.read_window(row, col)
-        core = self.plan.core_window(row, col)
-        inside = core.intersection(whole(self._scene.geobox))
-        if inside is None or not self._ground.touches(inside):
-            return _Tile(row, col)
-        raster = self._scene.read(self._names, window)
-        wanted = np.zeros(window.shape, dtype=bool)
-        local = inside.relative_to(window).slices
-        wanted[local] = self._scene.usable(raster)[local] & self._ground.mask(inside)
-        if not wanted.any():
-            return _Tile(row, col)
-        # What is missing takes the training mean, which is 0 after normalisation.
-        values = np.where(raster.valid, (raster.values - self._mean) / self._std, np.float32(0))
-        completed = self.plan.completed_window(row, col).relative_to(window)
-        return _Tile(row, col, values.astype(np.float32, copy=False), wanted[completed.slices])
-
-
-class _Ground:
-    """Which pixels of a grid lie in the wanted area, by their centres."""
-
-    def __init__(self, geobox: GeoBox, area: BaseGeometry | None) -> None:
-        self._area = None
-        if area is not None:
-            from shapely import prepare
-            from shapely.affinity import affine_transform
-
-            # In pixels every grid is upright, so rotated and south-up scenes need no care.
-            to_pixels = ~geobox.affine
-            self._area = affine_transform(
-                area,
-                [to_pixels.a, to_pixels.b, to_pixels.d, to_pixels.e, to_pixels.c, to_pixels.f],
-            )
-            prepare(self._area)
-
-    def touches(self, window: Window) -> bool:
-        """Whether any of the area lies in a window; quick, so that tiles need not be read."""
-        return self._area is None or bool(self._area.intersects(_box(window)))
-
-    def mask(self, window: Window) -> np.ndarray:
-        """Bool (height, width) of a window."""
-        if self._area is None or self._area.contains(_box(window)):
-            return np.ones(window.shape, dtype=bool)
-        if not self.touches(window):
-            return np.zeros(window.shape, dtype=bool)
-        from rasterio.features import rasterize
-
-        shift = Affine.translation(window.col_off, window.row_off)
-        burnt = rasterize([self._area], out_shape=window.shape, transform=shift, dtype="uint8")
-        return np.asarray(burnt == 1)
-
-
-def _plan(geobox: GeoBox, bundle: Bundle, predictor: Predictor, settings: MapSettings) -> TilePlan:
-    height, width = (int(side) for side in geobox.shape)
-    if bundle.sees_everything:
-        return plan_whole_tiles((height, width), _validated_tile(bundle.chip_size, settings))
-    smallest = smallest_tile(predictor.halo, predictor.stride)
-    wide = -(-_AUTO_TILE_HALOS * predictor.halo // predictor.stride) * predictor.stride
-    lattice = _AUTO_TILE // predictor.stride * predictor.stride
-    tile = max(lattice, wide, smallest) if settings.tile == "auto" else settings.tile
-    if tile < smallest:
-        raise ProjectError(
-            f"map: tile: {tile} leaves nothing beside the context of {predictor.halo} px that this "
-            f"network needs on each side; expected at least {smallest}, or auto"
-        )
-    return plan_tiles((height, width), tile, predictor.halo, predictor.stride)
-
-
-def _validated_tile(chip_size: int, settings: MapSettings) -> int:
-    if settings.tile != "auto" and settings.tile < chip_size:
-        raise ProjectError(
-            f"map: tile: {settings.tile} is less than the chips of {chip_size} px that this "
-            "network was validated on, and its answers depend on all that it sees at once; "
-            f"expected at least {chip_size}, or auto"
-        )
-    return chip_size
-
-
-def _inputs(
-    key: str,
-    scene: Scene,
-    bundle: Bundle,
-    settings: MapSettings,
-    plan: TilePlan,
-    tags: dict[str, str],
-    ground: BaseGeometry | None,
-) -> dict[str, object]:
+def _inputs(work: _Work, plan: TilePlan, batch: int, tags: dict[str, str]) -> dict[str, Any]:
     """Everything that the bytes of a map depend on, given that `key` stands for the contents."""
+    scene, bundle = work.scene, work.bundle
     return {
-        "key": key,
+        "key": work.key,
         "scene": scene.name,
         "grid": [list(scene.geobox.affine), list(scene.geobox.shape), str(scene.geobox.crs)],
         "channels": [[c.name, c.mean, c.std] for c in bundle.channels],
         "legend": bundle.legend.to_dict(),
-        "outputs": list(settings.outputs),
+        "settings": work.settings.model_dump(exclude={"tile", "engine", "precision"}),
         "plan": str(plan),
+        "batch": batch,
         "tags": tags,
-        "ground": None if ground is None else ground.wkb_hex,
+        "ground": None if work.area is None else work.area.wkb_hex,
     }
 
 
-def _fill(
-    source: _Source,
-    predictor: Predictor,
-    scratch: Scratch,
-    ledger: Ledger,
-    settings: MapSettings,
-    title: str,
-) -> None:
-    """Make the rows of tiles that the ledger lacks."""
-    plan, done = source.plan, ledger.rows_done
-    if done == plan.rows.count:
-        return
-    # The row above still adds to the first one that is missing: make it again, without writing.
-    first = max(0, done - 1)
-    blender = Blender(plan, predictor.classes)
-    scene_window = Window(0, 0, plan.rows.length, plan.cols.length)
-    tiles = _read_ahead(source.tiles(first))
-    with progress(title, (plan.rows.count - first) * plan.cols.count, "tiles") as bar:
-        for row, in_row in itertools.groupby(tiles, key=lambda tile: tile.row):
-            blender.begin_row()
-            with scratch.opened() as writer:
-                for tile, shares in _predicted(in_row, predictor, plan):
-                    bar.advance()
-                    if shares is None or tile.wanted is None:
-                        blender.skip(tile.col)
-                        continue
-                    total = blender.add(row, tile.col, shares)
-                    window = plan.completed_window(row, tile.col)
-                    inside = window.intersection(scene_window)
-                    if row < done or inside is None:
-                        continue
-                    rows, cols = inside.relative_to(window).slices
-                    wanted = tile.wanted[rows, cols]
-                    layers = encode(total[:, rows, cols], wanted, source.legend, settings.outputs)
-                    writer.write(inside, layers)
-            if row >= done:
-                ledger = ledger.noted(row + 1)
-
-
-def _predicted(
-    tiles: Iterator[_Tile], predictor: Predictor, plan: TilePlan
-) -> Iterator[tuple[_Tile, np.ndarray | None]]:
-    """Tiles of a row with their probabilities (K, H, W); None where nothing is wanted."""
-    height, width = plan.tile_shape
-    size = max(1, min(_LARGEST_BATCH, _BATCH_SIDE**2 // (height * width), plan.cols.count))
-    pending: list[_Tile] = []
-    for tile in tiles:
-        pending.append(tile)
-        if sum(item.values is not None for item in pending) == size:
-            yield from _predict(pending, predictor, size)
-            pending = []
-    yield from _predict(pending, predictor, size)
-
-
-def _predict(
-    tiles: list[_Tile], predictor: Predictor, size: int
-) -> Iterator[tuple[_Tile, np.ndarray | None]]:
-    arrays = [tile.values for tile in tiles if tile.values is not None]
-    if arrays:
-        # A batch is always of the same size: kernels chosen by size differ in the last bits, and
-        # a pixel must not depend on how many other tiles are wanted.
-        batch = np.zeros((size, *arrays[0].shape), dtype=np.float32)
-        batch[: len(arrays)] = arrays
-        shares = predictor.probabilities(batch)
-        _check(shares, (size, predictor.classes, *arrays[0].shape[1:]))
-        answers = iter(shares)
-    for tile in tiles:
-        yield tile, None if tile.values is None else next(answers)
-
-
-def _check(shares: np.ndarray, expected: tuple[int, ...]) -> None:
-    if shares.shape != expected:
-        raise ValueError(f"the predictor gave {shares.shape}, expected {expected}")
-    if not np.isfinite(shares.sum(dtype=np.float64)):
-        raise ModelError(
-            "the network gives probabilities that are no numbers; expected finite weights and "
-            "inputs in the units of the training: check the scale of the scene, or train again"
-        )
-
-
-def _read_ahead(tiles: Iterator[_Tile]) -> Iterator[_Tile]:
-    """The same tiles, one being read while another is computed."""
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        coming = reader.submit(next, tiles, None)
-        while (tile := coming.result()) is not None:
-            coming = reader.submit(next, tiles, None)
-            yield tile
-
-
-def _count(
-    scratch: Scratch,
-    geobox: GeoBox,
-    legend: Legend,
-    ground: _Ground,
-    precision: str,
-    plan: TilePlan,
-) -> MapResult:
+def _count(work: _Work, scratch: Scratch, plan: TilePlan, seconds: StageSeconds) -> MapResult:
     """Pixels and areas by class, counted on what was written."""
-    areas = row_areas_m2(geobox)
-    pixels = dict.fromkeys(legend.ids, 0)
-    area_m2 = dict.fromkeys(legend.ids, 0.0)
+    legend, areas = work.bundle.legend, row_areas_m2(work.scene.geobox)
+    equal_areas = bool((areas == areas[0]).all())
+    pixels, area_m2 = np.zeros(legend.nodata + 1, np.int64), np.zeros(legend.nodata + 1)
     total = 0
     for window, ids in scratch.class_windows():
-        total += int(ground.mask(window).sum())
-        rows = areas[window.row_off : window.row_stop]
-        for number in np.unique(ids[ids != legend.nodata]):
-            in_row = (ids == number).sum(axis=1)
-            pixels[int(number)] += int(in_row.sum())
-            area_m2[int(number)] += float(in_row @ rows)
+        total += int(work.ground.mask(window).sum())
+        counts = np.bincount(ids.ravel(), minlength=len(pixels))
+        pixels += counts
+        if equal_areas:
+            area_m2 += counts * areas[0]
+            continue
+        for row, line in zip(areas[window.row_off : window.row_stop], ids, strict=True):
+            area_m2 += np.bincount(line, minlength=len(pixels)) * row
     return MapResult(
         paths={layer.output: layer.path for layer in scratch.layers},
-        class_pixels=pixels,
-        class_area_m2=area_m2,
-        valid_pixels=sum(pixels.values()),
+        class_pixels={number: int(pixels[number]) for number in legend.ids},
+        class_area_m2={number: float(area_m2[number]) for number in legend.ids},
+        valid_pixels=int(pixels[list(legend.ids)].sum()),
         total_pixels=total,
-        precision=precision,
+        engine=work.predictor.engine,
+        precision=work.predictor.precision,
         tile=plan.tile_shape,
+        seconds=seconds,
     )
-
-
-def _box(window: Window) -> BaseGeometry:
-    from shapely.geometry import box
-
-    return box(window.col_off, window.row_off, window.col_stop, window.row_stop)
 
 
 def _bounds_text(geobox: GeoBox) -> str:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from covermap.bundle import Bundle, read_forest
 from covermap.mapping.settings import TILE_MULTIPLE
-from covermap.models.forest import Forest, features_of, forest_from_bytes
+from covermap.models.forest import Forest, features_of
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +26,10 @@ class Predictor(Protocol):
         Sides of tiles are multiples of it, and outputs repeat only under shifts by it.
     halo : int
         Pixels of context that a pixel's answer depends on, to each side.
+    engine, precision : str
+        What computes, and in which arithmetic; kept in the files of a map.
+    pixel_bytes : int
+        Bytes that computing takes for each pixel of a tile, input and output aside.
     """
 
     @property
@@ -35,6 +38,12 @@ class Predictor(Protocol):
     def stride(self) -> int: ...
     @property
     def halo(self) -> int: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def pixel_bytes(self) -> int: ...
 
     def probabilities(self, values: np.ndarray) -> np.ndarray:
         """Probabilities (N, K, H, W), float32, of normalised values (N, C, H, W), float32."""
@@ -56,9 +65,12 @@ class TorchPredictor:
         Arithmetic of the network; softmax and what is handed out are float32 always.
     device : str
         As torch names it.
+    pixel_bytes : int
+        Bytes of activations in float32 for each pixel of a tile.
     """
 
     stride = TILE_MULTIPLE
+    engine = "torch"
 
     def __init__(
         self,
@@ -67,12 +79,14 @@ class TorchPredictor:
         halo: int,
         precision: Precision = "float32",
         device: str = "cpu",
+        pixel_bytes: int = 0,
     ) -> None:
         import torch
 
         self.classes = classes
         self.halo = halo
         self.precision: Precision = precision
+        self.pixel_bytes = pixel_bytes // 2 if precision == "bfloat16" else pixel_bytes
         self._device = device
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._network = network.eval().to(device=device, dtype=self._dtype)
@@ -85,7 +99,12 @@ class TorchPredictor:
 
         with torch.inference_mode():
             batch = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
-            batch = batch.to(self._device, self._dtype, memory_format=torch.channels_last)
+            if self._device != "cpu":
+                # Only pinned pages are copied to a GPU while it computes.
+                batch = batch.pin_memory()
+            batch = batch.to(
+                self._device, self._dtype, non_blocking=True, memory_format=torch.channels_last
+            )
             logits = self._network(batch).float()
             shares = torch.softmax(logits, dim=1).contiguous()
             result: np.ndarray = shares.cpu().numpy()
@@ -96,10 +115,13 @@ class ForestPredictor:
     """A random forest by pixel, or with the statistics of a window around it."""
 
     stride = TILE_MULTIPLE
-    precision: Precision = "float32"
+    engine = "forest"
+    precision = "float32"
 
-    def __init__(self, forest: Forest) -> None:
+    def __init__(self, forest: Forest, channels: int = 0) -> None:
         self.classes = forest.classes
+        # Features of a pixel (a band and its window's mean, deviation) in float64, and votes.
+        self.pixel_bytes = 8 * (4 * channels + 2 * forest.classes)
         self.halo = forest.window // 2
         self._forest = forest
 
@@ -112,35 +134,3 @@ class ForestPredictor:
             votes = self._forest.probabilities(features.reshape(-1, count))
             shares.append(np.moveaxis(votes.reshape(height, width, self.classes), -1, 0))
         return np.stack(shares)
-
-
-def open_predictor(
-    bundle: Bundle, precision: Literal["auto", "float32", "bfloat16"] = "auto"
-) -> TorchPredictor | ForestPredictor:
-    """The model of a bundle, ready to map on the fastest device of this machine.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        As `read_bundle` gives it.
-    precision : str
-        `auto` takes bfloat16 where the processor computes it in hardware; what was taken is the
-        predictor's `precision`.
-    """
-    if bundle.is_forest:
-        window = int(bundle.model.get("window", 1))
-        content = read_forest(bundle)
-        return ForestPredictor(
-            forest_from_bytes(content, len(bundle.legend), window, str(bundle.folder))
-        )
-    import torch
-
-    from covermap.models.hardware import bfloat16_pays, prepare_cpu
-    from covermap.models.loading import load_network
-
-    prepare_cpu()
-    if precision == "auto":
-        precision = "bfloat16" if bfloat16_pays() else "float32"
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    network = load_network(bundle)
-    return TorchPredictor(network, len(bundle.legend), bundle.receptive_radius, precision, device)

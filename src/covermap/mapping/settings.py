@@ -9,6 +9,8 @@ from pydantic import field_validator
 from covermap.core.settings import Settings
 
 MapOutput = Literal["class", "confidence", "margin", "entropy", "probability"]
+EngineName = Literal["auto", "torch", "openvino"]
+PrecisionName = Literal["auto", "float32", "bfloat16", "int8"]
 
 # Tiles stand on the lattice of the network's coarsest level.
 TILE_MULTIPLE = 32
@@ -16,7 +18,7 @@ SMALLEST_TILE = 64
 
 
 class MapSettings(Settings):
-    """Which maps are written, and how the scene is cut for it.
+    """Which maps are written, and how the scene is cut and computed for it.
 
     Attributes
     ----------
@@ -24,16 +26,27 @@ class MapSettings(Settings):
         Which files besides the class map, which is always written: `confidence` (highest
         probability), `margin` (highest minus second highest), `entropy` (of the probabilities,
         0..1), `probability` (one band a class).
+    probability_type : str
+        Of the file `probability`: whole per cent in `uint8`, or shares in `float32`.
     tile : int or "auto"
-        Largest side in pixels of what the network sees at once; a multiple of 32. A network that
-        sees everything gets tiles of the size of its training chips, whatever is allowed.
+        Largest side in pixels of what the network sees at once; a multiple of 32. `auto`: as large
+        as memory allows, so that little is computed twice. A network that sees everything gets
+        tiles of the size of its training chips, whatever is allowed.
+    engine : str
+        What computes the network; `auto` takes the fastest that agrees with torch in float32.
     precision : str
-        Arithmetic of the network; `auto` takes what is faster here and is kept in the file.
+        Arithmetic of the network; `auto` as `engine`. What was taken is kept in the file.
+    tta : bool
+        Whether the probabilities are averages over the flips and quarter turns of each tile
+        (test-time augmentation): eight times the work.
     """
 
     outputs: tuple[MapOutput, ...] = ("class",)
+    probability_type: Literal["uint8", "float32"] = "uint8"
     tile: int | Literal["auto"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    engine: EngineName = "auto"
+    precision: PrecisionName = "auto"
+    tta: bool = False
 
     @field_validator("outputs")
     @classmethod

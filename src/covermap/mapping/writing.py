@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
 import rasterio.shutil
 from odc.geo.geobox import GeoBox
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterioWindow
 
+from covermap.core.errors import OutputError
 from covermap.core.files import complete_file
 from covermap.core.grid import Window
 from covermap.core.legend import Legend
-from covermap.mapping.settings import MapOutput
+from covermap.mapping.settings import MapOutput, MapSettings
+from covermap.mapping.style import colormap, write_attributes, write_styles
 
 # Shares are written as whole per cent.
 SHARE_SCALE = 0.01
@@ -51,7 +53,9 @@ class Layer:
     bands : tuple of str
         Descriptions, one a band.
     dtype : str
-    nodata : int
+    nodata : int or float
+    scale : float or None
+        What a number is multiplied with to be a share; None where it says what it is.
     """
 
     output: MapOutput
@@ -59,30 +63,28 @@ class Layer:
     scratch: Path
     bands: tuple[str, ...]
     dtype: str
-    nodata: int
+    nodata: float
+    scale: float | None = None
 
 
-def plan_layers(out: Path, legend: Legend, outputs: tuple[MapOutput, ...]) -> tuple[Layer, ...]:
+def plan_layers(out: Path, legend: Legend, settings: MapSettings) -> tuple[Layer, ...]:
     """The files of a map: the class map at `out`, others beside it as `<stem>_<output>.tif`."""
-    layers = []
-    for output in outputs:
-        is_class = output == "class"
-        path = out if is_class else out.with_name(f"{out.stem}_{output}.tif")
-        layers.append(
-            Layer(
-                output=output,
-                path=path,
-                scratch=out.with_name(f".{out.stem}.{output}.scratch.tif"),
-                bands=legend.names if output == "probability" else (_DESCRIPTIONS[output],),
-                dtype=legend.dtype if is_class else "uint8",
-                nodata=legend.nodata if is_class else SHARE_NODATA,
-            )
-        )
-    return tuple(layers)
+    return tuple(_layer(out, legend, output, settings) for output in settings.outputs)
+
+
+def _layer(out: Path, legend: Legend, output: MapOutput, settings: MapSettings) -> Layer:
+    path = out if output == "class" else out.with_name(f"{out.stem}_{output}.tif")
+    bands = legend.names if output == "probability" else (_DESCRIPTIONS[output],)
+    scratch = out.with_name(f".{out.stem}.{output}.scratch.tif")
+    if output == "class":
+        return Layer(output, path, scratch, bands, legend.dtype, legend.nodata)
+    if output == "probability" and settings.probability_type == "float32":
+        return Layer(output, path, scratch, bands, "float32", math.nan)
+    return Layer(output, path, scratch, bands, "uint8", SHARE_NODATA, SHARE_SCALE)
 
 
 def encode(
-    shares: np.ndarray, wanted: np.ndarray, legend: Legend, outputs: tuple[MapOutput, ...]
+    shares: np.ndarray, wanted: np.ndarray, legend: Legend, settings: MapSettings
 ) -> dict[MapOutput, np.ndarray]:
     """Numbers to be written, nodata where a pixel is not wanted.
 
@@ -93,19 +95,23 @@ def encode(
     wanted : ndarray of bool, shape (h, w)
     legend : Legend
         Of K classes.
-    outputs : tuple of str
+    settings : MapSettings
+        Which outputs, and the type of probabilities.
 
     Returns
     -------
     dict
-        Output to array of shape (bands, h, w): class ids, or per cent 0..100. Of equally probable
-        classes the first of the legend wins.
+        Output to array of shape (bands, h, w): class ids, per cent 0..100, or shares 0..1. Of
+        equally probable classes the first of the legend wins.
     """
-    best, highest, second = _highest_two(shares)
+    best, highest, second = _highest_two(shares, with_second="margin" in settings.outputs)
     layers: dict[MapOutput, np.ndarray] = {}
-    for output in outputs:
+    for output in settings.outputs:
         if output == "class":
             layers[output] = legend.to_ids(best, wanted)[np.newaxis]
+            continue
+        if output == "probability" and settings.probability_type == "float32":
+            layers[output] = np.where(wanted, shares, np.float32(math.nan))
             continue
         values = {
             "confidence": lambda: highest[np.newaxis],
@@ -145,20 +151,31 @@ class Scratch:
             ):
                 dataset.update_tags(**tags)
                 dataset.descriptions = layer.bands
-                if layer.output != "class":
-                    dataset.scales = (SHARE_SCALE,) * len(layer.bands)
-                elif layer.dtype == "uint8":
-                    dataset.write_colormap(1, _colormap(legend))
+                if layer.scale is not None:
+                    dataset.scales = (layer.scale,) * len(layer.bands)
+                if layer.output == "class" and layer.dtype == "uint8":
+                    dataset.write_colormap(1, colormap(legend))
 
     @contextmanager
-    def opened(self) -> Iterator[_Writer]:
-        """The files for writing; what was written is on disk when the block ends."""
-        with ExitStack() as stack, _pictures_allowed():
-            datasets = {
-                layer.output: stack.enter_context(rasterio.open(layer.scratch, "r+"))
-                for layer in self.layers
-            }
-            yield _Writer(datasets)
+    def opened(self) -> Iterator[ScratchWriter]:
+        """The files for writing; what was written is on disk when the block ends.
+
+        Raises
+        ------
+        OutputError
+            They cannot be written: the disk is full, say.
+        """
+        path = self.layers[0].path
+        with _told_of(path), ExitStack() as stack:
+            datasets = {}
+            for layer in self.layers:
+                with _pictures_allowed():
+                    dataset = rasterio.open(layer.scratch, "r+")
+                # Closed, not left as a context: rasterio's contexts belong to the thread that
+                # entered them, and after a fault another one closes.
+                stack.callback(dataset.close)
+                datasets[layer.output] = dataset
+            yield ScratchWriter(path, datasets)
 
     def class_windows(self) -> Iterator[tuple[Window, np.ndarray]]:
         """The class ids by windows of bounded size, row by row."""
@@ -172,7 +189,8 @@ class Scratch:
         """Copy every file to its final name as a Cloud Optimized GeoTIFF; the class map last."""
         for layer in sorted(self.layers, key=lambda layer: layer.output == "class"):
             if layer.output == "class":
-                _write_category_names(layer.path, legend)
+                write_attributes(layer.path, legend)
+                write_styles(layer.path, legend)
             with complete_file(layer.path) as path, _pictures_allowed():
                 # GDAL refuses to overwrite what it did not make itself: hand it a free name.
                 path.unlink()
@@ -211,18 +229,26 @@ class Scratch:
         }
 
 
-class _Writer:
-    def __init__(self, datasets: dict[MapOutput, rasterio.io.DatasetWriter]) -> None:
-        self._datasets = datasets
+class ScratchWriter:
+    """The opened scratch files of a map."""
+
+    def __init__(self, path: Path, datasets: dict[MapOutput, rasterio.io.DatasetWriter]) -> None:
+        self._path, self._datasets = path, datasets
 
     def write(self, window: Window, layers: dict[MapOutput, np.ndarray]) -> None:
         place = RasterioWindow(window.col_off, window.row_off, window.width, window.height)
-        for output, values in layers.items():
-            self._datasets[output].write(values, window=place)
+        with _told_of(self._path):
+            for output, values in layers.items():
+                self._datasets[output].write(values, window=place)
 
 
-def _highest_two(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Position of the highest of K planes, its value, and the second highest value (0 if K = 1)."""
+def _highest_two(
+    shares: np.ndarray, with_second: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Position of the highest of K planes, its value, and the second highest value.
+
+    The second is 0 where K is 1, and wherever it is not asked for.
+    """
     # Plane by plane over a few rows that fit the cache: argmax over the first axis of a (K, h, w)
     # array is many times slower.
     best = np.zeros(shares.shape[1:], dtype=np.int16)
@@ -234,7 +260,8 @@ def _highest_two(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
         for number in range(1, len(shares)):
             plane = shares[number, rows]
             np.copyto(place, number, where=plane > first)
-            np.maximum(next_best, np.minimum(first, plane), out=next_best)
+            if with_second:
+                np.maximum(next_best, np.minimum(first, plane), out=next_best)
             np.maximum(first, plane, out=first)
     return best, highest, second
 
@@ -249,52 +276,38 @@ def _entropy(shares: np.ndarray) -> np.ndarray:
     return total / np.float32(np.log(len(shares)))
 
 
-def _colormap(legend: Legend) -> dict[int, tuple[int, int, int, int]]:
-    colors = {
-        item.id: (*(int(item.color[i : i + 2], 16) for i in (1, 3, 5)), 255)
-        for item in legend.classes
-    }
-    return {**colors, legend.nodata: (0, 0, 0, 0)}  # type: ignore[dict-item]
-
-
 def map_tags(
-    legend: Legend, model: str, precision: str, version: str, title: str
+    legend: Legend, model: str, engine: str, precision: str, version: str, title: str, key: str
 ) -> dict[str, str]:
-    """What a file says of its origin: names of classes, network, precision, version; no time."""
-    return {
+    """What a file says of its origin; no time.
+
+    `inputs` is the digest of bundle and scene, left out where it is not known.
+    """
+    tags = {
         "class_names": json.dumps(dict(zip(legend.ids, legend.names, strict=True))),
         "model": model,
+        "engine": engine,
         "precision": precision,
         "software": f"covermap {version}",
         "title": title,
     }
+    return {**tags, "inputs": key} if key else tags
 
 
-def _write_category_names(path: Path, legend: Legend) -> None:
-    """Class names beside a map, where GDAL and QGIS look for them.
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Failures of writing, told by the map that was being written."""
+    try:
+        yield
+    except (RasterioError, OSError) as error:
+        raise OutputError(
+            f"{path}: cannot be written ({_reason(error)}). Make room on the disk or choose "
+            "another --out; what is finished will be taken up"
+        ) from None
 
-    GeoTIFF has no place for them inside (GDAL's persistent auxiliary metadata, `.aux.xml`).
-    """
-    if legend.dtype != "uint8":
-        return
-    names = dict(zip(legend.ids, legend.names, strict=True))
-    lines = [
-        f"      <Category>{escape(names.get(number, ''))}</Category>"
-        for number in range(max(names) + 1)
-    ]
-    text = "\n".join(
-        [
-            "<PAMDataset>",
-            '  <PAMRasterBand band="1">',
-            "    <CategoryNames>",
-            *lines,
-            "    </CategoryNames>",
-            "  </PAMRasterBand>",
-            "</PAMDataset>",
-        ]
-    )
-    with complete_file(path.with_name(path.name + ".aux.xml")) as scratch:
-        scratch.write_text(text + "\n", encoding="utf-8")
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error.__cause__ or error).split())
 
 
 @contextmanager

@@ -12,6 +12,10 @@ from pathlib import Path
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _KEEP_BYTES = 2**30
 _TOP_PAD_BYTES = 64 * 2**20
+# What torch ("can't allocate memory"), CUDA and C++ say when nothing is left.
+_OUT_OF_MEMORY = ("allocate memory", "out of memory", "bad_alloc", "bad allocation")
+# Where the system does not tell: a small laptop.
+_UNKNOWN_MEMORY = 4 * 2**30
 
 
 @lru_cache(maxsize=1)
@@ -49,6 +53,29 @@ def bfloat16_pays() -> bool:
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     checks = [getattr(torch.cpu, name, None) for name in names]
     return any(check is not None and check() for check in checks)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python, torch or OpenVINO says that memory ran out."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).casefold()
+    return isinstance(error, RuntimeError) and any(sign in text for sign in _OUT_OF_MEMORY)
+
+
+def total_memory() -> int:
+    """Bytes of memory that networks have here: of the GPU where there is one, else of the machine.
+
+    Free memory is not asked for: what is decided by it would differ from run to run.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.get_device_properties(0).total_memory)
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return _UNKNOWN_MEMORY
 
 
 def device_name() -> str:

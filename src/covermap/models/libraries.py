@@ -1,4 +1,4 @@
-"""The one gate to torchvision and what is built on it: smp, timm and lightning.
+"""The one gate to torchvision and what is built on it (smp, timm, lightning), and to OpenVINO.
 
 A CPU build of torch beside torchvision's published wheel (a CUDA build) cannot load torchvision's
 compiled operators; `import torchvision` then fails, and with it every library that imports it. The
@@ -41,6 +41,22 @@ def lightning() -> Any:
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return module
+
+
+@lru_cache(maxsize=1)
+def openvino() -> Any | None:
+    """The module `openvino`, or None where it is not installed.
+
+    Its companion `openvino_telemetry` reports each import to its makers unless somebody opted out;
+    here it is never loaded, and OpenVINO goes on without it.
+    """
+    if "openvino_telemetry" not in sys.modules:
+        # None makes an import fail; OpenVINO then takes its own silent stand-in.
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("openvino")
+    except ImportError:
+        return None
 
 
 @lru_cache(maxsize=1)

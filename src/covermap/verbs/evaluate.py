@@ -28,6 +28,7 @@ from covermap.report.leaks import leak_headlines
 from covermap.verbs.baseline_scores import Baselines, fit_baselines
 from covermap.verbs.doubts import DoubtCounts, write_doubts
 from covermap.verbs.map_scenes import map_key
+from covermap.verbs.run_engine import run_predictor
 from covermap.verbs.train import bundle_folder
 from covermap.verbs.truth import Truth
 from covermap.verbs.workspace import Workspace
@@ -189,10 +190,9 @@ class _Scorer:
         import shapely
 
         from covermap.mapping.engine import map_scene
-        from covermap.mapping.predictor import open_predictor
 
         project = self.workspace.project
-        predictor = open_predictor(self.bundle, project.map.precision)
+        predictor = run_predictor(self.workspace, self.bundle)
         settings = project.map.model_copy(update={"outputs": ("class", "confidence")})
         for name in dict.fromkeys(scene for scene, _ in self.share.windows):
             scene = self.workspace.viewer.scenes[name]

@@ -8,6 +8,7 @@ from covermap.bundle import read_bundle
 from covermap.core.files import write_json
 from covermap.core.progress import say
 from covermap.verbs.map_scenes import map_key, output_files
+from covermap.verbs.run_engine import run_predictor
 from covermap.verbs.workspace import Workspace
 
 AREAS = "map.json"
@@ -47,13 +48,11 @@ def outputs_of(workspace: Workspace) -> tuple[str, ...]:
 def _map(workspace: Workspace) -> tuple[str, ...]:
     from covermap.mapping.checks import self_check
     from covermap.mapping.engine import map_scene
-    from covermap.mapping.predictor import open_predictor
     from covermap.mapping.preview import write_preview
 
     folder, project = workspace.folder.path, workspace.project
     bundle = read_bundle(folder / "bundle")
-    predictor = open_predictor(bundle, project.map.precision)
-    workspace.folder.choose("map_precision", predictor.precision)
+    predictor = run_predictor(workspace, bundle)
     paths = map_paths(workspace)
     areas = {}
     for scene in workspace.scenes:

@@ -15,10 +15,17 @@ from covermap.core.settings import parse
 from covermap.imagery.opening import open_scene
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
+from covermap.mapping.ledger import chosen_before, ledger_path
 from covermap.mapping.settings import MapSettings
+from covermap.mapping.style import style_paths
+from covermap.project.steps import RunFolder
 
 if TYPE_CHECKING:
+    from covermap.mapping.choice import Choice
     from covermap.mapping.engine import MapResult
+
+# Under which key `run.json` keeps the engine that evaluates and maps.
+ENGINE_CHOICE = "engine"
 
 
 def map_scenes(
@@ -27,6 +34,10 @@ def map_scenes(
     out: str | Path,
     tile: int | None = None,
     outputs: Sequence[str] = ("class",),
+    engine: str = "auto",
+    precision: str = "auto",
+    tta: bool = False,
+    probability_type: str = "uint8",
 ) -> list[MapResult]:
     """Map scenes with a trained model.
 
@@ -42,6 +53,14 @@ def map_scenes(
         Largest side in pixels that the network sees at once.
     outputs : sequence of str
         `class` and more: confidence, margin, entropy, probability.
+    engine : str
+        `torch`, `openvino`, or `auto`: the fastest here that agrees with torch in float32.
+    precision : str
+        `float32`, `bfloat16`, `int8`, or `auto` as `engine`.
+    tta : bool
+        Average over the flips and quarter turns of each tile.
+    probability_type : str
+        `uint8` (per cent) or `float32`.
 
     Returns
     -------
@@ -54,14 +73,21 @@ def map_scenes(
         A scene does not fit the bundle, or a file is in the way.
     """
     from covermap.mapping.checks import drift_warnings, self_check
+    from covermap.mapping.choice import open_chosen
     from covermap.mapping.engine import map_scene
-    from covermap.mapping.predictor import open_predictor
     from covermap.mapping.preview import write_preview
 
     model = read_bundle(Path(bundle))
     settings = parse(
         MapSettings,
-        {"outputs": list(outputs), **({} if tile is None else {"tile": tile})},
+        {
+            "outputs": list(outputs),
+            "tile": "auto" if tile is None else tile,
+            "engine": engine,
+            "precision": precision,
+            "tta": tta,
+            "probability_type": probability_type,
+        },
         "map",
     )
     opened = [open_for(model, Path(path)) for path in scenes]
@@ -69,14 +95,15 @@ def map_scenes(
     files = [path for target in targets for path in output_files(target, settings)]
     refuse_strangers([p for p in files if not _is_map_of(p, model)], set())
     say(told_scores(model.scores))
-    predictor = open_predictor(model, settings.precision)
+    keys = [map_key(model, scene) for scene in opened]
+    kept = kept_for(model, dict(zip(targets, keys, strict=True)))
+    predictor, choice = open_chosen(model, opened, settings, kept)
+    say(choice.told)
     results = []
-    for scene, target in zip(opened, targets, strict=True):
+    for scene, target, key in zip(opened, targets, keys, strict=True):
         for warning in drift_warnings(scene, model):
             say(f"WARNING  {warning}")
-        result = map_scene(
-            scene, model, predictor, target, settings, title=scene.name, key=map_key(model, scene)
-        )
+        result = map_scene(scene, model, predictor, target, settings, title=scene.name, key=key)
         for warning in self_check(result, model.legend):
             say(f"WARNING  {warning}")
         write_preview(target, model.legend, preview_of(target), title=scene.name)
@@ -118,7 +145,8 @@ def output_files(target: Path, settings: MapSettings) -> list[Path]:
     ]
     files = [target, *further]
     # GDAL keeps category names in a file of its own beside the raster.
-    return [*files, *(sidecar_of(path) for path in files), preview_of(target)]
+    sidecars = [sidecar_of(path) for path in files]
+    return [*files, *sidecars, *style_paths(target), preview_of(target)]
 
 
 def sidecar_of(path: Path) -> Path:
@@ -137,6 +165,48 @@ def map_key(bundle: Bundle, scene: Scene) -> str:
     return content_digest(
         [bundle_digest(bundle.folder), *(file_digest(path) for path in scene.files)]
     )
+
+
+def kept_for(bundle: Bundle, keys: dict[Path, str]) -> Choice | None:
+    """The engine chosen before for these maps, or for the run that the bundle belongs to.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    keys : dict
+        Each map to the digest of its inputs: unfinished or finished maps of the same contents keep
+        their engine, so that they are made again to the same bytes.
+    """
+    from covermap.mapping.choice import Choice
+    from covermap.mapping.engines import engine_from
+
+    for target, key in keys.items():
+        tags = _tags_of(target)
+        finished = tags if tags.get("inputs") == key else {}
+        engine = engine_from(chosen_before(ledger_path(target), key)) or engine_from(finished)
+        if engine is not None:
+            return Choice(engine, "as in the map that is there already")
+    assert bundle.folder is not None
+    run = bundle.folder.resolve().parent
+    if not (run / "run.json").is_file():
+        return None
+    try:
+        return kept_in(RunFolder.open(run))
+    except OutputError:
+        # A stranger's file beside a bundle that was copied there says nothing about it.
+        return None
+
+
+def kept_in(folder: RunFolder) -> Choice | None:
+    """The engine that a run measured; None where it did not need to."""
+    from covermap.mapping.choice import Choice
+    from covermap.mapping.engines import engine_from
+
+    noted = folder.choice(ENGINE_CHOICE)
+    engine = engine_from(noted)
+    if engine is None or not noted.get("measured"):
+        return None
+    return Choice(engine, f"chosen earlier in this run, {noted.get('reason', '')}", measured=True)
 
 
 def _try(path: Path, settings: ImagerySettings | None, bundle: Bundle) -> Scene | CovermapError:
@@ -184,12 +254,20 @@ def _is_map_of(path: Path, bundle: Bundle) -> bool:
         return _is_map_of(path.with_name(path.name.removesuffix(".aux.xml")), bundle)
     if path.suffix == ".png":
         return (path.parent / f"{path.stem.removesuffix('_preview')}.tif").exists()
+    if path.suffix in {".qml", ".sld"}:
+        return _is_map_of(path.with_suffix(".tif"), bundle) and path.with_suffix(".tif").exists()
+    return str(_tags_of(path).get("software", "")).startswith("covermap")
+
+
+def _tags_of(path: Path) -> dict[str, Any]:
+    """Tags of a raster; empty where there is none."""
     import rasterio
     from rasterio.errors import RasterioIOError
 
+    if not path.exists():
+        return {}
     try:
         with rasterio.open(path) as dataset:
-            tags: dict[str, Any] = dataset.tags()
+            return dict(dataset.tags())
     except RasterioIOError:
-        return False
-    return any(key.startswith("covermap") for key in map(str.lower, tags))
+        return {}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from covermap.models.settings import ModelSettings
 from covermap.project.schema import Project
 from covermap.verbs.forest_pixels import forest_answer, labelled_pixels
 from covermap.verbs.plan_told import forecast
+
+# Enough for means of extremes; more would cost a part of an epoch.
+_RANGE_CHIPS = 16
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Taught:
         Class of each pixel of a chip, as positions in the legend (H, W).
     sees_everything : bool
         Whether an answer depends on all of the tile.
+    ranges : dict
+        What enters each convolution of a network on teaching chips; empty for a forest.
     """
 
     settings: ModelSettings
@@ -81,6 +86,7 @@ class Taught:
     told: dict[str, Any]
     answer: Callable[[Sample], np.ndarray]
     sees_everything: bool = False
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def tally(self, chips: Chips, classes: int) -> Tally:
         """How it does on the counted pixels of chips."""
@@ -115,6 +121,7 @@ def taught_forest(settings: ModelSettings, lesson: Lesson) -> Taught:
 def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     """A network trained on the teaching chips; taken up again where it was stopped."""
     from covermap.models.loading import network_weights
+    from covermap.models.ranges import activation_ranges
     from covermap.models.registry import build_network
     from covermap.models.sight import sight_of
     from covermap.training.fit import FitPlan, fit
@@ -166,7 +173,14 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
             "history": [row.to_dict() for row in fitted.history],
         },
         answer=lambda sample: _network_answer(fitted.network, sample),
+        ranges=activation_ranges(fitted.network, _spread(lesson.teach)),
     )
+
+
+def _spread(chips: Chips) -> Iterator[np.ndarray]:
+    """Values of some chips, evenly chosen."""
+    for number in np.unique(np.linspace(0, len(chips) - 1, _RANGE_CHIPS).astype(int)):
+        yield chips[int(number)].values
 
 
 def _network_answer(network: Any, sample: Sample) -> np.ndarray:

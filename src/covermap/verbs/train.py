@@ -187,7 +187,9 @@ def _keep(
 ) -> dict[str, Any]:
     """Write the bundle of a taught model; what is told of it."""
     bundle = _bundle(workspace, chips, training, ground, taught)
-    write_bundle(bundle_folder(workspace.folder.path, training), bundle, taught.weights)
+    write_bundle(
+        bundle_folder(workspace.folder.path, training), bundle, taught.weights, taught.ranges
+    )
     return dict(taught.told)
 
 

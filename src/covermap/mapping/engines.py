@@ -1,0 +1,190 @@
+"""Engines that compute a bundle's model, and how one of them is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from covermap.bundle import Bundle, read_forest, read_ranges
+from covermap.core.errors import ModelError
+from covermap.mapping.openvino_predictor import OpenvinoPredictor, openvino_computes
+from covermap.mapping.predictor import ForestPredictor, Precision, Predictor, TorchPredictor
+from covermap.mapping.settings import EngineName, PrecisionName
+from covermap.mapping.tta import AveragingPredictor
+from covermap.models.forest import forest_from_bytes
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What computes a model and in which arithmetic.
+
+    Attributes
+    ----------
+    name : str
+        `torch`, `openvino`, or `forest` where the bundle is one.
+    precision : str
+        `float32`, `bfloat16` or `int8`.
+    """
+
+    name: str
+    precision: str
+
+    @property
+    def told(self) -> str:
+        """Examples: `OpenVINO in bfloat16`, `torch in float32`."""
+        return f"{_SPELT.get(self.name, self.name)} in {self.precision}"
+
+
+_SPELT = {"openvino": "OpenVINO", "forest": "random forest"}
+REFERENCE = Engine("torch", "float32")
+FOREST = Engine("forest", "float32")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A bundle's network, loaded once, from which predictors on several engines are made.
+
+    Attributes
+    ----------
+    bundle : Bundle
+    network : torch.nn.Module
+    pixel_bytes : int
+        Bytes of activations in float32 for each pixel.
+    ranges : dict
+        Of the convolutions' inputs, for int8; empty where the bundle has none.
+    """
+
+    bundle: Bundle
+    network: nn.Module
+    pixel_bytes: int
+    ranges: dict[str, tuple[float, float]]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Workshop:
+        from covermap.models.footprint import activation_bytes
+        from covermap.models.hardware import prepare_cpu
+        from covermap.models.loading import load_network
+
+        prepare_cpu()
+        network = load_network(bundle)
+        pixel_bytes = activation_bytes(network, len(bundle.channels))
+        return cls(bundle, network, pixel_bytes, read_ranges(bundle))
+
+    def predictor(self, engine: Engine) -> Predictor:
+        """The network on an engine; each predictor has weights of its own where it changes them.
+
+        Raises
+        ------
+        ModelError
+            The engine is not here or cannot compute this network.
+        """
+        import copy
+
+        import torch
+
+        classes, halo = len(self.bundle.legend), self.bundle.receptive_radius
+        if engine.name == "openvino":
+            precision = cast(Literal["float32", "bfloat16", "int8"], engine.precision)
+            if precision == "int8" and not self.ranges:
+                raise ModelError(
+                    f"precision: int8: {self.bundle.folder} does not hold the ranges that it needs "
+                    "(ranges.json); train again, or choose --precision float32"
+                )
+            return OpenvinoPredictor(
+                self.network,
+                len(self.bundle.channels),
+                classes,
+                halo,
+                precision,
+                self.pixel_bytes,
+                self.ranges,
+            )
+        if engine.precision == "int8":
+            raise ModelError(
+                "precision: int8 is computed by OpenVINO alone; choose --engine openvino, or auto"
+            )
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return TorchPredictor(
+            copy.deepcopy(self.network),
+            classes,
+            halo,
+            cast(Precision, engine.precision),
+            device,
+            self.pixel_bytes,
+        )
+
+
+def open_predictor(
+    bundle: Bundle, precision: PrecisionName = "auto", engine: EngineName = "auto"
+) -> Predictor:
+    """The model of a bundle on an engine, nothing measured: `auto` is torch, and float32."""
+    chosen = Engine(
+        REFERENCE.name if engine == "auto" else engine,
+        REFERENCE.precision if precision == "auto" else precision,
+    )
+    return opened(bundle, chosen)
+
+
+def opened(bundle: Bundle, engine: Engine, tta: bool = False) -> Predictor:
+    """The model of a bundle on an engine; a forest whatever the engine.
+
+    Raises
+    ------
+    ModelError
+        The engine is not here or cannot compute this network.
+    """
+    predictor: Predictor
+    if bundle.is_forest:
+        window = int(bundle.model.get("window", 1))
+        forest = forest_from_bytes(
+            read_forest(bundle), len(bundle.legend), window, str(bundle.folder)
+        )
+        predictor = ForestPredictor(forest, len(bundle.channels))
+    else:
+        predictor = Workshop.of(bundle).predictor(engine)
+    return AveragingPredictor(predictor) if tta else predictor
+
+
+def is_here(engine: Engine) -> bool:
+    """Whether an engine can be used on this machine at all."""
+    return engine.name != "openvino" or openvino_computes(engine.precision)
+
+
+def engines_here(engine: EngineName, precision: PrecisionName, with_int8: bool) -> list[Engine]:
+    """What may be compared on this machine, given what the user asks for; the surest first.
+
+    bfloat16 only where the hardware computes it. On a GPU torch alone: OpenVINO is for processors.
+
+    Parameters
+    ----------
+    engine, precision : str
+        As in `MapSettings`.
+    with_int8 : bool
+        Whether the bundle holds what 8-bit integers need.
+    """
+    import torch
+
+    from covermap.models.hardware import bfloat16_pays
+
+    names = ("torch", "openvino") if engine == "auto" else (engine,)
+    if torch.cuda.is_available() and engine == "auto":
+        names = ("torch",)
+    every = ("float32", "bfloat16", "int8") if with_int8 else ("float32", "bfloat16")
+    precisions = every if precision == "auto" else (precision,)
+    return [
+        candidate
+        for candidate in (Engine(name, way) for way in precisions for name in names)
+        if is_here(candidate)
+        and (candidate.precision != "int8" or candidate.name == "openvino")
+        and (candidate.precision != "bfloat16" or precision != "auto" or bfloat16_pays())
+    ]
+
+
+def engine_from(noted: Any) -> Engine | None:
+    """An engine noted in a file as `{"engine": ..., "precision": ...}`, or None."""
+    if isinstance(noted, dict) and {"engine", "precision"} <= set(noted):
+        return Engine(str(noted["engine"]), str(noted["precision"]))
+    return None

@@ -1,0 +1,221 @@
+"""A map made in stages side by side: tiles are read, predicted, and blended and written."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from covermap.core.errors import ModelError, OutputError
+from covermap.core.grid import Window
+from covermap.core.progress import progress
+from covermap.mapping.blending import Blender
+from covermap.mapping.ledger import Ledger
+from covermap.mapping.predictor import Predictor
+from covermap.mapping.settings import MapSettings
+from covermap.mapping.source import Source, Tile
+from covermap.mapping.tiles import TilePlan
+from covermap.mapping.writing import Scratch, ScratchWriter, encode
+
+
+@dataclass
+class StageSeconds:
+    """Seconds that each stage was at work; stages overlap. Never written to a file."""
+
+    read: float = 0.0
+    forward: float = 0.0
+    blend_and_write: float = 0.0
+    finish: float = 0.0
+
+
+@dataclass
+class Pipeline:
+    """The stages of one map.
+
+    One thread reads the tile after the one that the network computes, another blends, encodes and
+    writes the one before it; none runs further ahead, so memory holds three tiles. A fault in any
+    of them is raised in the caller when the next tile is handed over.
+    """
+
+    source: Source
+    predictor: Predictor
+    scratch: Scratch
+    settings: MapSettings
+    batch: int
+    seconds: StageSeconds = field(default_factory=StageSeconds)
+
+    def fill(self, ledger: Ledger, title: str) -> None:
+        """Make the rows of tiles that the ledger lacks."""
+        plan, done = self.source.plan, ledger.rows_done
+        if done == plan.rows.count:
+            return
+        # The row above still adds to the first one that is missing: make it again, not write it.
+        first = max(0, done - 1)
+        total = (plan.rows.count - first) * plan.cols.count
+        with (
+            # Left in reverse order: the files are closed when no thread writes any more.
+            _Rows(self, ledger) as rows,
+            _Stage() as reading,
+            _Stage() as writing,
+            progress(title, total, "tiles") as bar,
+        ):
+            tiles = self._read_ahead(self.source.tiles(first), reading)
+            for row, in_row in itertools.groupby(tiles, key=lambda tile: tile.row):
+                writing.hand_over(rows.begin, row)
+                for tile, shares in self._predicted(in_row, plan):
+                    writing.hand_over(rows.add, tile, shares)
+                    bar.advance()
+                writing.hand_over(rows.end, row)
+            writing.wait()
+
+    def _read_ahead(self, tiles: Iterator[Tile], reading: _Stage) -> Iterator[Tile]:
+        """The same tiles, one being read while another is computed."""
+
+        def following() -> Tile | None:
+            begun = time.perf_counter()
+            tile = next(tiles, None)
+            self.seconds.read += time.perf_counter() - begun
+            return tile
+
+        coming = reading.begin(following)
+        while (tile := coming.result()) is not None:
+            coming = reading.begin(following)
+            yield tile
+
+    def _predicted(
+        self, tiles: Iterator[Tile], plan: TilePlan
+    ) -> Iterator[tuple[Tile, np.ndarray | None]]:
+        """Tiles of a row with their probabilities (K, H, W); None where nothing is wanted."""
+        pending: list[Tile] = []
+        for tile in tiles:
+            pending.append(tile)
+            if sum(item.values is not None for item in pending) == self.batch:
+                yield from self._predict(pending)
+                pending = []
+        yield from self._predict(pending)
+
+    def _predict(self, tiles: list[Tile]) -> Iterator[tuple[Tile, np.ndarray | None]]:
+        arrays = [tile.values for tile in tiles if tile.values is not None]
+        answers: Iterator[np.ndarray] = iter(())
+        if arrays:
+            begun = time.perf_counter()
+            shares = self.predictor.probabilities(_batched(arrays, self.batch))
+            self.seconds.forward += time.perf_counter() - begun
+            _check(shares, (self.batch, self.predictor.classes, *arrays[0].shape[1:]))
+            answers = iter(shares)
+        for tile in tiles:
+            yield tile, None if tile.values is None else next(answers)
+
+
+class _Stage(AbstractContextManager["_Stage"]):
+    """A thread that does one thing after the other, at most one of them waiting."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._last: Future[Any] | None = None
+
+    def begin(self, work: Callable[[], Any]) -> Future[Any]:
+        """Begin work whose result the caller asks for."""
+        return self._pool.submit(work)
+
+    def hand_over(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Begin work when what was handed over before is done; its fault is raised here."""
+        self.wait()
+        self._last = self._pool.submit(work, *arguments)
+
+    def wait(self) -> None:
+        if self._last is not None:
+            self._last.result()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Rows(AbstractContextManager["_Rows"]):
+    """Blends, encodes and writes tiles; what the writing thread does.
+
+    A row is noted in the ledger when its pixels are on disk.
+    """
+
+    def __init__(self, pipeline: Pipeline, ledger: Ledger) -> None:
+        self._source, self._scratch = pipeline.source, pipeline.scratch
+        self._settings, self._seconds = pipeline.settings, pipeline.seconds
+        self._ledger, self._done = ledger, ledger.rows_done
+        self._plan = plan = pipeline.source.plan
+        self._scene = Window(0, 0, plan.rows.length, plan.cols.length)
+        self._blender = Blender(plan, pipeline.predictor.classes)
+        self._files = ExitStack()
+        self._writer: ScratchWriter | None = None
+
+    def begin(self, row: int) -> None:
+        self._blender.begin_row()
+        if row >= self._done:
+            self._writer = self._files.enter_context(self._scratch.opened())
+
+    def add(self, tile: Tile, shares: np.ndarray | None) -> None:
+        begun = time.perf_counter()
+        self._add(tile, shares)
+        self._seconds.blend_and_write += time.perf_counter() - begun
+
+    def end(self, row: int) -> None:
+        begun = time.perf_counter()
+        self._files.close()
+        if row >= self._done:
+            self._ledger = self._ledger.noted(row + 1)
+        self._seconds.blend_and_write += time.perf_counter() - begun
+
+    def _add(self, tile: Tile, shares: np.ndarray | None) -> None:
+        if shares is None or tile.wanted is None:
+            self._blender.skip(tile.col)
+            return
+        total = self._blender.add(tile.row, tile.col, shares)
+        window = self._plan.completed_window(tile.row, tile.col)
+        inside = window.intersection(self._scene)
+        if self._writer is None or inside is None:
+            return
+        rows, cols = inside.relative_to(window).slices
+        wanted = tile.wanted[rows, cols]
+        layers = encode(total[:, rows, cols], wanted, self._source.legend, self._settings)
+        self._writer.write(inside, layers)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # After a fault only that counts, not what closing half a row says.
+        with suppress(OutputError) if kind else nullcontext():
+            self._files.close()
+
+
+def _batched(arrays: list[np.ndarray], size: int) -> np.ndarray:
+    if size == 1:
+        return arrays[0][np.newaxis]
+    # A batch is always of the same size: kernels chosen by size differ in the last bits, and a
+    # pixel must not depend on how many other tiles are wanted.
+    batch = np.zeros((size, *arrays[0].shape), dtype=np.float32)
+    batch[: len(arrays)] = arrays
+    return batch
+
+
+def _check(shares: np.ndarray, expected: tuple[int, ...]) -> None:
+    if shares.shape != expected:
+        raise ValueError(f"the predictor gave {shares.shape}, expected {expected}")
+    if not np.isfinite(shares.sum(dtype=np.float64)):
+        raise ModelError(
+            "the network gives probabilities that are no numbers; expected finite weights and "
+            "inputs in the units of the training: check the scale of the scene, or train again"
+        )

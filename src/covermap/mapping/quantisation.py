@@ -1,0 +1,101 @@
+"""A graph of OpenVINO whose convolutions compute in 8-bit integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from covermap.core.errors import ModelError
+from covermap.models.libraries import openvino
+
+_CONVOLUTIONS = ("Convolution", "GroupConvolution")
+_INPUT_LEVELS, _WEIGHT_LEVELS = 256, 255
+# Below it a range is that of a dead layer.
+_LEAST_SPAN = 1e-6
+
+
+def quantise(graph: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Put inputs and weights of convolutions on grids of 256 and 255 numbers, in place.
+
+    The first and the last convolution stay in float32: they are small, and errors of the one reach
+    everything, those of the other the classes themselves.
+
+    OpenVINO computes such convolutions in integers (FakeQuantize operations, as its low-precision
+    transformations expect them). Weights have a grid for each output channel, symmetric around
+    zero; inputs one for all, with zero on the grid (Jacob et al. 2018, section 2.1).
+
+    Parameters
+    ----------
+    graph : openvino.Model
+        Converted from torch, its operations called after modules.
+    ranges : mapping
+        Name of a convolution in the network to the range of its input, from first to last.
+
+    Raises
+    ------
+    ModelError
+        The ranges are not those of this graph.
+    """
+    inner = dict(list(ranges.items())[1:-1])
+    grids: dict[tuple[str, int, float, float], Any] = {}
+    known: set[str] = set()
+    for operation in graph.get_ordered_ops():
+        if operation.get_type_name() not in _CONVOLUTIONS:
+            continue
+        module = _module_of(operation.get_friendly_name())
+        if module not in inner:
+            continue
+        known.add(module)
+        span = inner[module]
+        source = operation.input(0).get_source_output()
+        key = (source.get_node().get_friendly_name(), source.get_index(), *span)
+        if key not in grids:
+            grids[key] = _on_grid(source, *_with_zero(*span), _INPUT_LEVELS)
+        operation.input(0).replace_source_output(grids[key].output(0))
+        _quantise_weights(operation)
+    if not inner or known != set(inner):
+        raise ModelError(
+            f"precision: int8: the bundle's ranges fit {len(known)} of {len(inner)} convolutions "
+            "of the network; train again, or choose --precision float32"
+        )
+    graph.validate_nodes_and_infer_types()
+
+
+def _module_of(operation: str) -> str:
+    """The module of an operation called `__module.network.<module>/aten::.../Convolution`."""
+    return operation.split("/")[0].removeprefix("__module.network.")
+
+
+def _with_zero(low: float, high: float) -> tuple[float, float]:
+    """A range of 256 levels, one of them exactly 0, that covers [low, high]."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    step = max(high - low, _LEAST_SPAN) / (_INPUT_LEVELS - 1)
+    below = round(-low / step)
+    return -below * step, (_INPUT_LEVELS - 1 - below) * step
+
+
+def _quantise_weights(operation: Any) -> None:
+    ov = openvino()
+    assert ov is not None
+    source = operation.input(1).get_source_output()
+    folded = ov.Core().compile_model(ov.Model([source], [], "weights"), "CPU", _EXACT)
+    weights = next(iter(folded([]).values())).astype(np.float32)
+    # Grouped convolutions have (groups, outputs, inputs, ...), others (outputs, inputs, ...).
+    first = 2 if operation.get_type_name() == "GroupConvolution" else 1
+    axes = tuple(range(first, weights.ndim))
+    largest = np.maximum(np.abs(weights).max(axis=axes, keepdims=True), _LEAST_SPAN)
+    constant = ov.opset13.constant(weights)
+    grid = _on_grid(constant.output(0), -largest, largest, _WEIGHT_LEVELS)
+    operation.input(1).replace_source_output(grid.output(0))
+
+
+_EXACT = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+
+
+def _on_grid(source: Any, low: Any, high: Any, levels: int) -> Any:
+    ov = openvino()
+    assert ov is not None
+    bounds = [ov.opset13.constant(np.asarray(end, np.float32)) for end in (low, high, low, high)]
+    return ov.opset13.fake_quantize(source, *bounds, levels)

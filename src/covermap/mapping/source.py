@@ -1,0 +1,136 @@
+"""The tiles of a scene as a network sees them: read, normalised, with what is wanted of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from covermap.core.grid import Window, whole
+from covermap.imagery.raster import Raster, Scene
+from covermap.mapping.tiles import TilePlan
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from covermap.bundle import Bundle
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation of each channel over the training pixels, float32 (C, 1, 1)."""
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Normalisation:
+        rows = [(channel.mean, channel.std) for channel in bundle.channels]
+        mean, std = np.array(rows, np.float32).T[:, :, None, None]
+        return cls(mean, std)
+
+    def applied(self, raster: Raster) -> np.ndarray:
+        """Values (C, H, W), float32; what is missing takes the training mean, which is then 0."""
+        values = np.subtract(raster.values, self.mean, dtype=np.float32)
+        values /= self.std
+        # Picked, not multiplied: at invalid pixels anything may stand, no number included.
+        if not raster.valid.all():
+            values[~raster.valid] = 0
+        return values
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile as read.
+
+    Attributes
+    ----------
+    row, col : int
+        Place in the plan.
+    values : ndarray of float32, shape (C, H, W), or None
+        Normalised; None where nothing is wanted.
+    wanted : ndarray of bool or None
+        Pixels of the completed window that get a class.
+    """
+
+    row: int
+    col: int
+    values: np.ndarray | None = None
+    wanted: np.ndarray | None = None
+
+
+class Source:
+    """The tiles of a scene, read and normalised."""
+
+    def __init__(self, scene: Scene, bundle: Bundle, plan: TilePlan, ground: Ground) -> None:
+        self.plan = plan
+        self.legend = bundle.legend
+        self._scene = scene
+        self._ground = ground
+        self._names = bundle.channel_names
+        self._normalisation = Normalisation.of(bundle)
+
+    def tiles(self, first_row: int) -> Iterator[Tile]:
+        """Tiles from a row on, in the order of the plan."""
+        for row in range(first_row, self.plan.rows.count):
+            for col in range(self.plan.cols.count):
+                yield self._tile(row, col)
+
+    def _tile(self, row: int, col: int) -> Tile:
+        window = self.plan.read_window(row, col)
+        core = self.plan.core_window(row, col)
+        inside = core.intersection(whole(self._scene.geobox))
+        if inside is None or not self._ground.touches(inside):
+            return Tile(row, col)
+        raster = self._scene.read(self._names, window)
+        wanted = np.zeros(window.shape, dtype=bool)
+        local = inside.relative_to(window).slices
+        wanted[local] = self._scene.usable(raster)[local] & self._ground.mask(inside)
+        if not wanted.any():
+            return Tile(row, col)
+        completed = self.plan.completed_window(row, col).relative_to(window)
+        return Tile(row, col, self._normalisation.applied(raster), wanted[completed.slices])
+
+
+class Ground:
+    """Which pixels of a grid lie in the wanted area, by their centres."""
+
+    def __init__(self, geobox: GeoBox, area: BaseGeometry | None) -> None:
+        self._area = None
+        if area is not None:
+            from shapely import prepare
+            from shapely.affinity import affine_transform
+
+            # In pixels every grid is upright, so rotated and south-up scenes need no care.
+            to_pixels = ~geobox.affine
+            self._area = affine_transform(
+                area,
+                [to_pixels.a, to_pixels.b, to_pixels.d, to_pixels.e, to_pixels.c, to_pixels.f],
+            )
+            prepare(self._area)
+
+    def touches(self, window: Window) -> bool:
+        """Whether any of the area lies in a window; quick, so that tiles need not be read."""
+        return self._area is None or bool(self._area.intersects(_box(window)))
+
+    def mask(self, window: Window) -> np.ndarray:
+        """Bool (height, width) of a window."""
+        if self._area is None or self._area.contains(_box(window)):
+            return np.ones(window.shape, dtype=bool)
+        if not self.touches(window):
+            return np.zeros(window.shape, dtype=bool)
+        from rasterio.features import rasterize
+
+        shift = Affine.translation(window.col_off, window.row_off)
+        burnt = rasterize([self._area], out_shape=window.shape, transform=shift, dtype="uint8")
+        return np.asarray(burnt == 1)
+
+
+def _box(window: Window) -> BaseGeometry:
+    from shapely.geometry import box
+
+    return box(window.col_off, window.row_off, window.col_stop, window.row_stop)

@@ -1,0 +1,113 @@
+"""What GIS programs show of a class map: colours, class names, an attribute table, styles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from covermap.core.files import complete_file
+from covermap.core.legend import Legend, LegendClass
+
+# Types and usages of GDAL's raster attribute tables (gdal.h: GDALRATFieldType, GDALRATFieldUsage).
+_INTEGER, _STRING = 0, 2
+_NAME, _MIN_MAX, _RED, _GREEN, _BLUE = 2, 5, 6, 7, 8
+_SLD = "http://www.opengis.net/sld"
+
+
+def colormap(legend: Legend) -> dict[int, tuple[int, int, int, int]]:
+    """Class id to red, green, blue, alpha (0..255); nodata is transparent."""
+    colors = {item.id: (*_rgb(item), 255) for item in legend.classes}
+    return {**colors, legend.nodata: (0, 0, 0, 0)}
+
+
+def style_paths(path: Path) -> tuple[Path, Path]:
+    """The styles that stand beside a class map: for QGIS, which finds it by its name, and SLD."""
+    return path.with_suffix(".qml"), path.with_suffix(".sld")
+
+
+def write_styles(path: Path, legend: Legend) -> None:
+    """Write the styles of a class map."""
+    qml, sld = style_paths(path)
+    _write(qml, _qml(legend))
+    _write(sld, _sld(legend, path.stem))
+
+
+def write_attributes(path: Path, legend: Legend) -> None:
+    """Class names and colours beside a map, where GDAL and QGIS look for them (`.aux.xml`).
+
+    GeoTIFF has no place for them inside. Category names are a list from 0 on, so wide ids have the
+    attribute table alone.
+    """
+    root = Element("PAMDataset")
+    band = SubElement(root, "PAMRasterBand", band="1")
+    if legend.dtype == "uint8":
+        names = dict(zip(legend.ids, legend.names, strict=True))
+        categories = SubElement(band, "CategoryNames")
+        for number in range(max(names) + 1):
+            SubElement(categories, "Category").text = names.get(number, "")
+    band.append(_attribute_table(legend))
+    _write(path.with_name(path.name + ".aux.xml"), root)
+
+
+def _attribute_table(legend: Legend) -> Element:
+    table = Element("GDALRasterAttributeTable", tableType="thematic")
+    columns = [
+        ("Value", _INTEGER, _MIN_MAX), ("Class", _STRING, _NAME),
+        ("Red", _INTEGER, _RED), ("Green", _INTEGER, _GREEN), ("Blue", _INTEGER, _BLUE),
+    ]  # fmt: skip
+    for number, (name, kind, usage) in enumerate(columns):
+        field = SubElement(table, "FieldDefn", index=str(number))
+        SubElement(field, "Name").text = name
+        SubElement(field, "Type").text = str(kind)
+        SubElement(field, "Usage").text = str(usage)
+    for number, item in enumerate(legend.classes):
+        row = SubElement(table, "Row", index=str(number))
+        for value in (item.id, item.name, *_rgb(item)):
+            SubElement(row, "F").text = str(value)
+    return table
+
+
+def _qml(legend: Legend) -> Element:
+    """A QGIS layer style: unique values with their names."""
+    root = Element("qgis", version="3.0", styleCategories="Symbology")
+    pipe = SubElement(root, "pipe")
+    renderer = SubElement(
+        pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1"
+    )
+    palette = SubElement(renderer, "colorPalette")
+    for item in legend.classes:
+        SubElement(
+            palette,
+            "paletteEntry",
+            value=str(item.id),
+            label=item.name,
+            color=item.color,
+            alpha="255",
+        )
+    return root
+
+
+def _sld(legend: Legend, name: str) -> Element:
+    """A Styled Layer Descriptor 1.0.0 (OGC 02-070) with a colour for each value."""
+    root = Element("StyledLayerDescriptor", xmlns=_SLD, version="1.0.0")
+    layer = SubElement(root, "NamedLayer")
+    SubElement(layer, "Name").text = name
+    style = SubElement(SubElement(layer, "UserStyle"), "FeatureTypeStyle")
+    symbolizer = SubElement(SubElement(style, "Rule"), "RasterSymbolizer")
+    colors = SubElement(symbolizer, "ColorMap", type="values")
+    for item in sorted(legend.classes, key=lambda item: item.id):
+        SubElement(
+            colors, "ColorMapEntry", color=item.color, quantity=str(item.id), label=item.name
+        )
+    return root
+
+
+def _rgb(item: LegendClass) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(item.color[1:])
+    return red, green, blue
+
+
+def _write(path: Path, root: Element) -> None:
+    indent(root)
+    with complete_file(path) as scratch:
+        scratch.write_text(tostring(root, encoding="unicode") + "\n", encoding="utf-8")

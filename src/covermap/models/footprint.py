@@ -1,0 +1,43 @@
+"""How much memory a network's answer takes while it is computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_SIDE = 64
+# Skip connections, and what a library keeps beside the largest layer's input and output. Measured
+# on U-Nets: 1.3 to 1.7 times that layer.
+_BESIDE_THE_LARGEST = 1.75
+
+
+def activation_bytes(network: nn.Module, channels: int) -> int:
+    """Bytes of activations in float32 at the worst moment, for each pixel of the input.
+
+    The largest sum of input and output of one layer, found by sending a small picture through,
+    with an allowance for what else is alive at that moment.
+    """
+    sizes: list[int] = []
+
+    def note(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        tensors = [item for item in (*inputs, output) if isinstance(item, torch.Tensor)]
+        sizes.append(sum(item.numel() * 4 for item in tensors))
+
+    leaves = [module for module in network.modules() if not any(module.children())]
+    hooks = [leaf.register_forward_hook(note) for leaf in leaves]
+    parameter = next(network.parameters())
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            picture = torch.zeros(1, channels, _SIDE, _SIDE)
+            network(picture.to(parameter.device, parameter.dtype))
+    finally:
+        network.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return int(_BESIDE_THE_LARGEST * max(sizes) / _SIDE**2)
