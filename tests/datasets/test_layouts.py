@@ -20,6 +20,7 @@ from covermap.datasets import deepglobe, eurosat, landcoverai
 from covermap.datasets.landsat_cdl import LandsatCdl
 from covermap.datasets.registry import DATASETS
 from covermap.labels.coding import coding_of, legend_settings
+from covermap.labels.settings import LegendSettings
 from tiny import shared_data
 
 
@@ -83,7 +84,8 @@ def test_cut_tiles_are_those_of_the_lists_and_make_a_project_by_list(miniatures,
 
 @given(st.lists(st.integers(0, 255), min_size=3, max_size=3))
 def test_the_nearest_colour_is_each_channel_cut_at_128(rgb):
-    coding = coding_of(legend_settings("deepglobe", Path()))
+    settings = LegendSettings.model_validate(deepglobe.legend_of_corners())
+    coding = coding_of(settings)
     tolerance = deepglobe.HALF_CUBE
     cut = [255 if value >= 128 else 0 for value in rgb]
     packed = [np.array([r << 16 | g << 8 | b]) for r, g, b in (rgb, cut)]
@@ -102,7 +104,8 @@ def test_a_missing_mask_and_a_missing_picture_are_named(tmp_path):
 
 def test_the_real_pair_makes_a_project(tmp_path):
     project = DATASETS["deepglobe"].project(shared_data("deepglobe"), tmp_path)
-    assert project["labels"]["legend"] == "deepglobe"
+    names = [item["name"] for item in project["labels"]["legend"]["classes"].values()]
+    assert names == ["urban", "agriculture", "rangeland", "forest", "water", "barren"]
     assert project["labels"]["tolerance"] == 221
 
 

@@ -69,9 +69,9 @@ def test_masks_of_held_out_images_choose_nothing(tmp_path_factory, split, seed, 
 @given(seed=st.integers(0, 99), new=st.sampled_from(["aa", "zz", "forest"]))
 def test_polygons_of_held_out_ground_choose_nothing(tmp_path_factory, by, seed, new):
     folder = tmp_path_factory.mktemp("drawn")
-    grid = tiny_geobox(96, 96)
+    grid = tiny_geobox(160, 160)
     scene = noisy_scene(grid, seed=seed)
-    cells = scattered(60, 96, 96, seed)
+    cells = scattered(150, 160, 160, seed)
     classes = np.resize(CLASSES, len(cells)).astype(object)
     labels = polygons(folder / "a.gpkg", cells, classes, geobox=grid)
     before = decided([scene], labels, by=by, folds=2 if by == "polygons" else None)

@@ -14,6 +14,7 @@ from covermap.datasets.miniature.files import new_set, picture, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.published import Card, Dataset, Inventory, counted, relative, share
+from covermap.labels.coding import legend_settings
 
 _NAME = re.compile(r"/(\d+)_(sat\.jpg|mask\.png)$")
 # Binarising each channel at 128, as the publishers ask, is taking the nearest corner of the colour
@@ -108,7 +109,7 @@ class DeepGlobe(Dataset):
             ],
             "labels": {
                 "path": [f"{root}/*_mask.png" for root in roots],
-                "legend": "deepglobe",
+                "legend": legend_of_corners(),
                 "tolerance": HALF_CUBE,
             },
             "split": {"by": "auto"},
@@ -133,6 +134,19 @@ class DeepGlobe(Dataset):
                 image = picture(reflectance(piece, _LOOKS, seed))
                 write_raster(scratch / "valid" / f"{119 + 61 * number}_sat.jpg", image)
             (scratch / "class_dict.csv").write_text(_CSV, encoding="utf-8")
+
+
+def legend_of_corners() -> dict[str, Any]:
+    """The shipped legend, with red ignored too, as a project file writes it.
+
+    Red is the corner of the colour cube that no class has: with a tolerance of half the cube, what
+    is nearest to it means nothing, and every channel is cut at 128 as the challenge asks.
+    """
+    shipped = legend_settings("deepglobe", Path())
+    classes = {
+        number: {"name": item.name, "color": item.color} for number, item in shipped.classes.items()
+    }
+    return {"classes": classes, "ignore": [*shipped.ignore, "#ff0000"]}
 
 
 def _by_folder(listing: Listing) -> tuple[dict[str, set[int]], dict[str, set[int]]]:

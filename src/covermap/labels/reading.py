@@ -59,8 +59,8 @@ def label_files(settings: AnyLabelSettings, base: Path) -> list[Path]:
     if isinstance(settings, TagSettings):
         return [] if settings.tags == FOLDERS else _table(base / settings.tags)
     if isinstance(settings, DensitySettings):
-        named = [settings.points, *([settings.areas] if settings.areas else [])]
-        return [part for name in named for part in _parts(base / name)]
+        named = {"points": settings.points, "areas": settings.areas}
+        return [part for key, name in named.items() if name for part in _parts(base / name, key)]
     found = mask_files(settings, base) if are_masks(settings, base) else _vector(settings, base)
     legend = legend_path(settings.base_legend, base)
     return [*found, *([legend] if legend else [])]
@@ -74,12 +74,12 @@ def parts_of(path: Path) -> list[Path]:
 
 
 def _vector(settings: LabelSettings, base: Path) -> list[Path]:
-    return _parts(base / settings.paths[0])
+    return _parts(base / settings.paths[0], "path")
 
 
-def _parts(path: Path) -> list[Path]:
+def _parts(path: Path, key: str) -> list[Path]:
     if not path.exists():
-        raise LabelError(f"{path}: no such file; check labels: in the project")
+        raise LabelError(f"{path}: no such file; check labels: {key} in the project")
     return parts_of(path)
 
 
