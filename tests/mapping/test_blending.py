@@ -26,9 +26,9 @@ def test_a_skipped_tile_does_not_carry_its_neighbour_over():
     blender = Blender(plan, 1)
     blender.begin_row()
     ones = np.ones((1, *plan.tile_shape), np.float32)
-    blender.add(0, 0, ones)
+    blender.add(0, 0, ones.copy())
     blender.skip(1)
-    total = blender.add(0, 2, ones)
+    total = blender.add(0, 2, ones.copy())
     # Without the skipped neighbour only the rising weight is there: no pixel of it is wanted.
     np.testing.assert_allclose(
         total[0, 0, : plan.cols.ramp], ramp_weights(plan.cols, 2)[: plan.cols.ramp]
@@ -45,7 +45,7 @@ def test_a_skipped_tile_does_not_carry_the_row_above_over():
             if (row, col) == (1, 1):
                 blender.skip(col)
             else:
-                total = blender.add(row, col, ones)
+                total = blender.add(row, col, ones.copy())
                 if (row, col) == (2, 1):
                     rising = ramp_weights(plan.rows, 2)[: plan.rows.ramp]
                     np.testing.assert_allclose(total[0, : plan.rows.ramp, -1], rising)
