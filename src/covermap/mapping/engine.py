@@ -55,7 +55,7 @@ class MapResult:
         Class id to area in square metres (square pixels for pictures without a CRS). Areas counted
         on a map are biased by its errors.
     valid_pixels : int
-        Pixels that have a class.
+        Pixels that have a class, or a value.
     total_pixels : int
         Pixels of the scene, or of the wanted ground in it.
     precision : str
@@ -116,8 +116,8 @@ def map_scene(
     ProjectError
         `tile` is too small for the network's context.
     """
-    if predictor.classes != len(bundle.legend):
-        raise ValueError(f"{predictor.classes} outputs for {len(bundle.legend)} classes")
+    if predictor.classes != bundle.outputs:
+        raise ValueError(f"{predictor.classes} outputs, the bundle has {bundle.outputs}")
     plan = _plan(scene.geobox, predictor, settings)
     wanted_ground = _Ground(scene.geobox, ground)
     if not wanted_ground.touches(whole(scene.geobox)):
@@ -170,7 +170,7 @@ class _Source:
 
     def __init__(self, scene: Scene, bundle: Bundle, plan: TilePlan, ground: _Ground) -> None:
         self.plan = plan
-        self.legend = bundle.legend
+        self.legend, self.quantity = bundle.legend, bundle.quantity
         self._scene = scene
         self._ground = ground
         self._names = [channel.name for channel in bundle.channels]
@@ -306,7 +306,10 @@ def _fill(
                         continue
                     rows, cols = inside.relative_to(window).slices
                     wanted = tile.wanted[rows, cols]
-                    layers = encode(total[:, rows, cols], wanted, source.legend, settings.outputs)
+                    shown = total[:, rows, cols]
+                    if source.quantity is not None:
+                        shown = source.quantity.of(shown)
+                    layers = encode(shown, wanted, source.legend, settings.outputs)
                     writer.write(inside, layers)
             if row >= done:
                 ledger = ledger.noted(row + 1)
@@ -374,9 +377,12 @@ def _count(
     areas = row_areas_m2(geobox)
     pixels = dict.fromkeys(legend.ids, 0)
     area_m2 = dict.fromkeys(legend.ids, 0.0)
-    total = 0
+    total = valid = 0
     for window, ids in scratch.class_windows():
         total += int(ground.mask(window).sum())
+        if not len(legend):
+            valid += int(np.isfinite(ids).sum())
+            continue
         rows = areas[window.row_off : window.row_stop]
         for number in np.unique(ids[ids != legend.nodata]):
             in_row = (ids == number).sum(axis=1)
@@ -386,7 +392,7 @@ def _count(
         paths={layer.output: layer.path for layer in scratch.layers},
         class_pixels=pixels,
         class_area_m2=area_m2,
-        valid_pixels=sum(pixels.values()),
+        valid_pixels=valid + sum(pixels.values()),
         total_pixels=total,
         precision=precision,
         tile=plan.tile_shape,

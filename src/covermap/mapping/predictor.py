@@ -13,6 +13,8 @@ from covermap.models.forest import Forest, features_of, forest_from_bytes
 if TYPE_CHECKING:
     import torch
 
+    from covermap.mapping.chip_predictor import DensePredictor, SlidingPredictor
+
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -116,7 +118,7 @@ class ForestPredictor:
 
 def open_predictor(
     bundle: Bundle, precision: Literal["auto", "float32", "bfloat16"] = "auto"
-) -> TorchPredictor | ForestPredictor:
+) -> TorchPredictor | ForestPredictor | SlidingPredictor | DensePredictor:
     """The model of a bundle, ready to map on the fastest device of this machine.
 
     Parameters
@@ -127,6 +129,10 @@ def open_predictor(
         `auto` takes bfloat16 where the processor computes it in hardware; what was taken is the
         predictor's `precision`.
     """
+    if bundle.task != "segmentation":
+        from covermap.mapping.chip_predictor import open_task_predictor
+
+        return open_task_predictor(bundle, precision)
     if bundle.is_forest:
         window = int(bundle.model.get("window", 1))
         content = read_forest(bundle)

@@ -8,7 +8,7 @@ from pydantic import field_validator
 
 from covermap.core.settings import Settings
 
-MapOutput = Literal["class", "confidence", "margin", "entropy", "probability"]
+MapOutput = Literal["class", "confidence", "margin", "entropy", "probability", "value"]
 
 # Tiles stand on the lattice of the network's coarsest level.
 TILE_MULTIPLE = 32
@@ -23,7 +23,7 @@ class MapSettings(Settings):
     outputs : tuple of str
         Which files besides the class map, which is always written: `confidence` (highest
         probability), `margin` (highest minus second highest), `entropy` (of the probabilities,
-        0..1), `probability` (one band a class).
+        0..1), `probability` (one band a class). A regression writes its `value` alone.
     tile : int or "auto"
         Largest side in pixels of what the network sees at once; a multiple of 32.
     precision : str
@@ -37,6 +37,8 @@ class MapSettings(Settings):
     @field_validator("outputs")
     @classmethod
     def _class_first_and_each_once(cls, outputs: tuple[MapOutput, ...]) -> tuple[MapOutput, ...]:
+        if "value" in outputs:
+            raise ValueError("`value` is what a regression writes by itself; leave it out")
         return tuple(dict.fromkeys(("class", *outputs)))
 
     @field_validator("tile")

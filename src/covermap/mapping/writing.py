@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -33,6 +34,7 @@ _DESCRIPTIONS: dict[MapOutput, str] = {
     "confidence": "probability of the class",
     "margin": "probability of the class minus that of the second",
     "entropy": "entropy of the probabilities, 0 (certain) to 1 (any class)",
+    "value": "value of the regression",
 }
 
 
@@ -51,7 +53,8 @@ class Layer:
     bands : tuple of str
         Descriptions, one a band.
     dtype : str
-    nodata : int
+    nodata : int or float
+        NaN for values of a regression, which are float32.
     """
 
     output: MapOutput
@@ -59,11 +62,17 @@ class Layer:
     scratch: Path
     bands: tuple[str, ...]
     dtype: str
-    nodata: int
+    nodata: float
 
 
 def plan_layers(out: Path, legend: Legend, outputs: tuple[MapOutput, ...]) -> tuple[Layer, ...]:
-    """The files of a map: the class map at `out`, others beside it as `<stem>_<output>.tif`."""
+    """The files of a map: the class map at `out`, others beside it as `<stem>_<output>.tif`.
+
+    Without a class in the legend it is a map of values, one file.
+    """
+    if not len(legend):
+        scratch = out.with_name(f".{out.stem}.value.scratch.tif")
+        return (Layer("value", out, scratch, (_DESCRIPTIONS["value"],), "float32", math.nan),)
     layers = []
     for output in outputs:
         is_class = output == "class"
@@ -101,6 +110,8 @@ def encode(
         Output to array of shape (bands, h, w): class ids, or per cent 0..100. Of equally probable
         classes the first of the legend wins.
     """
+    if not len(legend):
+        return {"value": np.where(wanted, shares, np.float32(math.nan))}
     best, highest, second = _highest_two(shares)
     layers: dict[MapOutput, np.ndarray] = {}
     for output in outputs:
@@ -145,9 +156,9 @@ class Scratch:
             ):
                 dataset.update_tags(**tags)
                 dataset.descriptions = layer.bands
-                if layer.output != "class":
+                if layer.output not in ("class", "value"):
                     dataset.scales = (SHARE_SCALE,) * len(layer.bands)
-                elif layer.dtype == "uint8":
+                elif layer.output == "class" and layer.dtype == "uint8":
                     dataset.write_colormap(1, _colormap(legend))
 
     @contextmanager
@@ -161,8 +172,8 @@ class Scratch:
             yield _Writer(datasets)
 
     def class_windows(self) -> Iterator[tuple[Window, np.ndarray]]:
-        """The class ids by windows of bounded size, row by row."""
-        layer = next(layer for layer in self.layers if layer.output == "class")
+        """The class ids, or values, by windows of bounded size, row by row."""
+        layer = next(layer for layer in self.layers if layer.output in ("class", "value"))
         with _pictures_allowed(), rasterio.open(layer.scratch) as dataset:
             for _, place in dataset.block_windows(1):
                 window = Window(place.row_off, place.col_off, place.height, place.width)

@@ -16,7 +16,7 @@ from covermap.labels.settings import LabelSettings
 from covermap.mapping.settings import MapSettings
 from covermap.models.loss_settings import LossSettings
 from covermap.models.settings import ModelSettings
-from covermap.models.tasks import check_task, task_of
+from covermap.models.tasks import TASKS, check_task, task_of
 from covermap.training.settings import TrainingSettings
 
 Task = Literal["segmentation", "classification", "multilabel", "regression", "weak-segmentation"]
@@ -59,6 +59,18 @@ class Project(Settings):
     training: TrainingSettings = TrainingSettings()
     map: MapSettings = MapSettings()
     seed: int = Field(0, ge=0, lt=2**31)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_of_task(cls, values: Any) -> Any:
+        """The network and loss of the task where the project names none."""
+        task = TASKS.get(str(values.get("task"))) if isinstance(values, dict) else None
+        if task is None or task.name == "segmentation":
+            return values
+        model, loss = values.get("model") or {}, values.get("loss") or task.usual
+        if isinstance(model, dict) and "name" not in model:
+            model = {"name": task.network, **model}
+        return {**values, "model": model, "loss": loss}
 
     @field_validator("imagery", mode="before")
     @classmethod

@@ -55,7 +55,6 @@ def map_scenes(
     from covermap.mapping.checks import drift_warnings, self_check
     from covermap.mapping.engine import map_scene
     from covermap.mapping.predictor import open_predictor
-    from covermap.mapping.preview import write_preview
 
     model = read_bundle(Path(bundle))
     settings = parse(
@@ -75,11 +74,21 @@ def map_scenes(
         result = map_scene(
             scene, model, predictor, target, settings, title=scene.name, key=map_key(model, scene)
         )
-        for warning in self_check(result, model.legend):
+        for warning in self_check(result, model.legend) if len(model.legend) else ():
             say(f"WARNING  {warning}")
-        write_preview(target, model.legend, preview_of(target), title=scene.name)
+        preview_of_map(model, target, preview_of(target), scene.name)
         results.append(result)
     return results
+
+
+def preview_of_map(bundle: Bundle, path: Path, out: Path, title: str) -> None:
+    """A PNG picture of a map of classes, or of values with their colour ramp."""
+    from covermap.mapping.preview import write_preview, write_value_preview
+
+    if bundle.quantity is None:
+        write_preview(path, bundle.legend, out, title=title)
+    else:
+        write_value_preview(path, bundle.quantity.name, out)
 
 
 def open_for(bundle: Bundle, path: Path) -> Scene:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from covermap.chips.audit import audit, require_passed
 from covermap.chips.scan import Scan, scan
-from covermap.chips.split import auto_chip_size, decide_split
+from covermap.chips.split import auto_chip_size, decide_split, picture_chip_size
 from covermap.chips.split_file import write_split
 from covermap.chips.table import plan_chips, write_chips
 from covermap.core.errors import LabelError
@@ -62,6 +62,7 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
             "bands": project.bands,
             "labels": labels,
             "class_folders": workspace.class_folders,
+            "task": project.task,
             "chips": project.chips.model_dump(),
             "split": project.split.model_dump(),
         },
@@ -80,11 +81,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     channels = workspace.channels
     scans = [scan(scene, workspace.labels, channels) for scene in workspace.scenes]
     _require_usable(workspace, scans)
-    size = (
-        auto_chip_size(workspace.scenes, scans)
-        if project.chips.size == "auto"
-        else int(project.chips.size)
-    )
+    size = _chip_size(workspace, scans)
     split = decide_split(
         workspace.scenes, scans, workspace.labels, project.split, size, project.seed
     )
@@ -102,6 +99,16 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     write_chips(folder / "chips.parquet", chips)
     write_split(folder / "split.json", split)
     return OUTPUTS
+
+
+def _chip_size(workspace: Workspace, scans: list[Scan]) -> int:
+    """What the project asks for; by itself whole pictures where these are what is labelled."""
+    wanted = workspace.project.chips.size
+    if wanted != "auto":
+        return int(wanted)
+    if workspace.of_pictures:
+        return picture_chip_size(workspace.scenes)
+    return auto_chip_size(workspace.scenes, scans)
 
 
 def _tell_notes(scenes: Sequence[Scene]) -> None:
