@@ -91,10 +91,10 @@ def preview_of_map(bundle: Bundle, path: Path, out: Path, title: str) -> None:
         write_value_preview(path, bundle.quantity.name, out)
 
 
-def open_for(bundle: Bundle, path: Path) -> Scene:
+def open_for(bundle: Bundle, path: Path, tell: bool = True) -> Scene:
     """Open a scene so that it fits a bundle.
 
-    What the file does not say of itself is read as in training, and that is told.
+    What the file does not say of itself is read as in training, and that is told if wished.
 
     Raises
     ------
@@ -109,11 +109,12 @@ def open_for(bundle: Bundle, path: Path) -> Scene:
             described = _try(path, settings, bundle)
             if not isinstance(described, CovermapError):
                 shown = ", ".join(f"{k} {v}" for k, v in hints.items() if k != "quality")
-                say(f"{path.name}: read as the training imagery was ({shown})")
-                return _told(described)
+                if tell:
+                    say(f"{path.name}: read as the training imagery was ({shown})")
+                return _told(described) if tell else described
     if isinstance(bare, CovermapError):
         raise bare
-    return _told(bare)
+    return _told(bare) if tell else bare
 
 
 def output_files(target: Path, settings: MapSettings) -> list[Path]:

@@ -85,8 +85,9 @@ def predict(bundle: str | Path, pictures: Sequence[str | Path], out: str | Path)
     model = open_chip_model(facts)
     rows = (
         row
-        for path in paths
-        for row in predictions(facts, model, open_for(facts, path), str(path))
+        for place, path in enumerate(paths)
+        # What is true of the first picture is mostly true of all: told once.
+        for row in predictions(facts, model, open_for(facts, path, tell=place == 0), str(path))
     )
     write_predictions(target, _told(rows, len(paths)))
     return len(paths)
