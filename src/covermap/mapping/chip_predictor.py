@@ -1,4 +1,4 @@
-"""Models of whole chips: their answers for chips, and as predictors of pixels in sliding windows."""
+"""Models of whole chips: their answers for chips, and for pixels in sliding windows."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ def stretched(band: np.ndarray, valid: np.ndarray, percentiles: tuple[float, flo
 
 
 def _read_overview(path: Path, width: int) -> tuple[np.ndarray, float, GeoBox]:
-    """Class ids, or values, on a grid of at most `width` columns and 2 x `width` rows, with that grid."""
+    """Class ids, or values, on a grid of at most `width` columns, 2 x `width` rows; the grid."""
     import rasterio
     from affine import Affine
     from rasterio.errors import NotGeoreferencedWarning

@@ -1,8 +1,8 @@
 """What is changed at random in a batch of training chips, so that few of them teach more.
 
-Values, validity, answers on the pixels and what counts move together. All draws depend on (seed, epoch, number
-of the batch) and nothing else, so an epoch after a restart sees what it would have seen without
-one. A change that is off draws nothing.
+Values, validity, what is true of each pixel and what counts move together; what is true of a whole
+chip stays. All draws depend on (seed, epoch, number of the batch) and nothing else, so an epoch
+after a restart sees what it would have seen without one. A change that is off draws nothing.
 """
 
 from __future__ import annotations

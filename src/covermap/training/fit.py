@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class FitPlan:
     class_names: tuple[str, ...] = ()
     class_pixels: tuple[int, ...] = ()
     task: str = "segmentation"
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings = field(default_factory=ModelSettings)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,9 @@ class _State:
             ) from None
         if held["digest"] != _digest(plan):
             return None
-        return cls(held["digest"], held["precision"], [EpochRow.from_dict(row) for row in held["rows"]])
+        return cls(
+            held["digest"], held["precision"], [EpochRow.from_dict(row) for row in held["rows"]]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -298,7 +300,7 @@ def _digest(plan: FitPlan) -> str:
 
 
 def _plain(settings: ResolvedTraining) -> dict[str, Any]:
-    held = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    held = {item.name: getattr(settings, item.name) for item in dataclasses.fields(settings)}
     return {k: v.model_dump() if isinstance(v, Settings) else v for k, v in held.items()}
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from covermap.assessment.multilabel import MultilabelTally, label_f1
-from covermap.assessment.regression import RegressionTally, root_mean_squared_error
-from covermap.assessment.scores import f1
-from covermap.assessment.tally import Tally
 from covermap.models.decoding import activated
 from covermap.models.settings import Activation
 from covermap.training.batch import Batch
@@ -80,7 +76,8 @@ class ClassCounts:
     def score(self) -> float | None:
         if self.name == "class_mean_iou":
             return class_mean_iou(self._counts)
-        return _mean(f1(Tally(self._counts.numpy())))
+        hit = self._counts.diagonal()
+        return _mean_f1(hit, self._counts.sum(1), self._counts.sum(0))
 
 
 class TagCounts:
@@ -92,16 +89,17 @@ class TagCounts:
     name = "mean_f1"
 
     def __init__(self, tags: int) -> None:
-        self._tally = MultilabelTally.zero(tags)
+        # Rows: chips that have the tag and were said to, that have it, that were said to.
+        self._counts = torch.zeros(3, tags, dtype=torch.int64)
 
     def add(self, outputs: Tensor, batch: Batch) -> None:
-        unknown = torch.full_like(batch.target, np.nan)
-        truth = torch.where(batch.counted, batch.target, unknown).cpu().numpy()
-        self._tally += MultilabelTally.of(truth, (outputs >= 0).cpu().numpy())
+        truth = (batch.target > 0) & batch.counted
+        said = (outputs >= 0) & batch.counted
+        self._counts += torch.stack([(truth & said).sum(0), truth.sum(0), said.sum(0)]).cpu()
 
     @property
     def score(self) -> float | None:
-        return _mean(label_f1(self._tally))
+        return _mean_f1(*self._counts)
 
 
 class Errors:
@@ -111,20 +109,23 @@ class Errors:
 
     def __init__(self, activation: Activation) -> None:
         self._activation: Activation = activation
-        self._tally = RegressionTally()
+        self._squared, self._count = 0.0, 0
 
     def add(self, outputs: Tensor, batch: Batch) -> None:
-        values = activated(outputs[:, 0], self._activation).cpu().numpy()
-        self._tally += RegressionTally.of(
-            batch.target.cpu().numpy(), values, batch.counted.cpu().numpy()
-        )
+        values = activated(outputs[:, 0], self._activation)
+        errors = (values - batch.target)[batch.counted].double()
+        self._squared += float(errors.square().sum())
+        self._count += len(errors)
 
     @property
     def score(self) -> float | None:
-        error = root_mean_squared_error(self._tally)
-        return None if error is None else -error
+        return -math.sqrt(self._squared / self._count) if self._count else None
 
 
-def _mean(values: tuple[float | None, ...]) -> float | None:
-    defined = [value for value in values if value is not None]
-    return sum(defined) / len(defined) if defined else None
+def _mean_f1(hit: Tensor, truth: Tensor, said: Tensor) -> float | None:
+    """Mean over the classes that occur of 2 hits / (truth + said); None where none occurs."""
+    total = truth + said
+    present = total > 0
+    if not bool(present.any()):
+        return None
+    return float((2 * hit[present].double() / total[present]).mean())

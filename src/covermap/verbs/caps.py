@@ -24,7 +24,8 @@ def fitted_cap(workspace: Workspace, teach: Share) -> Cap | None:
     labels, settings = workspace.labels, workspace.project.labels
     if workspace.project.task != "regression":
         return None
-    assert isinstance(labels, Density) and isinstance(settings, DensitySettings)
+    assert isinstance(labels, Density)
+    assert isinstance(settings, DensitySettings)
     cap = Cap.fitted(histogram_of(labels, teach), settings.cap)
     if cap.points == 0:
         raise LabelError(
@@ -50,5 +51,6 @@ def quantity_of(cap: Cap) -> Quantity:
 
 def cap_of(bundle: Bundle) -> Cap:
     """The cap that a bundle was trained with."""
-    assert bundle.quantity is not None and bundle.quantity.cap is not None
+    assert bundle.quantity is not None
+    assert bundle.quantity.cap is not None
     return Cap(bundle.quantity.cap)

@@ -195,9 +195,7 @@ def _class_metrics(
     }
 
 
-def _tallier(
-    target: np.ndarray, group: np.ndarray, classes: int
-) -> Callable[[int], GroupedTally]:
+def _tallier(target: np.ndarray, group: np.ndarray, classes: int) -> Callable[[int], GroupedTally]:
     """Makes the tally of one chip out of its predicted class."""
     reference, counts = target.reshape(1), np.ones(1, dtype=bool)
 

@@ -67,9 +67,7 @@ def _predict(workspace: Workspace) -> tuple[str, ...]:
     rows = (
         row
         for scene in workspace.scenes
-        for row in predictions(
-            bundle, model, scene, relative_to(image_path(scene), workspace.base)
-        )
+        for row in predictions(bundle, model, scene, relative_to(image_path(scene), workspace.base))
     )
     write_predictions(workspace.folder.path / PREDICTIONS, rows)
     return (PREDICTIONS,)

@@ -106,7 +106,9 @@ def picture_paths(given: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             held = sorted(item for item in path.rglob("*") if item.suffix.lower() in SUFFIXES)
             if not held:
-                raise ImageryError(f"{path}: no image in this folder; name pictures or their folder")
+                raise ImageryError(
+                    f"{path}: no image in this folder; name pictures or their folder"
+                )
             found += held
         elif path.exists():
             found.append(path)
@@ -115,9 +117,7 @@ def picture_paths(given: Sequence[Path]) -> list[Path]:
     return found
 
 
-def predictions(
-    bundle: Bundle, model: ChipModel, scene: Scene, path: str
-) -> Iterator[Prediction]:
+def predictions(bundle: Bundle, model: ChipModel, scene: Scene, path: str) -> Iterator[Prediction]:
     """The rows of one picture; nothing for a picture without a usable pixel.
 
     A picture larger than the chips of the training is cut into such chips, whose probabilities are

@@ -11,6 +11,7 @@ from covermap.assessment.joint import JointCounts
 from covermap.assessment.tally import Tally
 from covermap.bundle import read_bundle
 from covermap.chips.audit import shares_of
+from covermap.chips.loading import Chips
 from covermap.chips.table import read_chips
 from covermap.core.files import read_json
 from covermap.core.grid import Window
@@ -95,9 +96,7 @@ def task_page(workspace: Workspace) -> str:
     )
 
 
-def _of_classes(
-    workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFrame
-) -> _Part:
+def _of_classes(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFrame) -> _Part:
     test, baselines = metrics["test"], metrics["baselines"]
     ways = (test, baselines["random_forest"], baselines["majority"])
     titles = {
@@ -123,9 +122,7 @@ def _of_classes(
         meaning="Overall accuracy: of 100 chips, how many are said right. The forest looks at "
         "each band's mean, spread and percentiles only. Intervals (95 %) are drawn from pictures "
         "or blocks of ground, not from single chips.",
-        headlines=tuple(
-            headlines_of(metrics, "model", workspace.project.split.allow_leak)
-        ),
+        headlines=tuple(headlines_of(metrics, "model", workspace.project.split.allow_leak)),
         scores=Table(("model", "random forest of statistics", "commonest class"), tuple(rows)),
         classes=Table(
             ("producer's accuracy (recall)", "user's accuracy (precision)", "F1", "IoU", "chips"),
@@ -176,7 +173,7 @@ def _of_tags(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFr
         meaning="Accuracy of a label: of 100 chips, for how many it is said right whether they "
         "have it. Compare it with the last column but one: where a label is rare, never saying it "
         "is right for most chips.",
-        headlines=tuple([*_leak(workspace), *ahead]),
+        headlines=(*_leak(workspace), *ahead),
         scores=Table(("model", "usual labels for all"), rows),
         classes=Table(
             ("accuracy", "precision", "recall", "F1", "chips with it", "usual answer", "chips"),
@@ -226,7 +223,7 @@ def _of_numbers(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
         meaning="The mean of training is one number for every cell; the distance rule gives each "
         "cell the training mean at its distance from the edge of what is valid. A model that is "
         "not better than both has learnt nothing of the imagery.",
-        headlines=tuple([*_leak(workspace), *ahead]),
+        headlines=(*_leak(workspace), *ahead),
         scores=Table(("model", "mean of training", "distance to the edge"), rows),
         classes=None,
         classes_title="",
@@ -291,8 +288,6 @@ def _number_panels(workspace: Workspace, chips: gpd.GeoDataFrame, unit: str) -> 
         folder = workspace.folder.path
         own = folder / "bundle" if training.name == "final" else folder / "folds" / training.name
         cap = cap_of(read_bundle(own))
-        from covermap.chips.loading import Chips
-
         samples = Chips(score, score.statistics(), workspace.answers(cap))
         sums = [
             float(samples[n].target[samples[n].counted].sum()) for n in range(len(score.windows))
