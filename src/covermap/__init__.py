@@ -15,6 +15,7 @@ _VERBS = {
     "init": "covermap.verbs.init",
     "map_scenes": "covermap.verbs.map_scenes",
     "open_scene": "covermap.imagery.opening",
+    "predict": "covermap.verbs.predict",
     "prepare": "covermap.verbs.prepare",
     "report": "covermap.verbs.report",
     "run": "covermap.verbs.run",

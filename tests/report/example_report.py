@@ -18,7 +18,8 @@ class Epoch:
     epoch: int
     loss: float
     validation_loss: float | None
-    validation_class_mean_iou: float | None
+    validation_score: float | None
+    measure: str = "class_mean_iou"
 
 
 def legend(names=NAMES):

@@ -9,6 +9,7 @@ from itertools import product
 
 import numpy as np
 
+from covermap.chips.answers import Answers, PixelClasses, Place
 from covermap.chips.ground import NO_PART
 from covermap.chips.sample import Sample
 from covermap.chips.statistics import Statistics, statistics_of
@@ -86,13 +87,29 @@ class Share:
 
 
 class Chips:
-    """Samples of a share, normalised; as many as fit under a lid are kept in memory."""
+    """Samples of a share, normalised; as many as fit under a lid are kept in memory.
+
+    Parameters
+    ----------
+    share : Share
+    statistics : Statistics
+        Of the training ground.
+    answers : Answers, optional
+        What the task asks of a chip; the class of each pixel by default.
+    cache_bytes : int
+        The lid.
+    """
 
     def __init__(
-        self, share: Share, statistics: Statistics, cache_bytes: int = _CACHE_BYTES
+        self,
+        share: Share,
+        statistics: Statistics,
+        answers: Answers | None = None,
+        cache_bytes: int = _CACHE_BYTES,
     ) -> None:
         self.share = share
         self.statistics = statistics
+        self.answers = answers or PixelClasses()
         self._lid = cache_bytes
         self._held = 0
         self._cache: dict[int, Sample] = {}
@@ -103,7 +120,7 @@ class Chips:
     def __getitem__(self, index: int) -> Sample:
         if index in self._cache:
             return self._cache[index]
-        sample = self._sample(self.share.read(index))
+        sample = self._sample(index)
         size = sum(a.nbytes for a in (sample.values, sample.valid, sample.target, sample.counted))
         # Epochs go through all chips: keeping the first ones serves as many hits as any other rule.
         if self._held + size <= self._lid:
@@ -111,13 +128,17 @@ class Chips:
             self._held += size
         return sample
 
-    def _sample(self, view: View) -> Sample:
+    def _sample(self, index: int) -> Sample:
+        view = self.share.read(index)
         seen = self.share.seen(view) & view.usable
+        scene, window = self.share.windows[index]
+        place = Place(self.share.viewer.scenes[scene], window, view, self.share.counted(view))
+        answer = self.answers.of(place)
         return Sample(
             values=self.statistics.normalise(view.raster.values, view.raster.valid & seen),
             valid=seen,
-            target=view.target.index.astype(np.int64),
-            counted=self.share.counted(view),
+            target=answer.target,
+            counted=answer.counted,
         )
 
 

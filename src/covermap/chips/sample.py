@@ -19,10 +19,12 @@ class Sample:
         a band is invalid.
     valid : ndarray of bool, shape (S, S)
         Usable pixels.
-    target : ndarray of int64, shape (S, S)
-        Position of the class in the legend; means nothing where `counted` is False.
-    counted : ndarray of bool, shape (S, S)
-        Pixels that enter loss and scores: usable, labelled, and on this part's own ground.
+    target : ndarray
+        The right answer, which means nothing where `counted` is False. For classes of pixels
+        int64 (S, S), positions in the legend; for a chip's class int64 without an axis; for tags
+        float32 (K,), 1 or 0; for densities float32 (S, S).
+    counted : ndarray of bool, shape of `target`
+        What enters loss and scores: usable, labelled, and on this part's own ground.
     """
 
     values: np.ndarray

@@ -36,6 +36,7 @@ _SIZES = (256, 224, 192, 160, 128, 96, 64, 32)
 _GOOD_GROUPS, _FEWEST_GROUPS = 50, 8
 # Where groups are few, a k-fold is likely, which trains one network after the other.
 _LARGEST_OF_FEW = 128
+_LARGEST_PICTURE = 512
 
 
 def auto_chip_size(scenes: Sequence[Scene], scans: Sequence[Scan]) -> int:
@@ -54,6 +55,12 @@ def auto_chip_size(scenes: Sequence[Scene], scans: Sequence[Scan]) -> int:
                 return max(enough[0], min(64, sizes[0]))
             return min(enough[0], _LARGEST_OF_FEW)
     return CELL
+
+
+def picture_chip_size(scenes: Sequence[Scene]) -> int:
+    """The multiple of 32 that holds the largest picture, at most 512: larger ones are cut."""
+    largest = max(max(scene.geobox.shape) for scene in scenes)
+    return min(-(-int(largest) // CELL) * CELL, _LARGEST_PICTURE)
 
 
 def decide_split(

@@ -49,6 +49,12 @@ def _command(verb: str) -> Callable[..., None]:
 def tell_results(out: Path) -> None:
     """The last lines of a run: what to open."""
     print(f"report  {shlex.quote(str(out / 'report.html'))}")
+    bundle = shlex.quote(str(out / "bundle"))
+    table = out / "predictions.csv"
+    if table.exists():
+        print(f"table   {shlex.quote(str(table))}")
+        print(f"bundle  {bundle}  (covermap predict BUNDLE PICTURES --out table.csv)")
+        return
     maps = out / "map.tif"
     print(f"map     {shlex.quote(str(maps if maps.exists() else out / 'maps'))}")
-    print(f"bundle  {shlex.quote(str(out / 'bundle'))}  (covermap map BUNDLE SCENE --out FILE)")
+    print(f"bundle  {bundle}  (covermap map BUNDLE SCENE --out FILE)")

@@ -46,7 +46,7 @@ class MapResult:
         Class id to area in square metres (square pixels for pictures without a CRS). Areas counted
         on a map are biased by its errors.
     valid_pixels : int
-        Pixels that have a class.
+        Pixels that have a class, or a value.
     total_pixels : int
         Pixels of the scene, or of the wanted ground in it.
     engine, precision : str
@@ -115,8 +115,8 @@ def map_scene(
         `tile` is too small for the network's context, or smaller than the chips of a network that
         sees everything.
     """
-    if predictor.classes != len(bundle.legend):
-        raise ValueError(f"{predictor.classes} outputs for {len(bundle.legend)} classes")
+    if predictor.classes != bundle.outputs:
+        raise ValueError(f"{predictor.classes} outputs, the bundle has {bundle.outputs}")
     wanted = Ground(scene.geobox, ground)
     if not wanted.touches(whole(scene.geobox)):
         raise ImageryError(
@@ -271,10 +271,14 @@ def _count(work: _Work, scratch: Scratch, plan: TilePlan, seconds: StageSeconds)
     """Pixels and areas by class, counted on what was written."""
     legend, areas = work.bundle.legend, row_areas_m2(work.scene.geobox)
     equal_areas = bool((areas == areas[0]).all())
-    pixels, area_m2 = np.zeros(legend.nodata + 1, np.int64), np.zeros(legend.nodata + 1)
-    total = 0
+    largest = legend.nodata if len(legend) else 0
+    pixels, area_m2 = np.zeros(largest + 1, np.int64), np.zeros(largest + 1)
+    total = valid = 0
     for window, ids in scratch.class_windows():
         total += int(work.ground.mask(window).sum())
+        if not len(legend):
+            valid += int(np.isfinite(ids).sum())
+            continue
         counts = np.bincount(ids.ravel(), minlength=len(pixels))
         pixels += counts
         if equal_areas:
@@ -286,7 +290,7 @@ def _count(work: _Work, scratch: Scratch, plan: TilePlan, seconds: StageSeconds)
         paths={layer.output: layer.path for layer in scratch.layers},
         class_pixels={number: int(pixels[number]) for number in legend.ids},
         class_area_m2={number: float(area_m2[number]) for number in legend.ids},
-        valid_pixels=int(pixels[list(legend.ids)].sum()),
+        valid_pixels=valid + int(pixels[list(legend.ids)].sum()),
         total_pixels=total,
         engine=work.predictor.engine,
         precision=work.predictor.precision,

@@ -12,6 +12,7 @@ from covermap.models.forest import Forest, features_of
 if TYPE_CHECKING:
     import torch
 
+
 Precision = Literal["float32", "bfloat16"]
 
 

@@ -78,6 +78,62 @@ def write_preview(
         figure.savefig(scratch, format="png", metadata={"Software": None})
 
 
+def value_picture(map_path: Path, width: int) -> np.ndarray:
+    """A map of numbers as a picture, uint8 (H, W, 3): a colour ramp from 0, nodata white.
+
+    Parameters
+    ----------
+    map_path : Path
+        A map of values as `map_scene` writes it.
+    width : int
+        Longer side of the picture in pixels, about.
+    """
+    values, _, _ = _read_overview(map_path, width)
+    picture = np.full((*values.shape, 3), 255, dtype=np.uint8)
+    known = np.isfinite(values)
+    picture[known] = _ramp(values[known] / _highest(values))
+    return picture
+
+
+def write_value_preview(map_path: Path, unit: str, out: Path, width: int = 1600) -> None:
+    """A PNG picture of a map of numbers with its colour ramp; nodata is white."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+
+    values, _, geobox = _read_overview(map_path, width)
+    rows, cols = values.shape
+    map_width = width * 0.78 / _DPI
+    height = min(max(map_width * rows / cols + 0.9, 3.0), 2.0 * width / _DPI)
+    figure = Figure(figsize=(width / _DPI, height), dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.imshow(value_picture(map_path, width), interpolation="nearest")
+    axes.set_axis_off()
+    scale = ScalarMappable(Normalize(0, _highest(values)), "viridis")
+    figure.colorbar(scale, ax=axes, label=unit, fraction=0.046)
+    if geobox.crs is not None:
+        _draw_scale(axes, geobox, (rows, cols))
+        _draw_north(axes, geobox, (rows, cols))
+    with complete_file(out) as scratch:
+        figure.savefig(scratch, format="png", metadata={"Software": None})
+
+
+def _highest(values: np.ndarray) -> float:
+    """The end of the colour ramp: the largest value, or 1 where none is above 0."""
+    known = values[np.isfinite(values)]
+    largest = float(known.max()) if known.size else 0.0
+    return largest if largest > 0 else 1.0
+
+
+def _ramp(shares: np.ndarray) -> np.ndarray:
+    import matplotlib as mpl
+
+    colors = mpl.colormaps["viridis"](np.clip(shares, 0, 1))[:, :3]
+    return np.rint(colors * 255).astype(np.uint8)
+
+
 def quicklook(
     scene: Scene, max_size: int = 1000, percentiles: tuple[float, float] = (2.0, 98.0)
 ) -> np.ndarray:
@@ -153,8 +209,8 @@ def stretched(band: np.ndarray, valid: np.ndarray, percentiles: tuple[float, flo
     return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
 
 
-def _read_overview(path: Path, width: int) -> tuple[np.ndarray, int, GeoBox]:
-    """Class ids on a grid of at most `width` columns and 2 x `width` rows, with that grid."""
+def _read_overview(path: Path, width: int) -> tuple[np.ndarray, float, GeoBox]:
+    """Class ids, or values, on a grid of at most `width` columns, 2 x `width` rows; the grid."""
     import rasterio
     from affine import Affine
     from rasterio.errors import NotGeoreferencedWarning
@@ -168,10 +224,10 @@ def _read_overview(path: Path, width: int) -> tuple[np.ndarray, int, GeoBox]:
             ids = dataset.read(1, out_shape=(rows, cols))
             affine = dataset.transform * Affine.scale(dataset.width / cols, dataset.height / rows)
             crs = None if dataset.crs is None else dataset.crs.to_wkt()
-            return ids, int(dataset.nodata), GeoBox((rows, cols), affine, crs)
+            return ids, float(dataset.nodata), GeoBox((rows, cols), affine, crs)
 
 
-def _colored(ids: np.ndarray, legend: Legend, nodata: int) -> np.ndarray:
+def _colored(ids: np.ndarray, legend: Legend, nodata: float) -> np.ndarray:
     """RGBA uint8 (H, W, 4); nodata and ids that no class has are transparent."""
     index, known = legend.to_index(ids)
     colors = [[int(c[i : i + 2], 16) for i in (1, 3, 5)] + [255] for c in legend.colors]

@@ -11,7 +11,7 @@ from rasterio.windows import Window as FileWindow
 from covermap.core.grid import Window
 
 
-def read_map_window(path: Path, window: Window, outside: int) -> np.ndarray:
+def read_map_window(path: Path, window: Window, outside: float) -> np.ndarray:
     """A window of a one-band map in the file's type; `outside` where it reaches beyond."""
     with rasterio.open(path) as dataset:
         result = np.full(window.shape, outside, dtype=dataset.dtypes[0])

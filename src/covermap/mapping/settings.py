@@ -8,7 +8,7 @@ from pydantic import field_validator
 
 from covermap.core.settings import Settings
 
-MapOutput = Literal["class", "confidence", "margin", "entropy", "probability"]
+MapOutput = Literal["class", "confidence", "margin", "entropy", "probability", "value"]
 EngineName = Literal["auto", "torch", "openvino"]
 PrecisionName = Literal["auto", "float32", "bfloat16", "int8"]
 
@@ -25,7 +25,7 @@ class MapSettings(Settings):
     outputs : tuple of str
         Which files besides the class map, which is always written: `confidence` (highest
         probability), `margin` (highest minus second highest), `entropy` (of the probabilities,
-        0..1), `probability` (one band a class).
+        0..1), `probability` (one band a class). A regression writes its `value` alone.
     probability_type : str
         Of the file `probability`: whole per cent in `uint8`, or shares in `float32`.
     tile : int or "auto"
@@ -51,6 +51,8 @@ class MapSettings(Settings):
     @field_validator("outputs")
     @classmethod
     def _class_first_and_each_once(cls, outputs: tuple[MapOutput, ...]) -> tuple[MapOutput, ...]:
+        if "value" in outputs:
+            raise ValueError("`value` is what a regression writes by itself; leave it out")
         return tuple(dict.fromkeys(("class", *outputs)))
 
     @field_validator("tile")

@@ -35,6 +35,7 @@ _DESCRIPTIONS: dict[MapOutput, str] = {
     "confidence": "probability of the class",
     "margin": "probability of the class minus that of the second",
     "entropy": "entropy of the probabilities, 0 (certain) to 1 (any class)",
+    "value": "value of the regression",
 }
 
 
@@ -54,6 +55,7 @@ class Layer:
         Descriptions, one a band.
     dtype : str
     nodata : int or float
+        NaN for shares in float32 and for values of a regression.
     scale : float or None
         What a number is multiplied with to be a share; None where it says what it is.
     """
@@ -68,7 +70,13 @@ class Layer:
 
 
 def plan_layers(out: Path, legend: Legend, settings: MapSettings) -> tuple[Layer, ...]:
-    """The files of a map: the class map at `out`, others beside it as `<stem>_<output>.tif`."""
+    """The files of a map: the class map at `out`, others beside it as `<stem>_<output>.tif`.
+
+    Without a class in the legend it is a map of values, one file.
+    """
+    if not len(legend):
+        scratch = out.with_name(f".{out.stem}.value.scratch.tif")
+        return (Layer("value", out, scratch, (_DESCRIPTIONS["value"],), "float32", math.nan),)
     return tuple(_layer(out, legend, output, settings) for output in settings.outputs)
 
 
@@ -104,6 +112,8 @@ def encode(
         Output to array of shape (bands, h, w): class ids, per cent 0..100, or shares 0..1. Of
         equally probable classes the first of the legend wins.
     """
+    if not len(legend):
+        return {"value": np.where(wanted, shares, np.float32(math.nan))}
     best, highest, second = _highest_two(shares, with_second="margin" in settings.outputs)
     layers: dict[MapOutput, np.ndarray] = {}
     for output in settings.outputs:
@@ -178,8 +188,8 @@ class Scratch:
             yield ScratchWriter(path, datasets)
 
     def class_windows(self) -> Iterator[tuple[Window, np.ndarray]]:
-        """The class ids by windows of bounded size, row by row."""
-        layer = next(layer for layer in self.layers if layer.output == "class")
+        """The class ids, or values, by windows of bounded size, row by row."""
+        layer = next(layer for layer in self.layers if layer.output in ("class", "value"))
         with _pictures_allowed(), rasterio.open(layer.scratch) as dataset:
             for _, place in dataset.block_windows(1):
                 window = Window(place.row_off, place.col_off, place.height, place.width)

@@ -56,9 +56,9 @@ class Task:
     @property
     def models(self) -> tuple[str, ...]:
         """What `model: {name: ...}` may be."""
-        of_pixels = (FOREST, AUTO) if self.name == "segmentation" else ()
+        forests = {"segmentation": (FOREST, AUTO), "classification": (FOREST,)}
         networks = (name for output in self.outputs for name in network_names(output))
-        return (*networks, *of_pixels)
+        return (*networks, *forests.get(self.name, ()))
 
 
 TASKS = {

@@ -28,6 +28,13 @@ FOLD_COLORS = ("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#f0e442", "#d55e00")
 _ANSWER_STYLES = (("o", ACCENT), ("s", "#e69f00"), ("D", "#8c9699"))
 # From no confidence at all to certainty.
 CONFIDENCE_COLORS = ("#fbe3c4", "#123f5c")
+# What a validation is judged by, as `training.measures` names it.
+_MEASURES = {
+    "class_mean_iou": "Class-mean IoU",
+    "macro_f1": "Mean F1 of the classes",
+    "mean_f1": "Mean F1 of the labels",
+    "minus_rmse": "Root mean squared error",
+}
 _UNLABELLED, _RIGHT, _WRONG = "#f4f5f3", "#c9d2d0", "#d55e00"
 
 
@@ -150,10 +157,12 @@ def scores_figure(answers: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure:
 
 
 def curve_figure(curve: Curve) -> Figure:
-    """Loss and class-mean IoU of each epoch."""
+    """Loss and validation score of each epoch."""
     epochs = [row.epoch for row in curve.rows]
     validation = _numbers([row.validation_loss for row in curve.rows])
-    iou = _numbers([row.validation_class_mean_iou for row in curve.rows])
+    measure = curve.rows[0].measure
+    sign = -1 if measure.startswith("minus_") else 1
+    score = sign * np.asarray(_numbers([row.validation_score for row in curve.rows]))
     marker = "o" if len(epochs) < 15 else ""
     with style():
         figure = blank_figure(8.6, 2.9)
@@ -162,10 +171,12 @@ def curve_figure(curve: Curve) -> Figure:
         losses.plot(epochs, validation, ACCENT, marker=marker, ms=4, ls="--")
         losses.legend(["training", "validation"], frameon=False)
         losses.set_title("Loss", fontsize=11, loc="left")
-        scores.plot(epochs, iou, ACCENT, marker=marker, ms=4)
-        scores.set_ylim(0, 1)
-        scores.set_yticks(np.linspace(0, 1, 6), [f"{tick} %" for tick in range(0, 101, 20)])
-        scores.set_title("Class-mean IoU on validation ground", fontsize=11, loc="left")
+        scores.plot(epochs, score, ACCENT, marker=marker, ms=4)
+        if sign > 0:
+            scores.set_ylim(0, 1)
+            scores.set_yticks(np.linspace(0, 1, 6), [f"{tick} %" for tick in range(0, 101, 20)])
+        title = f"{_MEASURES[measure]} on validation ground"
+        scores.set_title(title, fontsize=11, loc="left")
         for axes in (losses, scores):
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)

@@ -1,8 +1,8 @@
 """What is changed at random in a batch of training chips, so that few of them teach more.
 
-Values, validity, classes and what counts move together. All draws depend on (seed, epoch, number
-of the batch) and nothing else, so an epoch after a restart sees what it would have seen without
-one. A change that is off draws nothing.
+Values, validity, what is true of each pixel and what counts move together; what is true of a whole
+chip stays. All draws depend on (seed, epoch, number of the batch) and nothing else, so an epoch
+after a restart sees what it would have seen without one. A change that is off draws nothing.
 """
 
 from __future__ import annotations
@@ -68,7 +68,10 @@ def turned(batch: Batch, turns: Sequence[int], flips: Sequence[bool]) -> Batch:
         ]
         return torch.stack(moved)
 
-    return Batch(move(batch.values), move(batch.valid), move(batch.target), move(batch.counted))
+    values, valid = move(batch.values), move(batch.valid)
+    if not batch.dense:
+        return Batch(values, valid, batch.target, batch.counted)
+    return Batch(values, valid, move(batch.target), move(batch.counted))
 
 
 def resized_crops(batch: Batch, boxes: Tensor) -> Batch:
@@ -95,24 +98,24 @@ def resized_crops(batch: Batch, boxes: Tensor) -> Batch:
         return crop_and_resize(layers, places, size, mode, padding_mode="border")
 
     # One pass for all that take the nearest: the same pixel of each.
-    masks = [batch.target, batch.valid, batch.counted]
-    near = crop(torch.stack(masks, 1).float(), "nearest")
-    valid = near[:, 1] > 0.5
+    answer = [batch.target.float(), batch.counted.float()] if batch.dense else []
+    near = crop(torch.stack([batch.valid.float(), *answer], 1), "nearest")
+    valid = near[:, 0] > 0.5
     weight = crop(batch.valid[:, None].float(), "bilinear")
     summed = crop(batch.values * batch.valid[:, None], "bilinear")
     values = summed / weight.clamp(min=torch.finfo(weight.dtype).eps)
-    return Batch(
-        torch.where(valid[:, None], values, torch.zeros_like(values)),
-        valid,
-        near[:, 0].round().long(),
-        near[:, 2] > 0.5,
-    )
+    values = torch.where(valid[:, None], values, torch.zeros_like(values))
+    if not batch.dense:
+        return Batch(values, valid, batch.target, batch.counted)
+    target = near[:, 1] if batch.target.is_floating_point() else near[:, 1].round().long()
+    return Batch(values, valid, target, near[:, 2] > 0.5)
 
 
 def without(batch: Batch, holes: Tensor) -> Batch:
-    """The batch with holes, bool (N, S, S): nothing valid, value 0, nothing that counts."""
+    """The batch with holes, bool (N, S, S): nothing valid, value 0, no pixel that counts."""
     values = batch.values.masked_fill(holes[:, None], 0.0)
-    return Batch(values, batch.valid & ~holes, batch.target, batch.counted & ~holes)
+    counted = batch.counted & ~holes if batch.dense else batch.counted
+    return Batch(values, batch.valid & ~holes, batch.target, counted)
 
 
 def _shifted(batch: Batch, rng: np.random.Generator, gain: float, noise: float) -> Batch:

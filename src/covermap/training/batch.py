@@ -14,16 +14,21 @@ from covermap.chips.sample import Sample
 
 @dataclass(frozen=True)
 class Batch:
-    """Chips stacked: values float32 (N, C, S, S), target int64, valid and counted bool (N, S, S).
+    """Chips stacked: values float32 (N, C, S, S), valid bool (N, S, S), target and counted.
 
-    As in `covermap.chips.sample.Sample`: values are 0 where nothing is valid, and target means
-    nothing where counted is False.
+    As in `covermap.chips.sample.Sample`: values are 0 where nothing is valid, target and counted
+    are of the shape that the task asks for, and target means nothing where counted is False.
     """
 
     values: Tensor
     valid: Tensor
     target: Tensor
     counted: Tensor
+
+    @property
+    def dense(self) -> bool:
+        """Whether the target lies on the pixels, and has to move with them."""
+        return self.target.ndim == self.valid.ndim
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device; values in channels-last order, which convolutions prefer."""

@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,12 @@ from covermap.models.hardware import bfloat16_pays, prepare_cpu
 from covermap.models.libraries import lightning
 from covermap.models.loading import put_weights
 from covermap.models.loss_settings import LossSettings
-from covermap.models.losses import CombinedLoss
+from covermap.models.settings import ModelSettings
+from covermap.models.tasks import loss_of, task_of
 from covermap.training.data import TrainingBatches, ValidationBatches
 from covermap.training.freezing import check_encoder
 from covermap.training.history import EpochRow, candidate_epochs, kept_epoch, stops_early
+from covermap.training.measures import measure_of
 from covermap.training.settings import ResolvedTraining
 
 _STATE = "covermap"
@@ -65,6 +67,10 @@ class FitPlan:
         The classes; needed, with `class_pixels`, where the loss weighs classes.
     class_pixels : tuple of int
         Counted training pixels of each class.
+    task : str
+        As a project file names it.
+    model : ModelSettings
+        Of the network; its activation belongs to the loss of a regression.
     """
 
     network: nn.Module
@@ -79,6 +85,8 @@ class FitPlan:
     title: str = "train"
     class_names: tuple[str, ...] = ()
     class_pixels: tuple[int, ...] = ()
+    task: str = "segmentation"
+    model: ModelSettings = field(default_factory=ModelSettings)
 
 
 @dataclass(frozen=True)
@@ -163,7 +171,9 @@ class _State:
             ) from None
         if held["digest"] != _digest(plan):
             return None
-        return cls(held["digest"], held["precision"], [EpochRow(**row) for row in held["rows"]])
+        return cls(
+            held["digest"], held["precision"], [EpochRow.from_dict(row) for row in held["rows"]]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -174,7 +184,7 @@ class _State:
 
 
 def _train(plan: FitPlan, state: _State) -> None:
-    from covermap.training.task import SegmentationTask
+    from covermap.training.task import TaskModule
 
     settings = plan.settings
     # mypy: torch's annotations leave out the memory format, which its documentation promises.
@@ -190,10 +200,11 @@ def _train(plan: FitPlan, state: _State) -> None:
             _write_checkpoint(plan, state, trainer, task)
             trainer.should_stop = stops_early(state.rows, settings.patience)
 
-        task = SegmentationTask(
+        kind = task_of(plan.task)
+        task = TaskModule(
             network,
-            plan.classes,
-            CombinedLoss(plan.loss, plan.class_names, plan.class_pixels),
+            loss_of(kind, plan.loss, plan.model, plan.class_names, plan.class_pixels),
+            lambda: measure_of(plan.task, plan.classes, plan.model.activation),
             settings,
             lambda: state.rows,
             on_step,
@@ -275,6 +286,8 @@ def _digest(plan: FitPlan) -> str:
         {
             "key": plan.key,
             "seed": plan.seed,
+            "task": plan.task,
+            "activation": plan.model.activation,
             "classes": plan.classes,
             "loss": plan.loss.model_dump(),
             "class_pixels": plan.class_pixels,
@@ -287,7 +300,7 @@ def _digest(plan: FitPlan) -> str:
 
 
 def _plain(settings: ResolvedTraining) -> dict[str, Any]:
-    held = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    held = {item.name: getattr(settings, item.name) for item in dataclasses.fields(settings)}
     return {k: v.model_dump() if isinstance(v, Settings) else v for k, v in held.items()}
 
 

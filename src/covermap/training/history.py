@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_PREFIX = "validation_"
+
 
 @dataclass(frozen=True)
 class EpochRow:
@@ -24,20 +26,34 @@ class EpochRow:
         Mean over the steps.
     validation_loss : float or None
         Mean over the validation chips, each weighted by its counted pixels; None without any.
-    validation_class_mean_iou : float or None
-        Of all validation pixels together, 0..1; None without any counted pixel.
+    validation_score : float or None
+        Of all validation ground together, the higher the better; None without anything counted.
     learning_rate : float
         Of the last step.
+    measure : str
+        What the score is; see `covermap.training.measures`.
     """
 
     epoch: int
     loss: float
     validation_loss: float | None
-    validation_class_mean_iou: float | None
+    validation_score: float | None
     learning_rate: float
+    measure: str = "class_mean_iou"
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """The row with its score under the measure's name, `validation_class_mean_iou` say."""
+        facts = dataclasses.asdict(self)
+        score, measure = facts.pop("validation_score"), facts.pop("measure")
+        return {**facts, f"{_PREFIX}{measure}": score}
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> EpochRow:
+        """A row as `to_dict` wrote it."""
+        own = {field.name for field in dataclasses.fields(cls)}
+        (key,) = set(facts) - own
+        rest = {name: value for name, value in facts.items() if name != key}
+        return cls(**rest, validation_score=facts[key], measure=key.removeprefix(_PREFIX))
 
 
 def kept_epoch(rows: Sequence[EpochRow]) -> int:
@@ -62,13 +78,13 @@ def candidate_epochs(rows: Sequence[EpochRow]) -> set[int]:
 
 
 def smoothed_scores(rows: Sequence[EpochRow]) -> list[float]:
-    """Validation class-mean IoU of each epoch, as the mean of it and its neighbours.
+    """Validation score of each epoch, as the mean of it and its neighbours.
 
     The highest of many noisy numbers is the luckiest one. A rare class has few validation pixels,
     so that its IoU, and with it the mean, jumps from epoch to epoch; an epoch between two good
     ones learnt the class, one between two bad ones met a few of its pixels by chance.
     """
-    values = [row.validation_class_mean_iou or 0.0 for row in rows]
+    values = [row.validation_score or 0.0 for row in rows]
     windows = [values[max(0, place - 1) : place + 2] for place in range(len(values))]
     return [sum(window) / len(window) for window in windows]
 
@@ -104,7 +120,7 @@ def _best(rows: Sequence[EpochRow], scores: Sequence[float]) -> int:
 
 
 def _scored(rows: Sequence[EpochRow]) -> bool:
-    return any(row.validation_class_mean_iou is not None for row in rows)
+    return any(row.validation_score is not None for row in rows)
 
 
 def confusion(predicted: Tensor, target: Tensor, counted: Tensor, classes: int) -> Tensor:

@@ -17,11 +17,17 @@ Sampling = Literal["auto", "uniform", "balanced"]
 
 
 def count_class_pixels(source: SampleSource, classes: int) -> np.ndarray:
-    """Counted pixels of each class in each chip, int64 (chips, classes); reads every chip once."""
+    """Counted pixels of each class in each chip, int64 (chips, classes); reads every chip once.
+
+    Where a chip has one class, or a set of tags, it counts as one pixel of each.
+    """
     counts = np.zeros((len(source), classes), np.int64)
     for number in range(len(source)):
         sample = source[number]
-        counts[number] = np.bincount(sample.target[sample.counted], minlength=classes)
+        if np.issubdtype(sample.target.dtype, np.floating):
+            counts[number] = (sample.target > 0) & sample.counted
+        else:
+            counts[number] = np.bincount(sample.target[sample.counted], minlength=classes)
     return counts
 
 

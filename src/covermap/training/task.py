@@ -10,27 +10,28 @@ from torch import Tensor, nn
 
 from covermap.core.errors import ModelError
 from covermap.models.libraries import lightning
-from covermap.models.losses import CombinedLoss
 from covermap.training.average import WeightAverage
 from covermap.training.batch import Batch
 from covermap.training.freezing import freeze_encoder
-from covermap.training.history import EpochRow, class_mean_iou, confusion
+from covermap.training.history import EpochRow
+from covermap.training.measures import Measure
 from covermap.training.schedule import optimizer_for, rate_factor, set_rate
 from covermap.training.settings import ResolvedTraining
 
 _AVERAGE = "covermap_average"
 
 
-class SegmentationTask(lightning().LightningModule):  # type: ignore[misc]
-    """A network that learns classes of pixels.
+class TaskModule(lightning().LightningModule):  # type: ignore[misc]
+    """A network that learns a task.
 
     Parameters
     ----------
     network : Module
-        Takes (N, C, H, W), gives logits (N, K, H, W).
-    classes : int
-        K.
-    loss : CombinedLoss
+        Takes (N, C, H, W), gives what the loss takes.
+    loss : Module
+        Of (outputs, target, counted); see `covermap.models.tasks.loss_of`.
+    measure : callable
+        Gives what a validation counts, from nothing.
     settings : ResolvedTraining
     rows : callable
         Gives the rows of the epochs that are over.
@@ -45,8 +46,8 @@ class SegmentationTask(lightning().LightningModule):  # type: ignore[misc]
     def __init__(
         self,
         network: nn.Module,
-        classes: int,
-        loss: CombinedLoss,
+        loss: nn.Module,
+        measure: Callable[[], Measure],
         settings: ResolvedTraining,
         rows: Callable[[], Sequence[EpochRow]],
         on_step: Callable[[float], None],
@@ -56,7 +57,7 @@ class SegmentationTask(lightning().LightningModule):  # type: ignore[misc]
         super().__init__()
         self.network = network
         self._loss = loss
-        self._classes, self._settings, self._rows = classes, settings, rows
+        self._measure_anew, self._settings, self._rows = measure, settings, rows
         self._on_step, self._on_epoch, self._state = on_step, on_epoch, state
         self._average = None if settings.ema is None else WeightAverage(network, settings.ema)
         self._losses: list[float] = []
@@ -118,25 +119,24 @@ class SegmentationTask(lightning().LightningModule):  # type: ignore[misc]
         self._begin_validation()
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        logits = self.network(batch.values).float()
-        self._counts += confusion(
-            logits.max(1).indices, batch.target, batch.counted, self._classes
-        ).cpu()
+        outputs = self.network(batch.values).float()
+        self._measure.add(outputs, batch)
         # Chip by chip, so that the number does not depend on how chips fall into batches.
-        for one in range(len(logits)):
+        for one in range(len(outputs)):
             part = slice(one, one + 1)
-            pixels = int(batch.counted[part].sum())
-            loss = self._loss(logits[part], batch.target[part], batch.counted[part])
-            self._loss_sum += pixels * float(loss)
+            counted = int(batch.counted[part].sum())
+            loss = self._loss(outputs[part], batch.target[part], batch.counted[part])
+            self._loss_sum += counted * float(loss)
+            self._counted += counted
 
     def on_train_epoch_end(self) -> None:
-        pixels = int(self._counts.sum())
         row = EpochRow(
             epoch=self.current_epoch + 1,
             loss=sum(self._losses) / len(self._losses),
-            validation_loss=self._loss_sum / pixels if pixels else None,
-            validation_class_mean_iou=class_mean_iou(self._counts),
+            validation_loss=self._loss_sum / self._counted if self._counted else None,
+            validation_score=self._measure.score,
             learning_rate=self._rate,
+            measure=self._measure.name,
         )
         self._losses.clear()
         self._on_epoch(row)
@@ -151,5 +151,5 @@ class SegmentationTask(lightning().LightningModule):  # type: ignore[misc]
             self._average.load(checkpoint[_AVERAGE])
 
     def _begin_validation(self) -> None:
-        self._counts = torch.zeros(self._classes, self._classes, dtype=torch.int64)
-        self._loss_sum = 0.0
+        self._measure = self._measure_anew()
+        self._loss_sum, self._counted = 0.0, 0

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from covermap.assessment.kept_scores import kept_scores, told_score
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.tally import GroupedTally
-from covermap.bundle import Bundle, read_bundle, write_scores
-from covermap.chips.audit import Audit, shares_of
+from covermap.bundle import Bundle, read_bundle
+from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips, Share
 from covermap.chips.parts import Training
-from covermap.chips.statistics import Statistics
 from covermap.chips.table import read_chips
 from covermap.core.errors import LabelError
 from covermap.core.files import file_digest, read_json, write_json
@@ -26,7 +24,10 @@ from covermap.mapping.reading import read_map_window
 from covermap.project.steps import RunFolder
 from covermap.report.leaks import leak_headlines
 from covermap.verbs.baseline_scores import Baselines, fit_baselines
+from covermap.verbs.bundle_statistics import statistics_of_bundle
 from covermap.verbs.doubts import DoubtCounts, write_doubts
+from covermap.verbs.evaluate_chips import chip_metrics
+from covermap.verbs.evaluate_numbers import number_metrics
 from covermap.verbs.map_scenes import map_key
 from covermap.verbs.run_engine import run_predictor
 from covermap.verbs.train import bundle_folder
@@ -86,10 +87,31 @@ def _existing(path: Path) -> Path:
 
 
 def _evaluate(workspace: Workspace) -> tuple[str, ...]:
-    folder = workspace.folder.path
+    folder, split = workspace.folder.path, workspace.split
     chips = read_chips(folder / "chips.parquet")
-    legend, split, seed = workspace.labels.legend, workspace.split, workspace.project.seed
     shutil.rmtree(folder / "evaluation", ignore_errors=True)
+    if workspace.of_chips:
+        metrics = chip_metrics(workspace, chips)
+    elif workspace.project.task == "regression":
+        metrics = number_metrics(workspace, chips)
+    else:
+        metrics = _pixel_metrics(workspace, chips)
+    metrics["task"] = workspace.project.task
+    metrics["model"] = _model(read_json(folder / "training.json"))
+    metrics["split"] = {
+        "scheme": split.scheme,
+        "of": split.ground.kind,
+        "reasons": list(split.reasons),
+        "leak_allowed": workspace.project.split.allow_leak,
+    }
+    write_json(folder / "metrics.json", metrics)
+    _say_scores(metrics)
+    return OUTPUTS
+
+
+def _pixel_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, Any]:
+    """`test` and `baselines` of classes of pixels; writes `evaluation/polygons.csv`."""
+    legend, split, seed = workspace.labels.legend, workspace.split, workspace.project.seed
     found = _Found.empty(workspace)
     for training in split.trainings:
         if training.score:
@@ -103,21 +125,9 @@ def _evaluate(workspace: Workspace) -> tuple[str, ...]:
     }
     if found.truth is not None:
         metrics["test"] |= found.truth.scores(split.assessed)
-    metrics["model"] = _model(read_json(folder / "training.json"))
-    found_by_audit = Audit.from_dict(read_json(folder / "audit.json"))
-    metrics["split"] = {
-        "scheme": split.scheme,
-        "of": split.ground.kind,
-        "reasons": list(split.reasons),
-        "leak_allowed": workspace.project.split.allow_leak,
-        "leaky": found_by_audit.leaky,
-        "near_duplicates": found_by_audit.duplicates.pairs,
-    }
-    write_doubts(folder / "evaluation" / "polygons.csv", found.doubts.rows(workspace.labels))
-    write_json(folder / "metrics.json", metrics)
-    write_scores(read_bundle(folder / "bundle"), kept_scores(metrics))
-    _say_scores(metrics)
-    return (*OUTPUTS, _SCORED)
+    doubts = workspace.folder.path / "evaluation" / "polygons.csv"
+    write_doubts(doubts, found.doubts.rows(workspace.labels))
+    return metrics
 
 
 def _model(told: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +188,7 @@ class _Scorer:
     ) -> None:
         self.workspace, self.training = workspace, training
         self.share, self.bundle = share, bundle
-        self.chips = Chips(share, _statistics_of(bundle))
+        self.chips = Chips(share, statistics_of_bundle(bundle))
         self.folder = workspace.folder.path / "evaluation"
         self.legend = workspace.labels.legend
 
@@ -244,27 +254,38 @@ class _Scorer:
         return read_map_window(path.with_name(f"{path.stem}_confidence.tif"), window, 255) / 100.0
 
 
-def _statistics_of(bundle: Bundle) -> Statistics:
-    """Normalisation as a bundle has it."""
-    rows = [(c.mean, c.std, c.low, c.high) for c in bundle.channels]
-    return Statistics(*np.asarray(rows, dtype=np.float64).T)
+# What is told of a run, by task; the titles of the columns.
+_SAID = {
+    "multilabel": {"mean_accuracy": "mean accuracy", "exact_match": "exact match"},
+    "regression": {"mae": "mean absolute error", "r2": "R2", "spearman": "Spearman"},
+}
+_SAID_OF_CLASSES = {"overall_accuracy": "overall accuracy", "class_mean_iou": "class-mean IoU"}
+_TITLES = {
+    "random_forest": "random forest",
+    "majority": "majority class",
+    "mean": "mean of training",
+    "distance_to_edge": "distance to edge",
+}
 
 
 def _say_scores(metrics: dict[str, Any]) -> None:
-    rows = [
-        ("model", metrics["test"]),
-        ("random forest", metrics["baselines"]["random_forest"]),
-        ("majority class", metrics["baselines"]["majority"]),
-    ]
+    test, baselines = metrics["test"], metrics["baselines"]
+    said = next((keys for keys in _SAID.values() if set(keys) <= set(test)), _SAID_OF_CLASSES)
     for line in leak_headlines(metrics, metrics["split"]["leak_allowed"]):
         say(f"\n  {line}")
-    say(f"\n  {'':<16}{'overall accuracy':>26}{'class-mean IoU':>26}")
+    rows = [("model", test)]
+    rows += [(title, baselines[key]) for key, title in _TITLES.items() if key in baselines]
+    say(f"\n  {'':<16}" + "".join(f"{title:>26}" for title in said.values()))
     for name, scores in rows:
-        cells = "".join(
-            f"{told_score(scores, key):>26}" for key in ("overall_accuracy", "class_mean_iou")
-        )
-        say(f"  {name:<16}{cells}")
-    true = metrics["test"].get("true_overall_accuracy")
+        say(f"  {name:<16}" + "".join(f"{_told(scores, key):>26}" for key in said))
+    true = test.get("true_overall_accuracy")
     if true is not None:
-        say(f"  {'true':<16}{true:>26.3f}{metrics['test']['true_class_mean_iou']:>26.3f}")
+        say(f"  {'true':<16}{true:>26.3f}{test['true_class_mean_iou']:>26.3f}")
     say("")
+
+
+def _told(scores: dict[str, Any], key: str) -> str:
+    value, low, high = scores[key], scores.get(f"{key}_low"), scores.get(f"{key}_high")
+    if value is None:
+        return "undefined"
+    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"

@@ -7,16 +7,22 @@ from pathlib import Path
 from covermap.bundle import read_bundle
 from covermap.core.files import write_json
 from covermap.core.progress import say
-from covermap.verbs.map_scenes import map_key, output_files
+from covermap.labels.masks import image_path
+from covermap.verbs.map_scenes import map_key, output_files, preview_of_map
+from covermap.verbs.predict import predictions, relative_to, write_predictions
 from covermap.verbs.run_engine import run_predictor
 from covermap.verbs.workspace import Workspace
 
 AREAS = "map.json"
 PREVIEW = "preview.png"
+PREDICTIONS = "predictions.csv"
 
 
 def map_step(workspace: Workspace, force: bool) -> None:
-    """Map the scenes of a trained run: `map.tif`, or `maps/<scene>.tif` when there are several."""
+    """Map the scenes of a trained run: `map.tif`, or `maps/<scene>.tif` when there are several.
+
+    Of pictures that are labelled as wholes `predictions.csv` is written instead.
+    """
     inputs = workspace.inputs(
         "map",
         {
@@ -25,7 +31,13 @@ def map_step(workspace: Workspace, force: bool) -> None:
         },
     )
     workspace.folder.claim(outputs_of(workspace))
-    workspace.step("map", inputs, lambda: _map(workspace), force)
+    work = _predict if answers_pictures(workspace) else _map
+    workspace.step("map", inputs, lambda: work(workspace), force)
+
+
+def answers_pictures(workspace: Workspace) -> bool:
+    """Whether the answers of a run are of whole pictures, and so a table and no map."""
+    return workspace.of_chips and workspace.of_pictures
 
 
 def map_paths(workspace: Workspace) -> dict[str, Path]:
@@ -38,6 +50,8 @@ def map_paths(workspace: Workspace) -> dict[str, Path]:
 
 def outputs_of(workspace: Workspace) -> tuple[str, ...]:
     """Names of the files that the map of a run may have."""
+    if answers_pictures(workspace):
+        return (PREDICTIONS,)
     if len(workspace.scenes) > 1:
         return ("maps", AREAS, PREVIEW)
     files = output_files(workspace.folder.path / "map.tif", workspace.project.map)
@@ -45,10 +59,24 @@ def outputs_of(workspace: Workspace) -> tuple[str, ...]:
     return (*names, AREAS, PREVIEW)
 
 
+def _predict(workspace: Workspace) -> tuple[str, ...]:
+    from covermap.mapping.chip_predictor import open_chip_model
+
+    bundle = read_bundle(workspace.folder.path / "bundle")
+    model = open_chip_model(bundle, workspace.project.map.precision)
+    workspace.folder.choose("map_precision", model.precision)
+    rows = (
+        row
+        for scene in workspace.scenes
+        for row in predictions(bundle, model, scene, relative_to(image_path(scene), workspace.base))
+    )
+    write_predictions(workspace.folder.path / PREDICTIONS, rows)
+    return (PREDICTIONS,)
+
+
 def _map(workspace: Workspace) -> tuple[str, ...]:
     from covermap.mapping.checks import self_check
     from covermap.mapping.engine import map_scene
-    from covermap.mapping.preview import write_preview
 
     folder, project = workspace.folder.path, workspace.project
     bundle = read_bundle(folder / "bundle")
@@ -65,7 +93,7 @@ def _map(workspace: Workspace) -> tuple[str, ...]:
             title=f"Mapping {scene.name}",
             key=map_key(bundle, scene),
         )
-        for warning in self_check(result, bundle.legend):
+        for warning in self_check(result, bundle.legend) if len(bundle.legend) else ():
             say(f"{paths[scene.name].name}: {warning}")
         areas[scene.name] = {
             "class_area_m2": {str(key): value for key, value in result.class_area_m2.items()},
@@ -75,5 +103,5 @@ def _map(workspace: Workspace) -> tuple[str, ...]:
         }
     write_json(folder / AREAS, areas)
     first = workspace.scenes[0].name
-    write_preview(paths[first], bundle.legend, folder / PREVIEW, title=f"{project.name}: {first}")
+    preview_of_map(bundle, paths[first], folder / PREVIEW, f"{project.name}: {first}")
     return tuple(name for name in outputs_of(workspace) if (folder / name).exists())

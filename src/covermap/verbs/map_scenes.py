@@ -75,7 +75,6 @@ def map_scenes(
     from covermap.mapping.checks import drift_warnings, self_check
     from covermap.mapping.choice import open_chosen
     from covermap.mapping.engine import map_scene
-    from covermap.mapping.preview import write_preview
 
     model = read_bundle(Path(bundle))
     settings = parse(
@@ -104,17 +103,27 @@ def map_scenes(
         for warning in drift_warnings(scene, model):
             say(f"WARNING  {warning}")
         result = map_scene(scene, model, predictor, target, settings, title=scene.name, key=key)
-        for warning in self_check(result, model.legend):
+        for warning in self_check(result, model.legend) if len(model.legend) else ():
             say(f"WARNING  {warning}")
-        write_preview(target, model.legend, preview_of(target), title=scene.name)
+        preview_of_map(model, target, preview_of(target), scene.name)
         results.append(result)
     return results
 
 
-def open_for(bundle: Bundle, path: Path) -> Scene:
+def preview_of_map(bundle: Bundle, path: Path, out: Path, title: str) -> None:
+    """A PNG picture of a map of classes, or of values with their colour ramp."""
+    from covermap.mapping.preview import write_preview, write_value_preview
+
+    if bundle.quantity is None:
+        write_preview(path, bundle.legend, out, title=title)
+    else:
+        write_value_preview(path, bundle.quantity.name, out)
+
+
+def open_for(bundle: Bundle, path: Path, tell: bool = True) -> Scene:
     """Open a scene so that it fits a bundle.
 
-    What the file does not say of itself is read as in training, and that is told.
+    What the file does not say of itself is read as in training, and that is told if wished.
 
     Raises
     ------
@@ -129,11 +138,12 @@ def open_for(bundle: Bundle, path: Path) -> Scene:
             described = _try(path, settings, bundle)
             if not isinstance(described, CovermapError):
                 shown = ", ".join(f"{k} {v}" for k, v in hints.items() if k != "quality")
-                say(f"{path.name}: read as the training imagery was ({shown})")
-                return _told(described)
+                if tell:
+                    say(f"{path.name}: read as the training imagery was ({shown})")
+                return _told(described) if tell else described
     if isinstance(bare, CovermapError):
         raise bare
-    return _told(bare)
+    return _told(bare) if tell else bare
 
 
 def output_files(target: Path, settings: MapSettings) -> list[Path]:

@@ -10,7 +10,12 @@ from covermap.chips.filters import reason_counts, select
 from covermap.chips.parts import Split
 from covermap.chips.placing import placements
 from covermap.chips.scan import Scan, scan
-from covermap.chips.split import auto_chip_size, decide_split, split_files
+from covermap.chips.split import (
+    auto_chip_size,
+    decide_split,
+    picture_chip_size,
+    split_files,
+)
 from covermap.chips.split_file import write_split
 from covermap.chips.split_top import split_with_top_classes
 from covermap.chips.table import Plan, plan_chips, reasons_of, write_chips
@@ -69,6 +74,7 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
             "bands": project.bands,
             "labels": labels,
             "class_folders": workspace.class_folders,
+            "task": project.task,
             "chips": project.chips.model_dump(),
             "split": project.split.model_dump(exclude={"regions", "keep"}),
             "split_files": [
@@ -92,11 +98,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     scanned = without_classes(workspace.mergeable_labels) if top else labels
     scans = [scan(scene, scanned, workspace.channels) for scene in workspace.scenes]
     _require_usable(labels, scans)
-    size = (
-        auto_chip_size(workspace.scenes, scans)
-        if project.chips.size == "auto"
-        else int(project.chips.size)
-    )
+    size = _chip_size(workspace, scans)
     places = placements(workspace.scenes, scans, labels, project.chips, size, project.seed)
     selection = select(places, workspace.scenes, labels, workspace.channels, project.chips)
     if selection.rejected:
@@ -121,6 +123,16 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     write_chips(folder / "chips_rejected.parquet", plan.rejected)
     write_split(folder / "split.json", split)
     return OUTPUTS
+
+
+def _chip_size(workspace: Workspace, scans: list[Scan]) -> int:
+    """What the project asks for; by itself whole pictures where these are what is labelled."""
+    wanted = workspace.project.chips.size
+    if wanted != "auto":
+        return int(wanted)
+    if workspace.of_pictures:
+        return picture_chip_size(workspace.scenes)
+    return auto_chip_size(workspace.scenes, scans)
 
 
 def told_once(scenes: Sequence[Scene]) -> list[str]:

@@ -59,7 +59,12 @@ def report_step(workspace: Workspace, force: bool) -> None:
 
 
 def _report(workspace: Workspace) -> tuple[str, ...]:
-    page = render(_content(workspace))
+    if workspace.of_chips or workspace.project.task == "regression":
+        from covermap.verbs.report_task import task_page
+
+        page = task_page(workspace)
+    else:
+        page = render(_content(workspace))
     with complete_file(workspace.folder.path / "report.html") as scratch:
         scratch.write_text(page, encoding="utf-8")
     return OUTPUTS
@@ -76,11 +81,11 @@ def _content(workspace: Workspace) -> ReportContent:
         name=project.name,
         legend=legend,
         headlines=tuple(_headlines(workspace, metrics, folds)),
-        model=_model_word(metrics),
+        model=model_word(metrics),
         metrics=metrics,
-        how_tested=_how_tested(workspace, chips),
+        how_tested=how_tested(workspace, chips),
         leak_allowed=project.split.allow_leak,
-        curves=_curves(folder),
+        curves=curves_of(folder),
         panels=tested_panels(workspace, chips),
         split=split_map(workspace, chips),
         chips=chip_choice(workspace),
@@ -90,7 +95,7 @@ def _content(workspace: Workspace) -> ReportContent:
         further_maps=tuple(small),
         maps_not_shown=len(maps) - 1 - len(small),
         areas=_areas(workspace),
-        provenance=_provenance(workspace),
+        provenance=provenance_of(workspace),
         map_file="map.tif" if len(workspace.scenes) == 1 else "maps/",
         bundle_file="bundle/",
         preview_file=PREVIEW,
@@ -98,7 +103,7 @@ def _content(workspace: Workspace) -> ReportContent:
 
 
 def _headlines(workspace: Workspace, metrics: dict[str, Any], folds: int | None) -> list[str]:
-    lines = headlines_of(metrics, _model_word(metrics), workspace.project.split.allow_leak, folds)
+    lines = headlines_of(metrics, model_word(metrics), workspace.project.split.allow_leak, folds)
     choice = metrics["model"].get("choice")
     if choice is not None:
         scores = ", ".join(
@@ -112,11 +117,11 @@ def _headlines(workspace: Workspace, metrics: dict[str, Any], folds: int | None)
     return lines
 
 
-def _model_word(metrics: dict[str, Any]) -> str:
+def model_word(metrics: dict[str, Any]) -> str:
     return "random forest" if metrics["model"]["name"].startswith("random forest") else "network"
 
 
-def _how_tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> str:
+def how_tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> str:
     split = workspace.split
     if split.scheme == "kfold":
         unit = "whole images" if split.ground.kind == "scenes" else split.ground.kind
@@ -140,10 +145,10 @@ def _how_tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> str:
     return f"{what}, {tested} of {len(chips)} chips never seen in training"
 
 
-def _curves(folder: Path) -> tuple[Curve, ...]:
+def curves_of(folder: Path) -> tuple[Curve, ...]:
     told = read_json(folder / "training.json")
     return tuple(
-        Curve(name, tuple(EpochRow(**row) for row in item["history"]))
+        Curve(name, tuple(EpochRow.from_dict(row) for row in item["history"]))
         for name, item in told.items()
         if "history" in item
     )
@@ -187,7 +192,7 @@ def _areas(workspace: Workspace) -> tuple[ClassArea, ...]:
     return class_areas(totals, workspace.labels.legend)
 
 
-def _provenance(workspace: Workspace) -> tuple[tuple[str, str], ...]:
+def provenance_of(workspace: Workspace) -> tuple[tuple[str, str], ...]:
     project, told = workspace.project, read_json(workspace.folder.path / "training.json")
     final = told["final"]
     rows = [

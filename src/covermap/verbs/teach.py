@@ -13,9 +13,11 @@ from covermap.assessment.tally import Tally
 from covermap.chips.loading import Chips
 from covermap.chips.sample import Sample
 from covermap.core.progress import say
+from covermap.mapping.chip_predictor import chip_features
 from covermap.models.forest import fit_forest, forest_to_bytes
 from covermap.models.settings import ModelSettings
 from covermap.project.schema import Project
+from covermap.verbs.chip_forest import chip_forest
 from covermap.verbs.forest_pixels import forest_answer, labelled_pixels
 from covermap.verbs.plan_told import forecast
 
@@ -35,7 +37,7 @@ class Lesson:
     wavelengths : tuple of float or None
         Of the channels.
     names : tuple of str
-        Of the classes.
+        Of the classes or tags; none for a regression.
     teach, validate : Chips
         Validation is None where a k-fold leaves none.
     checkpoints : Path
@@ -118,6 +120,19 @@ def taught_forest(settings: ModelSettings, lesson: Lesson) -> Taught:
     )
 
 
+def taught_chip_forest(settings: ModelSettings, lesson: Lesson) -> Taught:
+    """A random forest of the statistics of the teaching chips, each of one class."""
+    say(f"{lesson.title}: random forest of chip statistics")
+    forest = chip_forest(lesson.teach, len(lesson.names), lesson.project.seed)
+    return Taught(
+        settings=settings,
+        weights=forest_to_bytes(forest),
+        receptive_radius=lesson.teach[0].valid.shape[0] // 2,
+        told={"model": "random forest, chip statistics", "summary": f"{len(lesson.teach)} chips"},
+        answer=lambda sample: forest.predict(chip_features(sample.values)[None]),
+    )
+
+
 def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     """A network trained on the teaching chips; taken up again where it was stopped."""
     from covermap.models.loading import network_weights
@@ -129,9 +144,10 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     from covermap.training.settings import resolve
 
     project, names = lesson.project, lesson.names
-    network = build_network(settings, lesson.wavelengths, len(names), project.seed, lesson.base)
-    class_pixels = count_class_pixels(lesson.teach, len(names))
-    size = lesson.teach[0].counted.shape[0]
+    outputs = max(1, len(names))
+    network = build_network(settings, lesson.wavelengths, outputs, project.seed, lesson.base)
+    class_pixels = count_class_pixels(lesson.teach, outputs) if names else None
+    size = lesson.teach[0].valid.shape[0]
     resolved = resolve(project.training, len(lesson.teach), size, class_pixels, names)
     if lesson.models:
         say(forecast(network, lesson.teach, resolved, lesson.models))
@@ -140,7 +156,7 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
             network=network,
             train=lesson.teach,
             validation=lesson.validate,
-            classes=len(names),
+            classes=outputs,
             loss=project.loss,
             settings=resolved,
             seed=project.seed,
@@ -148,7 +164,11 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
             key=lesson.key,
             title=lesson.title,
             class_names=names,
-            class_pixels=tuple(int(total) for total in class_pixels.sum(0)),
+            class_pixels=()
+            if class_pixels is None
+            else tuple(int(total) for total in class_pixels.sum(0)),
+            task=project.task,
+            model=settings,
         )
     )
     if fitted.resumed_from:

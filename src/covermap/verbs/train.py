@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from covermap.bundle import Bundle, Channel, write_bundle
+from covermap.chips.answers import Answers
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips, Share
 from covermap.chips.parts import Training
@@ -17,12 +18,16 @@ from covermap.chips.table import read_chips
 from covermap.core.errors import ProjectError
 from covermap.core.files import content_digest, file_digest, write_json
 from covermap.core.grid import pixel_size_m
+from covermap.core.legend import Legend
+from covermap.labels.density import Cap
 from covermap.models.settings import AUTO, FOREST
+from covermap.project.schema import Project
 from covermap.project.steps import RunFolder, versions
+from covermap.verbs.caps import fitted_cap, quantity_of
 from covermap.verbs.choose import Rivals, choose
 from covermap.verbs.describe import describe_imagery, usable_rule
 from covermap.verbs.plan_told import tell_plan
-from covermap.verbs.teach import Lesson, Taught, taught_forest, taught_network
+from covermap.verbs.teach import Lesson, Taught, taught_chip_forest, taught_forest, taught_network
 from covermap.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -59,23 +64,15 @@ def train(project: str | Path, out: str | Path, force: bool = False) -> RunFolde
     return workspace.folder
 
 
-def _require_trainable(workspace: Workspace) -> None:
-    task = workspace.project.task
-    if task != "segmentation":
-        raise ProjectError(
-            f"{workspace.project_path}: task: {task} can be prepared, but this version trains only "
-            "task: segmentation; write that, or wait for a version that trains the other"
-        )
-
-
 def train_step(workspace: Workspace, force: bool) -> None:
     """The step in an opened workspace."""
     project = workspace.project
-    _require_trainable(workspace)
+    _require_uniform(project)
     inputs = workspace.inputs(
         "train",
         {
             "prepare": workspace.standing_on("prepare"),
+            "task": project.task,
             "model": project.model.model_dump(),
             "weights": _weights_digest(workspace),
             "loss": project.loss.model_dump(),
@@ -89,6 +86,15 @@ def train_step(workspace: Workspace, force: bool) -> None:
     workspace.step("train", inputs, lambda: _train(workspace, content_digest(inputs)), force)
     # Only when the step is noted as done: until then they are what a second run goes on from.
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _require_uniform(project: Project) -> None:
+    """Chips of a regression have no classes to be drawn by."""
+    if project.task == "regression" and project.training.sampling not in ("auto", "uniform"):
+        raise ProjectError(
+            "training: sampling draws chips by class, and task: regression has none; write "
+            "training: {sampling: uniform}"
+        )
 
 
 def _weights_digest(workspace: Workspace) -> str | None:
@@ -117,7 +123,10 @@ def _train(workspace: Workspace, key: str) -> tuple[str, ...]:
         if model.name == AUTO:
             rivals.append(_rivals(workspace, ground, training, lesson))
             continue
-        teach = taught_forest if model.name == FOREST else taught_network
+        teach = taught_network
+        if model.name == FOREST:
+            of_chips = workspace.project.task == "classification"
+            teach = taught_chip_forest if of_chips else taught_forest
         told[training.name] = _keep(workspace, chips, training, ground, teach(model, lesson))
     if rivals:
         choices = choose(rivals)
@@ -138,14 +147,18 @@ class _Ground:
     validate: Share | None
     score: Share | None
     statistics: Statistics
+    cap: Cap | None
+    answers: Answers
 
     @classmethod
     def of(cls, workspace: Workspace, chips: gpd.GeoDataFrame, training: Training) -> _Ground:
         teach, validate, score = shares_of(workspace.viewer, chips, training)
-        return cls(teach, validate, score, teach.statistics())
+        cap = fitted_cap(workspace, teach)
+        answers = workspace.answers(cap)
+        return cls(teach, validate, score, teach.statistics(), cap, answers)
 
     def chips(self, share: Share | None) -> Chips | None:
-        return None if share is None else Chips(share, self.statistics)
+        return None if share is None else Chips(share, self.statistics, self.answers)
 
 
 def _lesson(
@@ -157,8 +170,8 @@ def _lesson(
         project=workspace.project,
         base=workspace.base,
         wavelengths=tuple(band.wavelength_nm for band in bands),
-        names=workspace.labels.legend.names,
-        teach=Chips(ground.teach, ground.statistics),
+        names=() if ground.cap is not None else workspace.labels.legend.names,
+        teach=Chips(ground.teach, ground.statistics, ground.answers),
         validate=ground.chips(ground.validate),
         checkpoints=workspace.folder.path / _CHECKPOINTS / training.name,
         key=key,
@@ -215,7 +228,7 @@ def _bundle(
         model=taught.settings.model_dump(),
         channels=channels,
         resolution_m=pixel_size_m(scene.geobox),
-        legend=workspace.labels.legend,
+        legend=workspace.labels.legend if ground.cap is None else Legend(()),
         chip_size=ground.teach.windows[0][1].height,
         receptive_radius=taught.receptive_radius,
         sees_everything=taught.sees_everything,
@@ -224,6 +237,7 @@ def _bundle(
         trained_on=_trained_on(workspace.scenes, chips, training),
         scores={},
         versions=versions(),
+        quantity=None if ground.cap is None else quantity_of(ground.cap),
     )
 
 

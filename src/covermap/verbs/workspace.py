@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from covermap.chips.answers import Answers, answers_of
 from covermap.chips.parts import Split
 from covermap.chips.split_file import read_split
 from covermap.chips.view import Viewer, scenes_by_name
@@ -16,11 +17,12 @@ from covermap.core.files import file_digest
 from covermap.core.progress import say
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
+from covermap.labels.density import Cap
 from covermap.labels.kind_settings import FOLDERS, TagSettings
 from covermap.labels.protocol import Labels, MergeableLabels
 from covermap.labels.reading import label_files, parts_of, read_labels
 from covermap.labels.settings import LabelSettings, TopLegendSettings
-from covermap.labels.tags import class_folder
+from covermap.labels.tags import Tags, class_folder
 from covermap.project.schema import Project, read_project
 from covermap.project.steps import RunFolder, versions
 
@@ -69,12 +71,29 @@ class Workspace:
         return read_labels(self.project.labels, self.base, self.scenes)
 
     @property
+    def of_chips(self) -> bool:
+        """Whether each tested chip is answered and counted once, and not its pixels."""
+        weak = self.project.task == "weak-segmentation"
+        return self.project.task in ("classification", "multilabel") or (weak and self.of_pictures)
+
+    @property
+    def of_pictures(self) -> bool:
+        """Whether labels are of whole pictures, whose answers are a table and no map."""
+        return isinstance(self.labels, Tags)
+
+    @property
     def class_folders(self) -> dict[str, str]:
         """The folder that names each picture's class, where folders are the labels."""
         settings = self.project.labels
         if not isinstance(settings, TagSettings) or settings.tags != FOLDERS:
             return {}
         return {scene.name: class_folder(scene).name for scene in self.scenes}
+
+    def answers(self, cap: Cap | None = None) -> Answers:
+        """What the project's task asks of a chip; a regression needs the cap of its ground."""
+        settings = self.project.labels
+        rule = settings.presence if isinstance(settings, LabelSettings) else None
+        return answers_of(self.project.task, self.labels, rule, cap)
 
     @cached_property
     def labels(self) -> Labels:

@@ -1,0 +1,94 @@
+"""The page of a run whose answers are of whole chips, or numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from covermap.report import figures
+from covermap.report.content import Curve
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows and columns; `rows` are pairs of a title and its cells."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class FigureSection:
+    """Figures under one title, as data URIs."""
+
+    title: str
+    uris: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class TaskContent:
+    """Everything that the page shows.
+
+    Attributes
+    ----------
+    name : str
+        The project.
+    kind : str
+        What was made: `a classifier of pictures`.
+    how_tested : str
+        A half sentence, as in `ReportContent`.
+    counted, meaning : str
+        What was scored, and what the scores mean.
+    headlines : tuple of str
+        What must be read first.
+    scores, classes : Table
+        Model and baselines; then class by class, None where there is no class.
+    classes_title : str
+    figures : tuple of FigureSection
+    curves, audit, provenance, leak_allowed, map_file
+        As in `ReportContent`.
+    map_picture : ndarray of uint8, shape (H, W, 3), optional
+    """
+
+    name: str
+    kind: str
+    how_tested: str
+    counted: str
+    meaning: str
+    headlines: tuple[str, ...]
+    scores: Table
+    classes: Table | None
+    classes_title: str
+    figures: tuple[FigureSection, ...]
+    curves: tuple[Curve, ...]
+    audit: tuple[str, ...]
+    provenance: tuple[tuple[str, str], ...]
+    leak_allowed: bool = False
+    map_file: str | None = None
+    map_picture: np.ndarray | None = None
+
+
+def render_task(content: TaskContent) -> str:
+    """The page as one HTML text that needs no other file; the same content gives the same bytes."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("covermap.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    picture = content.map_picture
+    return environment.get_template("task.html.j2").render(
+        content=content,
+        map_uri=None if picture is None else figures.picture_uri(picture),
+        curves=[
+            (curve.title, figures.figure_uri(figures.curve_figure(curve)))
+            for curve in content.curves
+            if curve.rows
+        ],
+    )

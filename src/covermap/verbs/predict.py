@@ -1,0 +1,187 @@
+"""predict: answers of a model of whole chips for pictures, as a table."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from covermap.bundle import Bundle, read_bundle
+from covermap.core.errors import BundleError, ImageryError, OutputError
+from covermap.core.files import complete_file
+from covermap.core.grid import tiles, whole
+from covermap.core.progress import progress, say
+from covermap.imagery.headers import SUFFIXES
+from covermap.imagery.raster import Scene
+from covermap.verbs.bundle_statistics import statistics_of_bundle
+from covermap.verbs.map_scenes import open_for
+
+if TYPE_CHECKING:
+    from covermap.mapping.chip_predictor import ChipModel
+
+COLUMNS = ("path", "class", "probability")
+_TASKS = ("classification", "multilabel", "weak-segmentation")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One row of the table.
+
+    Attributes
+    ----------
+    path : str
+        Of the picture.
+    name : str
+        The likeliest class; of tags each has a row.
+    probability : float
+        0..1.
+    """
+
+    path: str
+    name: str
+    probability: float
+
+
+def predict(bundle: str | Path, pictures: Sequence[str | Path], out: str | Path) -> int:
+    """Write a table of what pictures are: columns `path`, `class` and `probability`.
+
+    Of a classification each picture has one row, with its likeliest class; of tags it has a row for
+    each tag, which is true from a probability of 0.5 on.
+
+    Parameters
+    ----------
+    bundle : path
+        Folder of a trained model of whole chips (`RUN/bundle`).
+    pictures : sequence of paths
+        Images, or folders, of which every image below is taken.
+    out : path
+        The table (CSV); an earlier table is replaced.
+
+    Returns
+    -------
+    int
+        How many pictures there were.
+
+    Raises
+    ------
+    CovermapError
+        The bundle is not of whole chips, a picture does not fit it, or a file is in the way.
+    """
+    from covermap.mapping.chip_predictor import open_chip_model
+
+    facts, target = read_bundle(Path(bundle)), Path(out)
+    if facts.task not in _TASKS:
+        raise BundleError(
+            f"{bundle}: is of task {facts.task}, which answers for pixels; predict is for "
+            f"{', '.join(_TASKS)}. Write covermap map {bundle} SCENE --out map.tif"
+        )
+    _require_table(target)
+    paths = picture_paths([Path(item) for item in pictures])
+    model = open_chip_model(facts)
+    rows = (
+        row
+        for place, path in enumerate(paths)
+        # What is true of the first picture is mostly true of all: told once.
+        for row in predictions(facts, model, open_for(facts, path, tell=place == 0), str(path))
+    )
+    write_predictions(target, _told(rows, len(paths)))
+    return len(paths)
+
+
+def picture_paths(given: Sequence[Path]) -> list[Path]:
+    """All images that are named, those of folders in order of their paths.
+
+    Raises
+    ------
+    ImageryError
+        A path does not exist, or a folder holds no image.
+    """
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            held = sorted(item for item in path.rglob("*") if item.suffix.lower() in SUFFIXES)
+            if not held:
+                raise ImageryError(
+                    f"{path}: no image in this folder; name pictures or their folder"
+                )
+            found += held
+        elif path.exists():
+            found.append(path)
+        else:
+            raise ImageryError(f"{path}: no such picture; name images or a folder of images")
+    return found
+
+
+def predictions(bundle: Bundle, model: ChipModel, scene: Scene, path: str) -> Iterator[Prediction]:
+    """The rows of one picture; nothing for a picture without a usable pixel.
+
+    A picture larger than the chips of the training is cut into such chips, whose probabilities are
+    averaged by their usable pixels.
+    """
+    shares, weights = _chips(bundle, model, scene)
+    if not weights.sum():
+        say(f"{path}: no usable pixel, passed over")
+        return
+    mean = np.average(shares, axis=0, weights=weights)
+    names = bundle.legend.names
+    if bundle.task == "classification":
+        best = int(mean.argmax())
+        yield Prediction(path, names[best], float(mean[best]))
+        return
+    for name, share in zip(names, mean, strict=True):
+        yield Prediction(path, name, float(share))
+
+
+def write_predictions(target: Path, rows: Iterable[Prediction]) -> None:
+    """The table, complete or not at all."""
+    with complete_file(target) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in rows:
+            writer.writerow((row.path, row.name, f"{row.probability:.4f}"))
+
+
+def relative_to(path: Path, base: Path) -> str:
+    """A path as it is written in a table of a run: from the project's folder on."""
+    return Path(os.path.relpath(path, base)).as_posix()
+
+
+def _chips(bundle: Bundle, model: ChipModel, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (N, K) of the picture's chips, and their usable pixels (N,)."""
+    from covermap.core.grid import Window
+
+    statistics, size = statistics_of_bundle(bundle), bundle.chip_size
+    shares, weights = [], []
+    for part in tiles(whole(scene.geobox), size):
+        window = Window(part.row_off, part.col_off, size, size)
+        raster = scene.read(list(bundle.channel_names), window)
+        usable = scene.usable(raster)
+        values = statistics.normalise(raster.values, raster.valid & usable)
+        shares.append(model.answers(values[None])[0])
+        weights.append(int(usable.sum()))
+    return np.stack(shares), np.array(weights)
+
+
+def _told(rows: Iterator[Prediction], pictures: int) -> Iterator[Prediction]:
+    seen = ""
+    with progress("Predicting", pictures, "pictures") as bar:
+        for row in rows:
+            if row.path != seen:
+                seen = row.path
+                bar.advance()
+            yield row
+
+
+def _require_table(target: Path) -> None:
+    if target.is_dir() or target.suffix.lower() != ".csv":
+        raise OutputError(f"{target}: the table is a CSV file; write --out table.csv")
+    if target.exists():
+        with target.open(encoding="utf-8", errors="replace") as file:
+            first = file.readline().strip()
+        if first != ",".join(COLUMNS):
+            raise OutputError(f"{target}: is no table of predictions; choose another --out")

@@ -1,0 +1,309 @@
+"""report for tasks of whole chips and for regression: the same page, filled by task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from covermap.assessment.joint import JointCounts
+from covermap.assessment.tally import Tally
+from covermap.bundle import read_bundle
+from covermap.chips.audit import shares_of
+from covermap.chips.loading import Chips
+from covermap.chips.table import read_chips
+from covermap.core.files import read_json
+from covermap.core.grid import Window
+from covermap.mapping.preview import value_picture
+from covermap.mapping.reading import read_map_window
+from covermap.report.figures import confusion_figures, figure_uri
+from covermap.report.figures_scores import (
+    ChipPanel,
+    NumberPanel,
+    chip_panels_figure,
+    label_matrices_figure,
+    number_panels_figure,
+    scatter_figure,
+)
+from covermap.report.page import headlines_of, percent
+from covermap.report.task_page import FigureSection, Table, TaskContent, render_task
+from covermap.verbs.caps import cap_of
+from covermap.verbs.evaluate_chips import TABLE, read_scored
+from covermap.verbs.evaluate_numbers import JOINT, number_map
+from covermap.verbs.map_run import PREDICTIONS, map_paths
+from covermap.verbs.pictures import picture
+from covermap.verbs.report import audit_lines, curves_of, how_tested, provenance_of
+from covermap.verbs.workspace import Workspace
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_PANELS = 20
+_NUMBER_PANELS = 3
+_DASH = "–"
+_BETTER = "{who} does better here than the model: {title} {theirs} against {ours}. {advice}"
+_ADVICE = "Label more, or train longer; as it is, the model has learnt nothing of use."
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What differs from task to task."""
+
+    kind: str
+    counted: str
+    meaning: str
+    headlines: tuple[str, ...]
+    scores: Table
+    classes: Table | None
+    classes_title: str
+    figures: tuple[FigureSection, ...]
+
+
+def task_page(workspace: Workspace) -> str:
+    """The page of an evaluated run."""
+    folder, project = workspace.folder.path, workspace.project
+    metrics = read_json(folder / "metrics.json")
+    chips = read_chips(folder / "chips.parquet")
+    fill = {"classification": _of_classes, "regression": _of_numbers}.get(project.task, _of_tags)
+    part = fill(workspace, metrics, chips)
+    maps, picture_of_map = None, None
+    if project.task == "regression":
+        first = next(iter(map_paths(workspace).values()))
+        maps = "map.tif" if len(workspace.scenes) == 1 else "maps/"
+        picture_of_map = value_picture(first, 1200)
+    elif (folder / PREDICTIONS).exists():
+        maps = PREDICTIONS
+    return render_task(
+        TaskContent(
+            name=project.name,
+            kind=part.kind,
+            how_tested=how_tested(workspace, chips),
+            counted=part.counted,
+            meaning=part.meaning,
+            headlines=part.headlines,
+            scores=part.scores,
+            classes=part.classes,
+            classes_title=part.classes_title,
+            figures=part.figures,
+            curves=curves_of(folder),
+            audit=tuple(audit_lines(read_json(folder / "audit.json"))),
+            provenance=provenance_of(workspace),
+            leak_allowed=project.split.allow_leak,
+            map_file=maps,
+            map_picture=picture_of_map,
+        )
+    )
+
+
+def _of_classes(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFrame) -> _Part:
+    test, baselines = metrics["test"], metrics["baselines"]
+    ways = (test, baselines["random_forest"], baselines["majority"])
+    titles = {
+        "overall_accuracy": "Overall accuracy",
+        "class_mean_iou": "Class-mean IoU",
+        "micro_iou": "Micro IoU",
+    }
+    rows = [
+        (title, tuple(_with_interval(way, key) for way in ways)) for key, title in titles.items()
+    ]
+    macro = test["class_table"]["macro"]["f1"]
+    rows.append(("Mean F1 of the classes", (percent(macro), _DASH, _DASH)))
+    keys = ("producers_accuracy", "users_accuracy", "f1", "iou")
+    classes = tuple(
+        (name, (*(percent(row[key]) for key in keys), f"{row['labelled_pixels']:,}"))
+        for name, row in test["per_class"].items()
+    )
+    matrices = confusion_figures(np.array(test["confusion_matrix"]), test["classes"])
+    return _Part(
+        kind="a classifier of whole chips",
+        counted=f"{test['labelled_pixels']:,} chips that the scored model had not seen in "
+        "training; each counts once.",
+        meaning="Overall accuracy: of 100 chips, how many are said right. The forest looks at "
+        "each band's mean, spread and percentiles only. Intervals (95 %) are drawn from pictures "
+        "or blocks of ground, not from single chips.",
+        headlines=tuple(headlines_of(metrics, "model", workspace.project.split.allow_leak)),
+        scores=Table(("model", "random forest of statistics", "commonest class"), tuple(rows)),
+        classes=Table(
+            ("producer's accuracy (recall)", "user's accuracy (precision)", "F1", "IoU", "chips"),
+            classes,
+        ),
+        classes_title="Class by class",
+        figures=(
+            FigureSection(
+                "What is taken for what",
+                tuple(figure_uri(figure) for figure in matrices),
+                "A row is what a chip is, a column what it was said to be.",
+            ),
+            _chip_panels(workspace),
+        ),
+    )
+
+
+def _of_tags(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFrame) -> _Part:
+    test, majority = metrics["test"], metrics["baselines"]["majority"]
+    titles = {
+        "mean_accuracy": "Mean accuracy of the labels",
+        "exact_match": "Chips wholly right",
+        "mean_f1": "Mean F1 of the labels",
+    }
+    rows = tuple(
+        (title, (percent(test[key]), percent(majority[key]))) for key, title in titles.items()
+    )
+    keys = ("accuracy", "precision", "recall", "f1", "positive_rate")
+    labels = tuple(
+        (
+            name,
+            (
+                *(percent(row[key]) for key in keys),
+                percent(majority["per_label"][name]["accuracy"]),
+                f"{row['pictures']:,}",
+            ),
+        )
+        for name, row in test["per_label"].items()
+    )
+    matrices = {
+        name: Tally(np.array(row["confusion_matrix"])) for name, row in test["per_label"].items()
+    }
+    ahead = _behind(test, majority, "mean_accuracy", "Giving every chip the usual labels", titles)
+    return _Part(
+        kind="labels of whole chips",
+        counted=f"{test['chips']:,} chips that the scored model had not seen in training; of "
+        f"{test['complete_chips']:,} all labels are known.",
+        meaning="Accuracy of a label: of 100 chips, for how many it is said right whether they "
+        "have it. Compare it with the last column but one: where a label is rare, never saying it "
+        "is right for most chips.",
+        headlines=(*_leak(workspace), *ahead),
+        scores=Table(("model", "usual labels for all"), rows),
+        classes=Table(
+            ("accuracy", "precision", "recall", "F1", "chips with it", "usual answer", "chips"),
+            labels,
+        ),
+        classes_title="Label by label",
+        figures=(
+            FigureSection(
+                "Label by label, right and wrong", (figure_uri(label_matrices_figure(matrices)),)
+            ),
+            _chip_panels(workspace),
+        ),
+    )
+
+
+def _of_numbers(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFrame) -> _Part:
+    test, baselines = metrics["test"], metrics["baselines"]
+    ways = (test, baselines["mean"], baselines["distance_to_edge"])
+    titles = {
+        "mae": "Mean absolute error",
+        "rmse": "Root mean squared error",
+        "r2": "R²",
+        "spearman": "Rank correlation (Spearman)",
+        "bias": "Bias",
+        "ruzicka": "Ružička similarity",
+        "iou_nonzero": "IoU of dense cells and cells with points",
+    }
+    rows = tuple(
+        (title, tuple(_DASH if way[key] is None else f"{way[key]:.3f}" for way in ways))
+        for key, title in titles.items()
+    )
+    ahead = []
+    for key, who in (("mean", "The mean of training"), ("distance_to_edge", "The distance rule")):
+        if baselines[key]["mae"] < test["mae"]:
+            told = {"title": "mean absolute error", "advice": _ADVICE, "who": who}
+            numbers = {"theirs": f"{baselines[key]['mae']:.3f}", "ours": f"{test['mae']:.3f}"}
+            ahead.append(_BETTER.format(**told, **numbers))
+    counts = np.array(read_json(workspace.folder.path / "evaluation" / JOINT)["counts"])
+    joint = JointCounts(counts, 0.0, 1.0)
+    caps = ", ".join(f"{cap:g}" for cap in sorted(set(test["caps"])))
+    unit = f"density, 1 = {caps} points"
+    return _Part(
+        kind="a map of density",
+        counted=f"{test['labelled_pixels']:,} cells that the scored model had not seen in "
+        f"training. Numbers are densities from 0 to 1; 1 stands for {caps} points in a cell or "
+        "more, by the training ground alone.",
+        meaning="The mean of training is one number for every cell; the distance rule gives each "
+        "cell the training mean at its distance from the edge of what is valid. A model that is "
+        "not better than both has learnt nothing of the imagery.",
+        headlines=(*_leak(workspace), *ahead),
+        scores=Table(("model", "mean of training", "distance to the edge"), rows),
+        classes=None,
+        classes_title="",
+        figures=(
+            FigureSection("Prediction against truth", (figure_uri(scatter_figure(joint, unit)),)),
+            _number_panels(workspace, chips, unit),
+        ),
+    )
+
+
+def _leak(workspace: Workspace) -> list[str]:
+    if not workspace.project.split.allow_leak:
+        return []
+    return [
+        "LEAK ALLOWED: this project lets the model train on ground that it is tested on. The "
+        "scores below say nothing of other ground."
+    ]
+
+
+def _behind(
+    test: dict[str, Any], other: dict[str, Any], key: str, who: str, titles: dict[str, str]
+) -> list[str]:
+    if test[key] is None or other[key] is None or other[key] <= test[key]:
+        return []
+    shares = {"theirs": percent(other[key]), "ours": percent(test[key])}
+    return [_BETTER.format(who=who, title=titles[key].lower(), advice=_ADVICE, **shares)]
+
+
+def _with_interval(scores: dict[str, Any], key: str) -> str:
+    low, high = scores[f"{key}_low"], scores[f"{key}_high"]
+    if low is None:
+        return percent(scores[key])
+    return f"{percent(scores[key])} ({percent(low)} to {percent(high)})"
+
+
+def _chip_panels(workspace: Workspace) -> FigureSection:
+    """Tested chips spread evenly over the table, so that all classes have a chance to be seen."""
+    scored = read_scored(workspace.folder.path / "evaluation" / TABLE)
+    scored.sort(key=lambda chip: (chip.truth, chip.scene, chip.row_off, chip.col_off))
+    step = max(1, len(scored) // _PANELS)
+    size = read_bundle(workspace.folder.path / "bundle").chip_size
+    panels = []
+    for chip in scored[::step][:_PANELS]:
+        scene = workspace.viewer.scenes[chip.scene]
+        window = Window(chip.row_off, chip.col_off, size, size)
+        image = picture(scene, window)
+        panels.append(ChipPanel(image, chip.truth, chip.prediction, chip.probability))
+    return FigureSection(
+        "Some tested chips",
+        (figure_uri(chip_panels_figure(panels), "png"),),
+        "Above each chip what it is, below what it was said to be; wrong answers in orange.",
+    )
+
+
+def _number_panels(workspace: Workspace, chips: gpd.GeoDataFrame, unit: str) -> FigureSection:
+    panels: list[NumberPanel] = []
+    for training in workspace.split.trainings:
+        if not training.score or len(panels) == _NUMBER_PANELS:
+            continue
+        _, _, score = shares_of(workspace.viewer, chips, training)
+        assert score is not None
+        folder = workspace.folder.path
+        own = folder / "bundle" if training.name == "final" else folder / "folds" / training.name
+        cap = cap_of(read_bundle(own))
+        samples = Chips(score, score.statistics(), workspace.answers(cap))
+        sums = [
+            float(samples[n].target[samples[n].counted].sum()) for n in range(len(score.windows))
+        ]
+        for place in np.argsort(sums)[::-1][: _NUMBER_PANELS - len(panels)]:
+            name, window = score.windows[place]
+            sample = samples[int(place)]
+            mapped = read_map_window(number_map(workspace, training.name, name), window, np.nan)
+            panels.append(
+                NumberPanel(
+                    f"{name}, row {window.row_off}, column {window.col_off}",
+                    picture(workspace.viewer.scenes[name], window),
+                    np.where(sample.counted, sample.target, np.nan),
+                    mapped / cap.points,
+                )
+            )
+    return FigureSection(
+        "Pieces of test ground", (figure_uri(number_panels_figure(panels, 1.0, unit), "png"),)
+    )

@@ -1,0 +1,45 @@
+"""Models of chips as predictors of pixels: which window answers for which cell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from covermap.mapping.chip_predictor import SlidingPredictor, cell_side
+
+
+class Brightness:
+    """Says of a chip how bright it is, so that every window can be told by its answer."""
+
+    classes, precision = 2, "float32"
+
+    def answers(self, values):
+        bright = values.mean((1, 2, 3))
+        return np.stack([bright, 1 - bright], axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("chip_size", [32, 64, 96, 256])
+def test_cells_fit_the_lattice_of_tiles_and_lie_in_the_middle_of_their_windows(chip_size):
+    side = cell_side(chip_size)
+    assert 32 % side == 0
+    assert (chip_size - side) % 2 == 0
+
+
+def test_a_cell_gets_the_answer_of_the_window_around_it():
+    values = np.random.default_rng(0).random((1, 3, 96, 64)).astype(np.float32)
+    shares = SlidingPredictor(Brightness(), 32).probabilities(values)
+    assert shares.shape == (1, 2, 96, 64)
+    # The cell of rows 24..31 and columns 16..23 is the middle of rows 12..43, columns 4..35.
+    assert shares[0, 0, 24:32, 16:24] == pytest.approx(values[0, :, 12:44, 4:36].mean(), abs=1e-6)
+
+
+def test_answers_within_the_halo_do_not_depend_on_the_tile():
+    values = np.random.default_rng(1).random((1, 2, 160, 160)).astype(np.float32)
+    predictor = SlidingPredictor(Brightness(), 64)
+    whole = predictor.probabilities(values)
+    part = predictor.probabilities(values[:, :, 16:144, 16:144])
+    halo = predictor.halo
+    inner = slice(halo, 128 - halo)
+    outer = slice(16 + halo, 144 - halo)
+    assert inner.stop > inner.start
+    np.testing.assert_allclose(part[:, :, inner, inner], whole[:, :, outer, outer], atol=1e-6)
