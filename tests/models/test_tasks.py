@@ -8,13 +8,19 @@ import torch
 
 from covermap.core.errors import ProjectError
 from covermap.models.loss_settings import LossSettings
-from covermap.models.registry import build_network, has_encoder, output_of
+from covermap.models.registry import build_network, has_encoder, network_names, output_of
 from covermap.models.settings import FOREST, ModelSettings
 from covermap.models.tasks import TASKS, check_task, loss_of, task_of
 
 NARROW = {"dense-classifier": "resnet18"}
 # Networks of segmentation are held to the same by test_registry.
-PAIRS = [(task, name) for task in TASKS for name in TASKS[task].models if task != "segmentation"]
+PAIRS = [
+    (task, name)
+    for task in TASKS
+    for output in TASKS[task].outputs
+    for name in network_names(output)
+    if task != "segmentation"
+]
 SIDE = 32
 
 

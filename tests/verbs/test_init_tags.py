@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from command_line import covermap
-from covermap.core.errors import ImageryError, OutputError, ProjectError
+from covermap.chips.table import read_chips
+from covermap.core.errors import ImageryError, OutputError
 from covermap.project.schema import read_project
 from covermap.verbs.init_tags import are_class_folders, init_tags
 from covermap.verbs.prepare import prepare
-from covermap.verbs.train import train
 from pictures import quarters, write_picture
 from tiny import shared_data, write_scene
 
@@ -24,7 +24,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_class_folders_make_a_project_that_prepares_and_that_train_refuses_for_now(folder):
+def test_class_folders_make_a_project_that_prepares_with_whole_pictures_as_chips(folder):
     path = init_tags(folder / "set", folder / "project.yaml")
     project = read_project(path)
     assert project.name == "set"
@@ -35,8 +35,9 @@ def test_class_folders_make_a_project_that_prepares_and_that_train_refuses_for_n
     assert "#   lake         5 pictures" in text
     assert "right for 33.3%" in text
     prepare(path, folder / "run")
-    with pytest.raises(ProjectError, match="task: classification can be prepared, but"):
-        train(path, folder / "run")
+    chips = read_chips(folder / "run" / "chips.parquet")
+    assert len(chips) == 15
+    assert set(chips["width"]) == {32}
 
 
 def test_moving_a_picture_to_another_class_makes_prepare_stale(folder, capsys):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _KEPT = ("overall_accuracy", "class_mean_iou")
+# Scores of other tasks that one line has room for.
+_TOLD = 3
 _FURTHER = ("class_mean_iou_classes", "labelled_pixels", "groups", "not_assessed", "per_class")
 
 
@@ -22,10 +24,14 @@ def kept_scores(metrics: Mapping[str, Any]) -> dict[str, Any]:
     dict
         `overall_accuracy` and `class_mean_iou` with `_low` and `_high` (95 %), 0..1 or None;
         `per_class`; on how many `groups` and `labelled_pixels`; and `split`, which says how ground
-        was held out and whether a leak was allowed. Of a k-fold the scores are those of the folds'
+        was held out and whether a leak was allowed. Of labels of chips and of a regression all
+        single numbers of `test`. Of a k-fold the scores are those of the folds'
         models, pooled.
     """
     test = metrics["test"]
+    if not set(_KEPT) <= set(test):
+        numbers = {name: value for name, value in test.items() if isinstance(value, int | float)}
+        return {**numbers, "split": metrics["split"]}
     leading = [f"{name}{end}" for name in _KEPT for end in ("", "_low", "_high")]
     return {**{name: test[name] for name in (*leading, *_FURTHER)}, "split": metrics["split"]}
 
@@ -44,6 +50,10 @@ def told_scores(scores: Mapping[str, Any]) -> str:
     folds = "by folds of" if split["scheme"] == "kfold" else "on held-out"
     unit = {"scenes": "images"}.get(split["of"], split["of"])
     leak = "LEAK ALLOWED, too good to be true: " if split["leak_allowed"] else ""
+    if not set(_KEPT) <= set(scores):
+        first = [name for name, value in scores.items() if isinstance(value, float)][:_TOLD]
+        told = ", ".join(f"{name.replace('_', ' ')} {told_score(scores, name)}" for name in first)
+        return f"{leak}tested {folds} {unit}: {told}"
     accuracy, iou = (told_score(scores, name) for name in _KEPT)
     return (
         f"{leak}tested {folds} {unit}: overall accuracy {accuracy}, class-mean IoU {iou} "
@@ -53,7 +63,7 @@ def told_scores(scores: Mapping[str, Any]) -> str:
 
 def told_score(scores: Mapping[str, Any], name: str) -> str:
     """A score with its interval: `0.812 (0.740 to 0.871)`."""
-    value, low, high = (scores[f"{name}{end}"] for end in ("", "_low", "_high"))
+    value, low, high = (scores.get(f"{name}{end}") for end in ("", "_low", "_high"))
     if value is None:
         return "undefined"
     return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"

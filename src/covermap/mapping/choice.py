@@ -147,6 +147,8 @@ def _given(
     """The choice where nothing needs to be compared."""
     if bundle.is_forest:
         return Choice(FOREST, "the model is one")
+    if bundle.task != "segmentation":
+        return Choice(_of_task(bundle, settings), f"what computes {bundle.task}")
     asked = settings.engine != "auto" and settings.precision != "auto"
     if asked:
         return Choice(Engine(settings.engine, settings.precision), "as asked for")
@@ -162,6 +164,17 @@ def _given(
     if sum(int(np.prod(scene.geobox.shape)) for scene in scenes) < _WORTH_PIXELS:
         return Choice(candidates[0], "so few pixels that comparing engines would take longer")
     return None
+
+
+def _of_task(bundle: Bundle, settings: MapSettings) -> Engine:
+    """Of any task but segmentation: torch alone computes it."""
+    if settings.engine == "openvino" or settings.precision == "int8":
+        raise ModelError(
+            f"engine: a model of task {bundle.task} is computed by torch in float32 or bfloat16; "
+            "choose --engine torch, or auto"
+        )
+    precision = REFERENCE.precision if settings.precision == "auto" else settings.precision
+    return Engine(REFERENCE.name, precision)
 
 
 def compare(

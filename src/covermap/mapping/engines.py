@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from covermap.bundle import Bundle, read_forest, read_ranges
 from covermap.core.errors import ModelError
+from covermap.mapping.chip_predictor import open_task_predictor
 from covermap.mapping.openvino_predictor import OpenvinoPredictor, openvino_computes
 from covermap.mapping.predictor import ForestPredictor, Precision, Predictor, TorchPredictor
 from covermap.mapping.settings import EngineName, PrecisionName
@@ -137,7 +138,9 @@ def opened(bundle: Bundle, engine: Engine, tta: bool = False) -> Predictor:
         The engine is not here or cannot compute this network.
     """
     predictor: Predictor
-    if bundle.is_forest:
+    if bundle.task != "segmentation":
+        predictor = open_task_predictor(bundle, engine.precision)
+    elif bundle.is_forest:
         window = int(bundle.model.get("window", 1))
         forest = forest_from_bytes(
             read_forest(bundle), len(bundle.legend), window, str(bundle.folder)

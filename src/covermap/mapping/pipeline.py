@@ -187,7 +187,10 @@ class _Rows(AbstractContextManager["_Rows"]):
             return
         rows, cols = inside.relative_to(window).slices
         wanted = tile.wanted[rows, cols]
-        layers = encode(total[:, rows, cols], wanted, self._source.legend, self._settings)
+        shown, quantity = total[:, rows, cols], self._source.quantity
+        if quantity is not None:
+            shown = quantity.of(shown)
+        layers = encode(shown, wanted, self._source.legend, self._settings)
         self._writer.write(inside, layers)
 
     def __exit__(

@@ -68,7 +68,7 @@ class Source:
 
     def __init__(self, scene: Scene, bundle: Bundle, plan: TilePlan, ground: Ground) -> None:
         self.plan = plan
-        self.legend = bundle.legend
+        self.legend, self.quantity = bundle.legend, bundle.quantity
         self._scene = scene
         self._ground = ground
         self._names = bundle.channel_names

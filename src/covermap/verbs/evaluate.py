@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from covermap.assessment.kept_scores import kept_scores, told_score
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.tally import GroupedTally
-from covermap.bundle import Bundle, read_bundle
-from covermap.chips.audit import shares_of
+from covermap.bundle import Bundle, read_bundle, write_scores
+from covermap.chips.audit import Audit, shares_of
 from covermap.chips.loading import Chips, Share
 from covermap.chips.parts import Training
 from covermap.chips.table import read_chips
@@ -98,15 +99,19 @@ def _evaluate(workspace: Workspace) -> tuple[str, ...]:
         metrics = _pixel_metrics(workspace, chips)
     metrics["task"] = workspace.project.task
     metrics["model"] = _model(read_json(folder / "training.json"))
+    found_by_audit = Audit.from_dict(read_json(folder / "audit.json"))
     metrics["split"] = {
         "scheme": split.scheme,
         "of": split.ground.kind,
         "reasons": list(split.reasons),
         "leak_allowed": workspace.project.split.allow_leak,
+        "leaky": found_by_audit.leaky,
+        "near_duplicates": found_by_audit.duplicates.pairs,
     }
     write_json(folder / "metrics.json", metrics)
+    write_scores(read_bundle(folder / "bundle"), kept_scores(metrics))
     _say_scores(metrics)
-    return OUTPUTS
+    return (*OUTPUTS, _SCORED)
 
 
 def _pixel_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, Any]:
@@ -277,15 +282,8 @@ def _say_scores(metrics: dict[str, Any]) -> None:
     rows += [(title, baselines[key]) for key, title in _TITLES.items() if key in baselines]
     say(f"\n  {'':<16}" + "".join(f"{title:>26}" for title in said.values()))
     for name, scores in rows:
-        say(f"  {name:<16}" + "".join(f"{_told(scores, key):>26}" for key in said))
+        say(f"  {name:<16}" + "".join(f"{told_score(scores, key):>26}" for key in said))
     true = test.get("true_overall_accuracy")
     if true is not None:
         say(f"  {'true':<16}{true:>26.3f}{test['true_class_mean_iou']:>26.3f}")
     say("")
-
-
-def _told(scores: dict[str, Any], key: str) -> str:
-    value, low, high = scores[key], scores.get(f"{key}_low"), scores.get(f"{key}_high")
-    if value is None:
-        return "undefined"
-    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"

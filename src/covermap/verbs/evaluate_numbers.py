@@ -19,6 +19,7 @@ from covermap.mapping.reading import read_map_window
 from covermap.verbs.bundle_statistics import statistics_of_bundle
 from covermap.verbs.caps import cap_of
 from covermap.verbs.map_scenes import map_key
+from covermap.verbs.run_engine import run_predictor
 from covermap.verbs.train import bundle_folder
 from covermap.verbs.workspace import Workspace
 
@@ -112,9 +113,8 @@ def _map_ground(workspace: Workspace, training: Training, score: Share, bundle: 
     import shapely
 
     from covermap.mapping.engine import map_scene
-    from covermap.mapping.predictor import open_predictor
 
-    predictor = open_predictor(bundle, workspace.project.map.precision)
+    predictor = run_predictor(workspace, bundle)
     for name in dict.fromkeys(scene for scene, _ in score.windows):
         scene = workspace.viewer.scenes[name]
         shapes = [

@@ -10,7 +10,7 @@ import numpy as np
 from covermap.assessment.joint import JointCounts
 from covermap.assessment.tally import Tally
 from covermap.bundle import read_bundle
-from covermap.chips.audit import shares_of
+from covermap.chips.audit import Audit, shares_of
 from covermap.chips.loading import Chips
 from covermap.chips.table import read_chips
 from covermap.core.files import read_json
@@ -33,7 +33,7 @@ from covermap.verbs.evaluate_chips import TABLE, read_scored
 from covermap.verbs.evaluate_numbers import JOINT, number_map
 from covermap.verbs.map_run import PREDICTIONS, map_paths
 from covermap.verbs.pictures import picture
-from covermap.verbs.report import audit_lines, curves_of, how_tested, provenance_of
+from covermap.verbs.report import curves_of, how_tested, provenance_of
 from covermap.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def task_page(workspace: Workspace) -> str:
             classes_title=part.classes_title,
             figures=part.figures,
             curves=curves_of(folder),
-            audit=tuple(audit_lines(read_json(folder / "audit.json"))),
+            audit=tuple(Audit.from_dict(read_json(folder / "audit.json")).lines()),
             provenance=provenance_of(workspace),
             leak_allowed=project.split.allow_leak,
             map_file=maps,

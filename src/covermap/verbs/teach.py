@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from covermap.project.schema import Project
 from covermap.verbs.chip_forest import chip_forest
 from covermap.verbs.forest_pixels import forest_answer, labelled_pixels
 from covermap.verbs.plan_told import forecast
+
+if TYPE_CHECKING:
+    from covermap.models.sight import Sight
 
 # Enough for means of extremes; more would cost a part of an epoch.
 _RANGE_CHIPS = 16
@@ -138,7 +141,6 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     from covermap.models.loading import network_weights
     from covermap.models.ranges import activation_ranges
     from covermap.models.registry import build_network
-    from covermap.models.sight import sight_of
     from covermap.training.fit import FitPlan, fit
     from covermap.training.sampling import count_class_pixels
     from covermap.training.settings import resolve
@@ -173,7 +175,8 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     )
     if fitted.resumed_from:
         say(f"{lesson.title}: went on after epoch {fitted.resumed_from}")
-    sight = sight_of(fitted.network)
+    sight = _sight(fitted.network, settings, project.task, size)
+    weighed = project.task == "segmentation"
     return Taught(
         settings=settings,
         weights=network_weights(fitted.network),
@@ -193,8 +196,21 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
             "history": [row.to_dict() for row in fitted.history],
         },
         answer=lambda sample: _network_answer(fitted.network, sample),
-        ranges=activation_ranges(fitted.network, _spread(lesson.teach)),
+        ranges=activation_ranges(fitted.network, _spread(lesson.teach)) if weighed else {},
     )
+
+
+def _sight(network: Any, settings: ModelSettings, task: str, chip_size: int) -> Sight:
+    """How far a network sees; all of the chip where it answers for the chip."""
+    from covermap.models.activation_maps import ActivationMapper
+    from covermap.models.registry import output_of
+    from covermap.models.sight import Sight, sight_of
+
+    if output_of(settings.name) == "dense":
+        return sight_of(network)
+    if task == "weak-segmentation":
+        return sight_of(ActivationMapper(network))
+    return Sight(chip_size // 2, everything=False)
 
 
 def _spread(chips: Chips) -> Iterator[np.ndarray]:

@@ -20,8 +20,9 @@ from covermap.core.files import content_digest, file_digest, write_json
 from covermap.core.grid import pixel_size_m
 from covermap.core.legend import Legend
 from covermap.labels.density import Cap
+from covermap.labels.settings import LabelSettings
+from covermap.models.registry import output_of
 from covermap.models.settings import AUTO, FOREST
-from covermap.project.schema import Project
 from covermap.project.steps import RunFolder, versions
 from covermap.verbs.caps import fitted_cap, quantity_of
 from covermap.verbs.choose import Rivals, choose
@@ -67,7 +68,7 @@ def train(project: str | Path, out: str | Path, force: bool = False) -> RunFolde
 def train_step(workspace: Workspace, force: bool) -> None:
     """The step in an opened workspace."""
     project = workspace.project
-    _require_uniform(project)
+    _require_trainable(workspace)
     inputs = workspace.inputs(
         "train",
         {
@@ -88,12 +89,25 @@ def train_step(workspace: Workspace, force: bool) -> None:
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def _require_uniform(project: Project) -> None:
-    """Chips of a regression have no classes to be drawn by."""
-    if project.task == "regression" and project.training.sampling not in ("auto", "uniform"):
+def _require_trainable(workspace: Workspace) -> None:
+    """Refuse what a project may say but no training takes."""
+    project, where = workspace.project, workspace.project_path
+    if isinstance(project.labels, LabelSettings) and project.labels.regions is not None:
         raise ProjectError(
-            "training: sampling draws chips by class, and task: regression has none; write "
-            "training: {sampling: uniform}"
+            f"{where}: labels: regions can be planned, but this version trains on square windows "
+            "only; leave regions out, and write chips: {size: 64} or the like"
+        )
+    if project.task != "regression":
+        return
+    if output_of(project.model.name) == "chip":
+        raise ProjectError(
+            f"{where}: model: {project.model.name} answers for whole chips, but this version "
+            "regresses densities of cells only; write model: {name: unet}"
+        )
+    if project.training.sampling not in ("auto", "uniform"):
+        raise ProjectError(
+            f"{where}: training: sampling draws chips by class, and task: regression has none; "
+            "write training: {sampling: uniform}"
         )
 
 
