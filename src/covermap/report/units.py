@@ -53,7 +53,7 @@ UNITS = {
         "label more images",
         "Whole images",
     ),
-    "regions": Unit("region", "regions", "regions", "label more regions", "Chips"),
+    "regions": Unit("region", "regions", "regions", "label more regions", "Regions"),
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 
 from covermap.chips.audit import Audit
+from covermap.chips.regions import Regions
 from covermap.core.files import read_json
 from covermap.core.grid import Window, window_geobox
 from covermap.imagery.raster import Scene
@@ -81,6 +82,9 @@ def _drawn_parts(
         return [
             (part, list(geometry[here & (owner == code)])) for code, part in enumerate(ground.parts)
         ]
+    if ground.kind == "regions" and ground.regions is not None:
+        # Chips reach across a region's border; its ground does not.
+        return _region_parts(ground.regions, ground.parts, scene)
     own = chips[chips["scene"] == scene.name]
     return [
         (
@@ -94,11 +98,24 @@ def _drawn_parts(
     ]
 
 
+def _region_parts(
+    regions: Regions, parts: tuple[str, ...], scene: Scene
+) -> list[tuple[str, list[Any]]]:
+    frame = shapely.box(*scene.geobox.boundingbox.bbox)
+    shapes = shapely.intersection(regions.in_crs(str(scene.geobox.crs)), frame)
+    owner = regions.part_of[regions.region_of]
+    here = ~shapely.is_empty(shapes)
+    return [(part, list(shapes[here & (owner == code)])) for code, part in enumerate(parts)]
+
+
 def _counts(workspace: Workspace, chips: gpd.GeoDataFrame) -> tuple[tuple[str, int], ...]:
-    """How many polygons, blocks or scenes each part has."""
+    """How many polygons, chips, scenes or regions each part has."""
     ground = workspace.split.ground
     if ground.kind == "polygons":
         owner = ground.part_of_source[:-1]
+        counts = [(part, int((owner == code).sum())) for code, part in enumerate(ground.parts)]
+    elif ground.kind == "regions" and ground.regions is not None:
+        owner = ground.regions.part_of
         counts = [(part, int((owner == code).sum())) for code, part in enumerate(ground.parts)]
     else:
         rows = {part: chips[chips["split"] == part] for part in ground.parts}
