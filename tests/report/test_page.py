@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from covermap.report.content import ChipChoice
 from covermap.assessment.areas import class_pixels
+from covermap.report.content import ChipChoice
 from covermap.report.page import count, headlines_of, hectares, percent, render
 from report.example_report import NAMES, content, metrics
 
@@ -174,7 +174,9 @@ def test_tested_ground_is_counted_in_what_the_split_deals_out(of, told):
     (line,) = headlines_of(numbers)
     assert told in line
     assert "polygons" not in line
-    (line,) = headlines_of({**with_scores(MODEL | CALM, WORSE, WORSE), "split": {"of": of}}, folds=3)
+    (line,) = headlines_of(
+        {**with_scores(MODEL | CALM, WORSE, WORSE), "split": {"of": of}}, folds=3
+    )
     assert "polygons" not in line
 
 

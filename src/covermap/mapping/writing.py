@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from odc.geo.geobox import GeoBox
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
 from covermap.core.files import complete_file
 from covermap.core.grid import Window
 from covermap.core.legend import Legend
+from covermap.mapping.reading import pictures_allowed
 from covermap.mapping.settings import MapOutput
 
 # Shares are written as whole per cent.
@@ -140,7 +139,7 @@ class Scratch:
             # Under its own name at once: while there is no ledger nobody takes it for work done,
             # and a process killed here leaves nothing that the next one does not overwrite.
             with (
-                _pictures_allowed(),
+                pictures_allowed(),
                 rasterio.open(layer.scratch, "w", **self._profile(layer)) as dataset,
             ):
                 dataset.update_tags(**tags)
@@ -153,7 +152,7 @@ class Scratch:
     @contextmanager
     def opened(self) -> Iterator[_Writer]:
         """The files for writing; what was written is on disk when the block ends."""
-        with ExitStack() as stack, _pictures_allowed():
+        with ExitStack() as stack, pictures_allowed():
             datasets = {
                 layer.output: stack.enter_context(rasterio.open(layer.scratch, "r+"))
                 for layer in self.layers
@@ -163,7 +162,7 @@ class Scratch:
     def class_windows(self) -> Iterator[tuple[Window, np.ndarray]]:
         """The class ids by windows of bounded size, row by row."""
         layer = next(layer for layer in self.layers if layer.output == "class")
-        with _pictures_allowed(), rasterio.open(layer.scratch) as dataset:
+        with pictures_allowed(), rasterio.open(layer.scratch) as dataset:
             for _, place in dataset.block_windows(1):
                 window = Window(place.row_off, place.col_off, place.height, place.width)
                 yield window, dataset.read(1, window=place)
@@ -173,7 +172,7 @@ class Scratch:
         for layer in sorted(self.layers, key=lambda layer: layer.output == "class"):
             if layer.output == "class":
                 _write_category_names(layer.path, legend)
-            with complete_file(layer.path) as path, _pictures_allowed():
+            with complete_file(layer.path) as path, pictures_allowed():
                 # GDAL refuses to overwrite what it did not make itself: hand it a free name.
                 path.unlink()
                 rasterio.shutil.copy(
@@ -295,11 +294,3 @@ def _write_category_names(path: Path, legend: Legend) -> None:
     )
     with complete_file(path.with_name(path.name + ".aux.xml")) as scratch:
         scratch.write_text(text + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _pictures_allowed() -> Iterator[None]:
-    # A picture without georeference is a scene like any other.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield

@@ -15,6 +15,7 @@ from covermap.core.settings import parse
 from covermap.imagery.opening import open_scene
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
+from covermap.mapping.reading import pictures_allowed
 from covermap.mapping.settings import MapSettings
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def _is_map_of(path: Path, bundle: Bundle) -> bool:
     from rasterio.errors import RasterioIOError
 
     try:
-        with rasterio.open(path) as dataset:
+        with pictures_allowed(), rasterio.open(path) as dataset:
             tags: dict[str, Any] = dataset.tags()
     except RasterioIOError:
         return False
