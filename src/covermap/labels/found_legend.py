@@ -123,7 +123,8 @@ def _of_codes(
     if len(counts) > _MOST_CODES or min(counts) < 0 or max(counts) > 65534:
         raise LabelError(
             f"{paths[0]}: the masks hold {len(counts):,} codes from {min(counts)} to "
-            f"{max(counts)}; classes are at most {_MOST_CODES} codes from 0 to 65534. Are these measurements?"
+            f"{max(counts)}; classes are at most {_MOST_CODES} codes from 0 to 65534. Are these "
+            "measurements?"
         )
     shipped = _agreeing(counts, colors=False, paths=paths)
     if shipped is not None:
