@@ -42,7 +42,7 @@ class Unit:
 
 
 UNITS = {
-    "blocks": Unit("block", "blocks", "labels", "label more ground", "Chips"),
+    "blocks": Unit("block", "blocks", "labels", "label more ground", "Blocks"),
     "polygons": Unit(
         "group of polygons", "groups of polygons", "polygons", "draw more polygons", "Polygons"
     ),

@@ -131,7 +131,7 @@ def _block_parts(ground: Ground, origin: GeoBox, scene: Scene) -> list[tuple[str
 
 
 def _counts(workspace: Workspace, chips: gpd.GeoDataFrame) -> tuple[tuple[str, int], ...]:
-    """How many polygons, chips, scenes or regions each part has."""
+    """How many polygons, blocks, scenes or regions each part has."""
     ground = workspace.split.ground
     if ground.kind == "polygons":
         owner = ground.part_of_source[:-1]
@@ -139,6 +139,9 @@ def _counts(workspace: Workspace, chips: gpd.GeoDataFrame) -> tuple[tuple[str, i
     elif ground.kind == "regions" and ground.regions is not None:
         owner = ground.regions.part_of
         counts = [(part, int((owner == code).sum())) for code, part in enumerate(ground.parts)]
+    elif ground.blocks:
+        codes = [code for code, _ in ground.blocks.values()]
+        counts = [(part, codes.count(code)) for code, part in enumerate(ground.parts)]
     else:
         rows = {part: chips[chips["split"] == part] for part in ground.parts}
         counts = [
