@@ -1,6 +1,6 @@
 import pytest
 
-from covermap.assessment.areas import class_areas
+from covermap.assessment.areas import class_areas, class_pixels
 from covermap.core.legend import Legend
 
 LEGEND = Legend.of({0: "water", 7: "forest", 9: "road"})
@@ -22,3 +22,11 @@ def test_a_map_of_nothing_has_no_shares():
 def test_an_id_outside_the_legend_is_an_error():
     with pytest.raises(ValueError, match="255"):
         class_areas({255: 1.0}, LEGEND)
+
+
+def test_pictures_have_pixels_and_shares_but_no_hectares():
+    assert [(a.hectares, a.pixels, a.share) for a in class_pixels({7: 30, 9: 10}, LEGEND)] == [
+        (None, 0, 0.0),
+        (None, 30, 0.75),
+        (None, 10, 0.25),
+    ]

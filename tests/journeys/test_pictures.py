@@ -45,7 +45,11 @@ def test_two_folders_become_a_model_an_accuracy_and_maps(tmp_path):
     with rasterio.open(maps[0]) as mapped:
         assert set(np.unique(mapped.read(1))) <= {1, 2, 3}
     assert (run / "evaluation" / "polygons.csv").read_text().count("\n") == 1
-    assert "whole images" in (run / "report.html").read_text(encoding="utf-8")
+    areas = json.loads((run / "map.json").read_text())
+    assert {item["class_area_m2"] for item in areas.values()} == {None}
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "whole images" in page
+    assert "hectares" not in page
 
     again = covermap("run", "project.yaml", "--out", "run", cwd=tmp_path)
     assert again.err.count("nothing changed, skipped") >= 4

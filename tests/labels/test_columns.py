@@ -73,3 +73,11 @@ def test_whole_numbers_are_told_without_a_point(values, told, integers):
 def test_rows_keep_their_numbers():
     values = pd.Series(["a", None], index=[7, 3])
     assert as_text(values).index.tolist() == [7, 3]
+
+
+def test_codes_that_mix_classes_are_told():
+    table = pd.DataFrame({"id": [1, 2, 3, 3, 4, 4], "cover": ["a", "b", "c", "d", "d", "d"]})
+    (told,) = choose_class_column(table).passed_over
+    assert told == "id (less likely; disagrees with cover: 3 is c and d)"
+    (told,) = choose_class_column(table.assign(id=[1, 2, 3, 4, 4, 4])).passed_over
+    assert told == "id (less likely)"

@@ -70,3 +70,24 @@ def test_real_masks_agree_with_their_own_legend(folder, pattern, shipped, pixels
     found = found_legend(sorted(shared_data(folder).glob(pattern)))
     assert found.shipped == shipped
     assert {number: found.pixels[number] for number in pixels} == pixels
+
+
+def test_few_codes_take_the_names_of_a_published_set_whose_files_are_called_so(tmp_path):
+    clouds = np.array([0, 255, 255])[INDEX]
+    name = "gt_patch_7_1_by_7_LC08_L1TP_002053_20160520_20170324_01_T1.TIF"
+    found = found_legend([write_ids(tmp_path / name, clouds)])
+    assert found.shipped == "38-cloud"
+    assert [item.name for item in found.settings.classes.values()] == ["clear", "cloud"]
+    # Buildings in other people's masks are 0 and 255 as well.
+    assert found_legend([write_ids(tmp_path / "gt_7.tif", clouds)]).shipped is None
+
+
+def test_real_codes_take_the_names_of_their_published_set():
+    sheet = shared_data("landcoverai/masks_only") / "N-33-60-D-c-4-2.tif"
+    assert found_legend([sheet]).shipped == "landcover-ai"
+    labels = sorted(shared_data("landcovernet/labels").glob("*/labels.tif"))
+    found = found_legend(labels)
+    assert found.shipped == "landcovernet"
+    # 0 is no data by the file and in the legend: never a class.
+    assert found.nodata == (0.0,)
+    assert 0 not in found.settings.classes

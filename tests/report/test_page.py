@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from covermap.assessment.areas import class_pixels
 from covermap.report.content import ChipChoice
 from covermap.report.page import count, headlines_of, hectares, percent, render
 from report.example_report import NAMES, content, metrics
@@ -157,6 +158,34 @@ def test_the_true_score_is_set_beside_the_reported_one(true, word):
 def test_a_k_fold_is_explained():
     (line,) = headlines_of(with_scores(MODEL | CALM, WORSE, WORSE), folds=4)
     assert "4 models" in line
+
+
+@pytest.mark.parametrize(
+    ("of", "told"),
+    [
+        ("blocks", "12 blocks;"),
+        ("scenes", "12 images (those that share ground count as one);"),
+        ("regions", "12 regions;"),
+    ],
+)
+def test_tested_ground_is_counted_in_what_the_split_deals_out(of, told):
+    wide = CALM | {"overall_accuracy_low": 0.60, "overall_accuracy_high": 0.81, "groups": 12}
+    numbers = {**with_scores(MODEL | wide, WORSE, WORSE), "split": {"of": of}}
+    (line,) = headlines_of(numbers)
+    assert told in line
+    assert "polygons" not in line
+    (line,) = headlines_of(
+        {**with_scores(MODEL | CALM, WORSE, WORSE), "split": {"of": of}}, folds=3
+    )
+    assert "polygons" not in line
+
+
+def test_pictures_without_a_crs_have_no_hectares():
+    page = content()
+    pixels = class_pixels(dict.fromkeys(page.legend.ids, 1234), page.legend)
+    html = render(dataclasses.replace(page, areas=pixels))
+    assert "1\u202f234" in html
+    assert "hectares" not in html
 
 
 def test_the_page_has_its_sections_in_order_and_needs_no_other_file():

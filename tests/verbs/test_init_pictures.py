@@ -112,15 +112,44 @@ def test_ids_are_kept_and_alpha_is_known_as_such(tmp_path):
     assert "band 4 is an alpha band" in text
 
 
-def test_two_tiles_whose_pictures_have_the_same_names(tmp_path):
+def test_two_tiles_whose_pictures_have_the_same_names(tmp_path, capsys):
     folder = shared_data("dubai")
     path = init_pictures(folder, folder, tmp_path / "project.yaml")
     project = read_project(path)
     assert [item.name for item in project.imagery] == ["Tile 1", "Tile 5"]
     names = [item.name for item in project.labels.legend.classes.values()]
     assert names == ["building", "land (unpaved)", "road", "vegetation", "water"]
-    # The data set's own classes.json has other colours than its masks.
     assert "#000000 (506 pixels)" in path.read_text()
+    # The data set's own classes.json has other colours than its masks.
+    for told in (path.read_text(), capsys.readouterr().err):
+        assert "classes.json: 5 of its 6 colours are not in the masks" in told
+
+
+def test_black_is_a_class_and_white_is_none_in_zurich(tmp_path):
+    folder = shared_data("zurich_summer")
+    path = init_pictures(folder, folder, tmp_path / "project.yaml")
+    legend = read_project(path).labels.legend
+    assert legend.classes[1].name == "roads"
+    assert legend.classes[1].color == "#000000"
+    assert "#ffffff" in legend.ignore
+    assert "# unlabelled: #ffffff (110,035 pixels)" in path.read_text()
+
+
+def test_alpha_and_gaps_between_codes_in_korea(tmp_path):
+    folder = shared_data("korea_s2_lc")
+    path = init_pictures(folder, folder, tmp_path / "project.yaml")
+    assert list(read_project(path).labels.legend.classes) == [10, 30, 50, 70, 100]
+    assert "band 4 is an alpha band: read as validity, not as data" in path.read_text()
+    assert "so is the first of 6 images" in path.read_text()
+
+
+def test_float_masks_on_other_grids_in_hinton(tmp_path, capsys):
+    folder = shared_data("pleiades_hinton")
+    path = init_pictures(folder / "images", folder / "masks", tmp_path / "project.yaml")
+    assert list(read_project(path).labels.legend.classes) == [1, 2, 3, 4, 5, 6]
+    told = capsys.readouterr().err
+    assert "Tile_1.tif (605 x 605, EPSG:4326); Tile_4.tif (605 x 614, same CRS)" in told
+    assert "declared nodata of the masks, unlabelled: 0" in path.read_text()
 
 
 def test_an_absurd_name_is_written_so_that_yaml_reads_it_back(tmp_path):

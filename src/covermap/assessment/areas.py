@@ -15,11 +15,23 @@ SQUARE_METRES_PER_HECTARE = 10_000
 
 @dataclass(frozen=True)
 class ClassArea:
-    """The mapped area of one class; `share` 0..1 of all that is mapped, None when nothing is."""
+    """The mapped area of one class.
+
+    Attributes
+    ----------
+    name : str
+    hectares : float or None
+        None where pixels have no known size.
+    share : float or None
+        0..1 of all that is mapped; None when nothing is.
+    pixels : int or None
+        Counted where pixels have no known size.
+    """
 
     name: str
-    hectares: float
+    hectares: float | None
     share: float | None
+    pixels: int | None = None
 
 
 def class_areas(class_area_m2: Mapping[int, float], legend: Legend) -> tuple[ClassArea, ...]:
@@ -37,15 +49,42 @@ def class_areas(class_area_m2: Mapping[int, float], legend: Legend) -> tuple[Cla
     ValueError
         An id is not in the legend.
     """
-    strangers = sorted(set(class_area_m2) - set(legend.ids))
+    return tuple(
+        ClassArea(name, area / SQUARE_METRES_PER_HECTARE, share)
+        for name, area, share in _shared_out(class_area_m2, legend)
+    )
+
+
+def class_pixels(pixels: Mapping[int, int], legend: Legend) -> tuple[ClassArea, ...]:
+    """The same for pictures without a CRS, whose pixels have no known size.
+
+    Parameters
+    ----------
+    pixels : mapping of int to int
+        Mapped pixels of each class id.
+    legend : Legend
+        The classes of the map.
+
+    Raises
+    ------
+    ValueError
+        An id is not in the legend.
+    """
+    return tuple(
+        ClassArea(name, None, share, int(number))
+        for name, number, share in _shared_out(pixels, legend)
+    )
+
+
+def _shared_out(
+    amounts: Mapping[int, float], legend: Legend
+) -> list[tuple[str, float, float | None]]:
+    """Name, amount and share of each class."""
+    strangers = sorted(set(amounts) - set(legend.ids))
     if strangers:
         raise ValueError(f"areas of ids {strangers} that the legend {legend.ids} does not hold")
-    total = sum(class_area_m2.values())
-    return tuple(
-        ClassArea(
-            name=item.name,
-            hectares=class_area_m2.get(item.id, 0.0) / SQUARE_METRES_PER_HECTARE,
-            share=class_area_m2.get(item.id, 0.0) / total if total else None,
-        )
+    total = sum(amounts.values())
+    return [
+        (item.name, amounts.get(item.id, 0), amounts.get(item.id, 0) / total if total else None)
         for item in legend.classes
-    )
+    ]

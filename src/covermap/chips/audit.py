@@ -11,7 +11,7 @@ import numpy as np
 from covermap.chips.distances import LeastDistance
 from covermap.chips.duplicates import Duplicates, find_duplicates
 from covermap.chips.loading import Share, share_of
-from covermap.chips.parts import Split, Training
+from covermap.chips.parts import HOLDOUT_PARTS, Split, Training
 from covermap.chips.table import windows_of
 from covermap.chips.view import Viewer
 from covermap.core.errors import SplitError
@@ -293,11 +293,17 @@ def _read_on(viewer: Viewer, share: Share, place: int, box: GeoBox) -> np.ndarra
     return taken > 0
 
 
+def _in_order(part: str) -> tuple[int, int, str]:
+    """Training before validation before test; `fold10` after `fold9`."""
+    known = HOLDOUT_PARTS.index(part) if part in HOLDOUT_PARTS else len(HOLDOUT_PARTS)
+    return known, len(part), part
+
+
 def _class_shares(chips: gpd.GeoDataFrame) -> dict[str, dict[str, float]]:
     """Share of each class in the labelled ground of each part."""
     result: dict[str, dict[str, float]] = {}
     weights = chips["share_labelled"] * chips["width"] * chips["height"]
-    for part in dict.fromkeys(chips["split"]):
+    for part in sorted(set(chips["split"]), key=_in_order):
         rows = chips["split"] == part
         shares: dict[str, float] = {}
         for weight, row in zip(weights[rows], chips.loc[rows, "class_shares"], strict=True):

@@ -131,7 +131,7 @@ def _kfold(
     assessed = assessed_by_fold(counts, codes, labels.legend.names, folds)
     reasons = (
         why,
-        f"so {folds} folds of whole {unit}, each scored by a network that never saw it; a last "
+        f"so {folds} folds of whole {unit}, each scored by a model that never saw it; a last "
         "model on all labels makes the map",
     )
     ground = ground_of(codes, fold_parts(folds))

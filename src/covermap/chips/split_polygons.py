@@ -91,7 +91,7 @@ def kfold_of_polygons(
     reasons = (
         *why,
         f"so {folds} folds of {int(seen.sum())} groups of polygons, every polygon scored by a "
-        "network that never saw it; a last model on all labels makes the map",
+        "model that never saw it; a last model on all labels makes the map",
     )
     return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
 

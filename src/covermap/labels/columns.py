@@ -31,6 +31,7 @@ def choose_class_column(table: pd.DataFrame, fewest: int = 2) -> ColumnChoice:
     smaller number of values. Where one class beside the background is enough, `fewest` is 1.
     """
     ranked: list[tuple[tuple[int, int, int, int], str]] = []
+    integers: set[str] = set()
     passed: list[str] = []
     for place, column in enumerate(table.columns):
         values = _present(table[column])
@@ -39,11 +40,30 @@ def choose_class_column(table: pd.DataFrame, fewest: int = 2) -> ColumnChoice:
             passed.append(f"{column} ({distinct} values)")
             continue
         kind = _kind(values, distinct)
+        if kind == 1:
+            integers.add(str(column))
         likely = next((n for n, word in enumerate(_LIKELY) if word in column.casefold()), 99)
         ranked.append(((kind, likely, distinct, place), str(column)))
     ranked.sort()
-    passed = [f"{name} (less likely)" for _, name in ranked[1:]] + passed
+    if ranked:
+        best = ranked[0][1]
+        passed = [
+            f"{name} (less likely{_disagreement(table, name, best) if name in integers else ''})"
+            for _, name in ranked[1:]
+        ] + passed
     return ColumnChoice(ranked[0][1] if ranked else None, tuple(passed))
+
+
+def _disagreement(table: pd.DataFrame, codes: str, names: str) -> str:
+    """What to say of a column of codes that looks like that of names but mixes its classes."""
+    pairs = table[[codes, names]].apply(as_text).dropna().drop_duplicates()
+    if abs(pairs[codes].nunique() - pairs[names].nunique()) > 2:
+        return ""
+    shared = pairs.groupby(codes)[names].unique()
+    shared = shared[shared.map(len) > 1]
+    if not len(shared):
+        return ""
+    return f"; disagrees with {names}: {shared.index[0]} is {' and '.join(sorted(shared.iloc[0]))}"
 
 
 def is_integer_like(values: pd.Series) -> bool:

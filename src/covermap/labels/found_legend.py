@@ -13,6 +13,7 @@ from covermap.core.errors import LabelError
 from covermap.labels.coding import (
     IGNORED,
     UNKNOWN,
+    Coding,
     coding_of,
     color_text,
     legend_settings,
@@ -68,6 +69,15 @@ class FoundLegend:
     noisy: bool
     nodata: tuple[float, ...]
 
+    @property
+    def colors(self) -> set[str]:
+        """Colours (`#rrggbb`) that occur in the masks; empty for masks of codes."""
+        if self.values != "colors":
+            return set()
+        classes = self.settings.classes.values()
+        own = {color for item in classes for color in item.mask_colors}
+        return own | {str(key) for key in self.ignored}
+
 
 def found_legend(paths: Sequence[Path], band: int = 1) -> FoundLegend:
     """The legend of some masks, every pixel of which is counted.
@@ -94,7 +104,7 @@ def found_legend(paths: Sequence[Path], band: int = 1) -> FoundLegend:
         raise LabelError(f"{paths[0]}: every pixel of the masks is nodata")
     nodata = tuple(sorted({mask.nodata for mask in masks if mask.nodata is not None}))
     if kinds == {"ids"}:
-        return _of_codes(counts, nodata, paths[0])
+        return _of_codes(counts, nodata, paths)
     return _of_colors(counts, paths[0])
 
 
@@ -107,13 +117,16 @@ def _counted(masks: Sequence[MaskFile]) -> Counter[int]:
     return counts
 
 
-def _of_codes(counts: Counter[int], nodata: tuple[float, ...], path: Path) -> FoundLegend:
+def _of_codes(
+    counts: Counter[int], nodata: tuple[float, ...], paths: Sequence[Path]
+) -> FoundLegend:
     if len(counts) > _MOST_CODES or min(counts) < 0 or max(counts) > 65534:
         raise LabelError(
-            f"{path}: the masks hold {len(counts):,} codes from {min(counts)} to {max(counts)}; "
-            f"classes are at most {_MOST_CODES} codes from 0 to 65534. Are these measurements?"
+            f"{paths[0]}: the masks hold {len(counts):,} codes from {min(counts)} to "
+            f"{max(counts)}; classes are at most {_MOST_CODES} codes from 0 to 65534. Are these "
+            "measurements?"
         )
-    shipped = _agreeing(counts, colors=False)
+    shipped = _agreeing(counts, colors=False, paths=paths)
     if shipped is not None:
         coding = coding_of(legend_settings(shipped, Path()))
         place_of = {code: coding.codes[code] for code in counts}
@@ -124,7 +137,7 @@ def _of_codes(counts: Counter[int], nodata: tuple[float, ...], path: Path) -> Fo
 
 
 def _of_colors(counts: Counter[int], path: Path) -> FoundLegend:
-    shipped = _agreeing(counts, colors=True)
+    shipped = _agreeing(counts, colors=True, paths=[path])
     if shipped is not None:
         coding = coding_of(legend_settings(shipped, Path()))
         colors = np.asarray(list(counts))
@@ -189,13 +202,20 @@ def _explained(counts: Counter[int], kept: set[int]) -> float:
     return float(pixels[places != UNKNOWN].sum() / pixels.sum())
 
 
-def _agreeing(counts: dict[int, int], colors: bool) -> str | None:
-    """The one shipped legend that knows everything in the masks and has fewest classes unseen."""
+def _agreeing(counts: dict[int, int], colors: bool, paths: Sequence[Path]) -> str | None:
+    """The one shipped legend that knows everything in the masks and has fewest classes unseen.
+
+    A few codes agree with many a legend by chance: only colours, many codes, or names of files as
+    they were published tell one.
+    """
     fitting: dict[str, int] = {}
     total = sum(counts.values())
     for name in shipped_legends():
-        coding = coding_of(legend_settings(name, Path()))
-        known = coding.colors if colors else coding.codes
+        settings = legend_settings(name, Path())
+        coding = coding_of(settings)
+        known = _drawn_colors(coding) if colors else coding.codes
+        if not colors and len(counts) < _TELLING_CODES and not _published(paths, settings.files):
+            continue
         if colors and not coding.has_palette:
             continue
         seen = {known[value] for value in counts if value in known}
@@ -206,12 +226,26 @@ def _agreeing(counts: dict[int, int], colors: bool) -> str | None:
         fitting[name] = len(coding.legend) - len(seen - {IGNORED})
     if not fitting:
         return None
-    # A few codes agree with many a legend by chance: only colours, or many codes, tell one.
-    if not colors and len(counts) < _TELLING_CODES:
-        return None
     best = min(fitting.values())
     names = [name for name, unseen in fitting.items() if unseen == best]
     return names[0] if len(names) == 1 else None
+
+
+def _drawn_colors(coding: Coding) -> dict[int, int]:
+    """Colours that masks hold on purpose: those of classes, and the greys of unlabelled ground.
+
+    A bright colour that is ignored catches noise of JPEG; in masks that really hold it, it is a
+    class of another legend.
+    """
+    return {
+        color: place
+        for color, place in coding.colors.items()
+        if place != IGNORED or len(set(color.to_bytes(3, "big"))) == 1
+    }
+
+
+def _published(paths: Sequence[Path], patterns: Sequence[str]) -> bool:
+    return all(any(path.match(pattern) for pattern in patterns) for path in paths)
 
 
 def _shipped(
@@ -236,5 +270,5 @@ def _shipped(
             ignored[told[value]] = count
     pixels = {number: found[number] for number in ids if found[number]}
     kept = {number: shipped.classes[number] for number in pixels}
-    settings = shipped.model_copy(update={"classes": kept})
+    settings = shipped.model_copy(update={"classes": kept, "files": []})
     return FoundLegend(settings, values, pixels, ignored, name, noisy, nodata)

@@ -27,7 +27,7 @@ from covermap.labels.coding import (
 )
 from covermap.labels.mask_file import MaskFile, open_mask
 from covermap.labels.pairing import namesakes, pair_files
-from covermap.labels.settings import LabelSettings
+from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.labels.target import Target
 
 _READ = 1024
@@ -211,7 +211,8 @@ def read_masks(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> 
             f"{len(moved)} masks lie on another grid or CRS than their image and are read by "
             f"nearest pixel: {'; '.join(moved[:_NAMED])}{', ...' if len(moved) > _NAMED else ''}"
         )
-    coding = described or _found_coding(list(by_scene.values()), notes)
+    chosen = isinstance(settings.legend, TopLegendSettings)
+    coding = described or _found_coding(list(by_scene.values()), chosen, notes)
     _require_palette(by_scene, coding)
     legend_file = legend_path(settings.base_legend, base)
     read = [mask.path for mask in by_scene.values()]
@@ -340,8 +341,11 @@ def _crs_name(geobox: GeoBox) -> str:
     return f"EPSG:{epsg}" if epsg else "another CRS"
 
 
-def _found_coding(masks: Sequence[MaskFile], notes: list[str]) -> Coding:
-    """The codes that occur in the masks as classes, where the project has no legend."""
+def _found_coding(masks: Sequence[MaskFile], chosen: bool, notes: list[str]) -> Coding:
+    """The codes that occur in the masks as classes, where the project has no legend.
+
+    `chosen` says that the most frequent of them will be chosen.
+    """
     codes: Counter[int] = Counter()
     for mask in dict.fromkeys(masks):
         if mask.kind != "ids":
@@ -358,7 +362,12 @@ def _found_coding(masks: Sequence[MaskFile], notes: list[str]) -> Coding:
             f"{masks[0].path}: the masks hold {len(codes)} codes from {min(codes)} to "
             f"{max(codes)}, too many or too large for classes; say what they mean: labels: legend"
         )
-    notes.append(f"no legend: every code in the masks is a class ({', '.join(map(str, codes))})")
+    listed = ", ".join(map(str, sorted(codes)))
+    notes.append(
+        f"no legend of their codes: the most frequent are chosen among {listed}"
+        if chosen
+        else f"no legend: every code in the masks is a class ({listed})"
+    )
     return coding_of_codes(list(codes))
 
 

@@ -64,12 +64,16 @@ class LegendSettings(Settings):
         Codes and colours (`#rrggbb`) that mean unlabelled ground.
     other : int, optional
         Id of the class that takes every code which nothing else names.
+    files : list of str
+        For a shipped legend: globs of the published masks' names, by which it is known where codes
+        are too few to tell.
     """
 
     source: str = ""
     classes: dict[int, ClassSettings] = Field(min_length=1)
     ignore: list[int | str] = Field(default_factory=list)
     other: int | None = None
+    files: list[str] = Field(default_factory=list)
 
     @field_validator("classes", mode="before")
     @classmethod

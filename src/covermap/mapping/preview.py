@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from covermap.core.files import complete_file
 from covermap.core.grid import resolution_m, tiles, whole
 from covermap.core.legend import Legend
 from covermap.imagery.raster import Band, Scene
+from covermap.mapping.reading import pictures_allowed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -213,18 +213,15 @@ def _read_overview(path: Path, width: int) -> tuple[np.ndarray, float, GeoBox]:
     """Class ids, or values, on a grid of at most `width` columns, 2 x `width` rows; the grid."""
     import rasterio
     from affine import Affine
-    from rasterio.errors import NotGeoreferencedWarning
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as dataset:
-            factor = max(1.0, dataset.width / width, dataset.height / (2 * width))
-            rows = max(1, round(dataset.height / factor))
-            cols = max(1, round(dataset.width / factor))
-            ids = dataset.read(1, out_shape=(rows, cols))
-            affine = dataset.transform * Affine.scale(dataset.width / cols, dataset.height / rows)
-            crs = None if dataset.crs is None else dataset.crs.to_wkt()
-            return ids, float(dataset.nodata), GeoBox((rows, cols), affine, crs)
+    with pictures_allowed(), rasterio.open(path) as dataset:
+        factor = max(1.0, dataset.width / width, dataset.height / (2 * width))
+        rows = max(1, round(dataset.height / factor))
+        cols = max(1, round(dataset.width / factor))
+        ids = dataset.read(1, out_shape=(rows, cols))
+        affine = dataset.transform * Affine.scale(dataset.width / cols, dataset.height / rows)
+        crs = None if dataset.crs is None else dataset.crs.to_wkt()
+        return ids, float(dataset.nodata), GeoBox((rows, cols), affine, crs)
 
 
 def _colored(ids: np.ndarray, legend: Legend, nodata: float) -> np.ndarray:

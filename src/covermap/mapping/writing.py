@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,13 +13,14 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from odc.geo.geobox import GeoBox
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from covermap.core.errors import OutputError
 from covermap.core.files import complete_file
 from covermap.core.grid import Window
 from covermap.core.legend import Legend
+from covermap.mapping.reading import pictures_allowed
 from covermap.mapping.settings import MapOutput, MapSettings
 from covermap.mapping.style import colormap, write_attributes, write_styles
 
@@ -156,7 +156,7 @@ class Scratch:
             # Under its own name at once: while there is no ledger nobody takes it for work done,
             # and a process killed here leaves nothing that the next one does not overwrite.
             with (
-                _pictures_allowed(),
+                pictures_allowed(),
                 rasterio.open(layer.scratch, "w", **self._profile(layer)) as dataset,
             ):
                 dataset.update_tags(**tags)
@@ -179,7 +179,7 @@ class Scratch:
         with _told_of(path), ExitStack() as stack:
             datasets = {}
             for layer in self.layers:
-                with _pictures_allowed():
+                with pictures_allowed():
                     dataset = rasterio.open(layer.scratch, "r+")
                 # Closed, not left as a context: rasterio's contexts belong to the thread that
                 # entered them, and after a fault another one closes.
@@ -190,7 +190,7 @@ class Scratch:
     def class_windows(self) -> Iterator[tuple[Window, np.ndarray]]:
         """The class ids, or values, by windows of bounded size, row by row."""
         layer = next(layer for layer in self.layers if layer.output in ("class", "value"))
-        with _pictures_allowed(), rasterio.open(layer.scratch) as dataset:
+        with pictures_allowed(), rasterio.open(layer.scratch) as dataset:
             for _, place in dataset.block_windows(1):
                 window = Window(place.row_off, place.col_off, place.height, place.width)
                 yield window, dataset.read(1, window=place)
@@ -201,7 +201,7 @@ class Scratch:
             if layer.output == "class":
                 write_attributes(layer.path, legend)
                 write_styles(layer.path, legend)
-            with complete_file(layer.path) as path, _pictures_allowed():
+            with complete_file(layer.path) as path, pictures_allowed():
                 # GDAL refuses to overwrite what it did not make itself: hand it a free name.
                 path.unlink()
                 rasterio.shutil.copy(
@@ -318,11 +318,3 @@ def _told_of(path: Path) -> Iterator[None]:
 
 def _reason(error: BaseException) -> str:
     return " ".join(str(error.__cause__ or error).split())
-
-
-@contextmanager
-def _pictures_allowed() -> Iterator[None]:
-    # A picture without georeference is a scene like any other.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield

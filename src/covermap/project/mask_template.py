@@ -19,6 +19,7 @@ def mask_project_text(
     tokens: Sequence[str],
     found: FoundLegend,
     left_over: Sequence[str],
+    beside: Sequence[str] = (),
 ) -> str:
     """A project file for images and masks, with comments, valid as it stands.
 
@@ -33,6 +34,8 @@ def mask_project_text(
     found : FoundLegend
     left_over : sequence of str
         Files without a partner, to be named in comments.
+    beside : sequence of str
+        What was seen of lists of colours that lie beside the masks.
     """
     lines = [f"  path: {quoted(masks[0])}"] if len(masks) == 1 else ["  path:"]
     if len(masks) > 1:
@@ -41,6 +44,7 @@ def mask_project_text(
         shown = ", ".join(quoted(token) for token in tokens)
         lines.append(f"  tokens: [{shown}]    # names agree but for these words")
     lines += [f"  # no partner, left out: {text}" for text in left_over]
+    lines += [f"  # {text}" for text in beside]
     lines += _legend_lines(found)
     split = "# split: {by: auto}       # whole images (few: blocks); a published split: by: list"
     return text_around(name, entries, lines, split)

@@ -13,6 +13,7 @@ from covermap.report.chips_figure import chips_figure
 from covermap.report.content import Doubt, ReportContent
 from covermap.report.leaks import leak_headlines, leak_stamp
 from covermap.report.split_figure import split_figure
+from covermap.report.units import Unit, unit_of
 
 # An interval wider than this says little: 20 points of 100.
 WIDE_INTERVAL = 0.20
@@ -45,30 +46,30 @@ def headlines_of(
     folds : int, optional
         Of the k-fold, where there was one.
     """
-    test = metrics["test"]
+    test, unit = metrics["test"], unit_of(metrics)
     lines = leak_headlines(metrics, leak_allowed)
     baselines = metrics.get("baselines", {})
     lines += _better_baseline(
         test, baselines.get("random_forest", {}), "The random forest", model,
-        "Prefer it, or draw more polygons.",
+        f"Prefer it, or {unit.more}.",
     )  # fmt: skip
     lines += _better_baseline(
         test, baselines.get("majority", {}), "Giving every pixel the commonest class", model,
-        "Do not use this map; draw more polygons.",
+        f"Do not use this map; {unit.more}.",
     )  # fmt: skip
     lines += _true_scores(test)
     if test.get("not_assessed"):
         lines.append(
-            f"Not assessed, for want of polygons in both training and test: "
+            f"Not assessed, for want of {unit.drawn} in both training and test: "
             f"{', '.join(test['not_assessed'])}. These classes may be on the map, but nothing is "
             "known of how well."
         )
-    lines += _loose_scores(test)
+    lines += _loose_scores(test, unit)
     if folds:
         lines.append(
-            f"There were too few polygons to set a test part aside: {folds} models were each "
-            f"tested on the share of the polygons that they had not seen, and one tally pools "
-            "them. The model that made the map has learnt from all polygons."
+            f"No test part was set aside: {folds} models were each tested on the share of the "
+            f"{unit.drawn} that they had not seen, and one tally pools them. The model that made "
+            f"the map has learnt from all {unit.drawn}."
         )
     return lines
 
@@ -93,6 +94,8 @@ def render(content: ReportContent) -> str:
         scores=_score_rows(content.metrics),
         classes=_class_rows(content.metrics["test"], content.legend),
         areas=_area_rows(content),
+        in_hectares=all(area.hectares is not None for area in content.areas),
+        unit=unit_of(content.metrics),
         figures=_figures(content),
         panels=[(p.caption, _panel_uris(content, k)) for k, p in enumerate(content.panels)],
         doubts=[_DoubtRow.of(doubt) for doubt in content.doubts],
@@ -148,7 +151,7 @@ class _ClassRow:
 class _AreaRow:
     name: str
     color: str
-    hectares: str
+    amount: str
     share: float | None
     bar_percent: str
 
@@ -207,9 +210,9 @@ def _true_scores(test: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _loose_scores(test: Mapping[str, Any]) -> list[str]:
+def _loose_scores(test: Mapping[str, Any], unit: Unit) -> list[str]:
     """Warnings of scores whose interval is wide or missing."""
-    groups = count(test["groups"])
+    groups = unit.counted(test["groups"])
     loose = []
     for key in _COMPARED:
         low, high = test.get(f"{key}_low"), test.get(f"{key}_high")
@@ -217,13 +220,13 @@ def _loose_scores(test: Mapping[str, Any]) -> list[str]:
             loose.append(f"{LEADING_SCORES[key]} ({_span(low, high)})")
     if loose:
         return [
-            f"Wide intervals: {' and '.join(loose)}. The test ground has {groups} groups of "
-            "polygons; more of them, in other places, make the number firmer."
+            f"Wide intervals: {' and '.join(loose)}. The test ground has {groups}; "
+            "more of them, in other places, make the number firmer."
         ]
     if test.get("overall_accuracy") is not None and test.get("overall_accuracy_low") is None:
         return [
-            f"No interval can be given: the test ground has {groups} group of polygons, and one "
-            "group does not say how others would differ."
+            f"No interval can be given: the test ground has {groups}, and one does "
+            "not say how others would differ."
         ]
     return []
 
@@ -275,7 +278,7 @@ def _area_rows(content: ReportContent) -> list[_AreaRow]:
         _AreaRow(
             name=area.name,
             color=colors[area.name],
-            hectares=hectares(area.hectares),
+            amount=count(area.pixels or 0) if area.hectares is None else hectares(area.hectares),
             share=area.share,
             bar_percent=f"{100 * (area.share or 0.0) / largest if largest else 0:.1f}",
         )

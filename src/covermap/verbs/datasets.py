@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from covermap.core.errors import DatasetError, OutputError, nearest
+from covermap.core.errors import DatasetError, nearest
 from covermap.core.files import complete_file
 from covermap.datasets.listing import unpack
 from covermap.datasets.project_text import project_text
 from covermap.datasets.published import Card, Dataset, Inventory
 from covermap.datasets.registry import DATASETS, dataset_named, recognised
+from covermap.verbs.init import new_project_file
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,7 @@ def project_of(folder: str | Path, out: str | Path, task: str | None = None) -> 
     OutputError
         `out` exists.
     """
-    target = Path(out)
-    if target.exists():
-        raise OutputError(f"{target}: already exists; choose another --out or remove it")
+    target = new_project_file(out)
     dataset = _required(Path(folder))
     project = dataset.project(Path(folder), target.parent, task)
     with complete_file(target) as scratch:

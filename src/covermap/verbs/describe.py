@@ -9,6 +9,7 @@ from covermap.imagery.file_scene import ClippedScene
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.imagery.stack import StackScene
+from covermap.mapping.reading import pictures_allowed
 
 # What a new scene takes over; where it lies, its name and its date are its own.
 _OWN = {"path", "name", "date"}
@@ -46,7 +47,7 @@ def _declared_nodata(files: tuple[Path, ...]) -> float | None:
 
     for path in files:
         try:
-            with rasterio.open(path) as dataset:
+            with pictures_allowed(), rasterio.open(path) as dataset:
                 value = dataset.nodata
         except RasterioIOError:
             continue

@@ -45,16 +45,14 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
     CovermapError
         An image or the labels cannot be read, or `out` exists.
     """
-    target = Path(out)
-    if target.exists():
-        raise OutputError(f"{target}: already exists; choose another --out or remove it")
+    target = new_project_file(out)
     given = [Path(path) for path in paths]
     _tell_of_data_sets(given)
     labels_path = _labels_among(given)
     images = [path for path in given if not is_vector(path)]
     require_images(images)
     labels = read_polygons(LabelSettings(path=str(labels_path)), Path())
-    entries = _entries(images, target.parent)
+    entries = _entries(images, labels_path, target.parent)
     for entry in entries:
         for text in entry.warnings:
             say(f"{entry.facts.name}: {text}")
@@ -73,6 +71,20 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
     return target
 
 
+def new_project_file(out: str | Path) -> Path:
+    """The project file to be written.
+
+    Raises
+    ------
+    OutputError
+        It exists.
+    """
+    target = Path(out)
+    if target.exists():
+        raise OutputError(f"{target}: already exists; choose another --out or remove it")
+    return target
+
+
 def _tell_of_data_sets(paths: Sequence[Path]) -> None:
     """Say of folders that have a published layout which command writes their project."""
     from covermap.datasets.registry import recognised
@@ -86,18 +98,59 @@ def _tell_of_data_sets(paths: Sequence[Path]) -> None:
             )
 
 
-def _entries(images: Sequence[Path], base: Path) -> list[ImageryEntry]:
-    opened = [
-        (path, scene)
-        for path in images
-        for scene in open_scenes(ImagerySettings(path=str(path)), Path())
-    ]
-    stack = _stack([scene for _, scene in opened], base)
+def _entries(images: Sequence[Path], labels_path: Path, base: Path) -> list[ImageryEntry]:
+    opened = {
+        path: open_scenes(ImagerySettings(path=str(path)), Path()) for path in dict.fromkeys(images)
+    }
+    stack = _stack([scene for scenes in opened.values() for scene in scenes], base)
     if stack is not None:
         return [stack]
-    # One entry opens all scenes of a path; they are described by the first.
-    firsts = dict(reversed(opened))
-    return [entry_of(relative_path(path, base), firsts[path]) for path in dict.fromkeys(images)]
+    entries = []
+    shown: list[Scene] = []
+    for path, scenes in opened.items():
+        kept = _without_burnt_labels(scenes, labels_path) if path.is_dir() else scenes
+        shown += kept
+        for alike in _alike(kept):
+            whole = len(alike) == len(scenes)
+            files = [relative_path(file, base) for scene in alike for file in scene.files]
+            # One entry opens all scenes of a path; they are described by the first.
+            entries.append(entry_of(relative_path(path, base) if whole else files, alike[0]))
+    _tell_of_dates(shown)
+    return entries
+
+
+def _without_burnt_labels(scenes: Sequence[Scene], labels_path: Path) -> list[Scene]:
+    """The scenes but for a raster that is called like the label file: the labels once more."""
+    kept = [
+        scene
+        for scene in scenes
+        if {file.with_suffix("") for file in scene.files} != {labels_path.with_suffix("")}
+    ]
+    for scene in scenes:
+        if scene not in kept:
+            say(f"{scene.files[0].name}: passed over, called like the labels {labels_path.name}")
+    return kept
+
+
+def _alike(scenes: Sequence[Scene]) -> list[list[Scene]]:
+    """Scenes of equal bands together; an entry describes all of its scenes alike."""
+    groups: dict[tuple[str, ...], list[Scene]] = {}
+    for scene in scenes:
+        groups.setdefault(tuple(band.name for band in scene.bands), []).append(scene)
+    return list(groups.values())
+
+
+def _tell_of_dates(scenes: Sequence[Scene]) -> None:
+    """Say of two dates of one place that what was drawn counts on both."""
+    dated = [scene for scene in scenes if scene.date is not None]
+    for place, scene in enumerate(dated):
+        for other in dated[:place]:
+            if scene.geobox == other.geobox and scene.date != other.date:
+                say(
+                    f"{other.name} and {scene.name} show the same ground on {other.date} and "
+                    f"{scene.date}: the labels count on both; take out a date that they do not "
+                    "belong to"
+                )
 
 
 def entry_of(

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from covermap.core.errors import ImageryError, LabelError, OutputError
+from covermap.core.errors import ImageryError, LabelError
 from covermap.core.files import complete_file
 from covermap.core.progress import say
 from covermap.core.settings import parse
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
-from covermap.labels.found_legend import found_legend
+from covermap.labels.color_lists import color_list_notes
+from covermap.labels.found_legend import FoundLegend, found_legend
 from covermap.labels.masks import image_path, is_raster, read_masks
 from covermap.labels.pairing import (
     Pairing,
@@ -26,7 +27,7 @@ from covermap.labels.settings import LabelSettings
 from covermap.project.mask_template import mask_project_text
 from covermap.project.schema import Project
 from covermap.project.template import ImageryEntry
-from covermap.verbs.init import entry_of, relative_path
+from covermap.verbs.init import entry_of, new_project_file, relative_path
 
 _NAMED = 5
 
@@ -52,9 +53,7 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
     CovermapError
         Nothing pairs, a file cannot be read, masks do not fit their images, or `out` exists.
     """
-    target = Path(out)
-    if target.exists():
-        raise OutputError(f"{target}: already exists; choose another --out or remove it")
+    target = new_project_file(out)
     image_files, mask_files = _both_kinds(Path(images), Path(masks))
     scenes = _opened(image_files)
     named = {image_path(scene): scene for scene in scenes}
@@ -72,6 +71,9 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
         say(f"names of images and masks agree but for {', '.join(tokens)}: written as tokens")
     paired = [mask for _, mask in pairing.pairs]
     found = found_legend(paired)
+    beside = _color_lists(Path(images), Path(masks), found)
+    for text in beside:
+        say(text)
     kept = [named[image] for image, _ in pairing.pairs]
     entries = _entries(kept, Path(images), target.parent)
     text = mask_project_text(
@@ -81,6 +83,7 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
         tokens=tokens,
         found=found,
         left_over=left_over,
+        beside=beside,
     )
     _verify(text, target)
     with complete_file(target) as scratch:
@@ -179,6 +182,14 @@ def _left_over(images: Sequence[Path], masks: Sequence[Path]) -> list[str]:
             many = "s" if len(paths) > 1 else ""
             told.append(f"{len(paths)} {kind}{many}: {_listed(paths)}")
     return told
+
+
+def _color_lists(images: Path, masks: Path, found: FoundLegend) -> list[str]:
+    """What to say of lists of colours that lie with the images and masks."""
+    if not found.colors:
+        return []
+    roots = [path.resolve() if path.is_dir() else path.resolve().parent for path in (images, masks)]
+    return color_list_notes([*roots, *(root.parent for root in roots)], found.colors)
 
 
 def _listed(paths: Sequence[Path]) -> str:

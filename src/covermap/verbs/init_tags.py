@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from covermap.core.errors import ImageryError, OutputError
+from covermap.core.errors import ImageryError
 from covermap.core.files import complete_file
 from covermap.core.progress import say
 from covermap.core.settings import parse
@@ -21,7 +21,7 @@ from covermap.project.schema import Project
 from covermap.project.tag_template import tag_project_text
 from covermap.project.template import ImageryEntry
 from covermap.verbs.doctor import is_vector
-from covermap.verbs.init import entry_of, relative_path
+from covermap.verbs.init import entry_of, new_project_file, relative_path
 
 # One picture may be a place with its bands, several in each folder are examples of a class.
 _FEWEST_PICTURES = 2
@@ -68,9 +68,7 @@ def init_tags(pictures: str | Path, out: str | Path = "project.yaml") -> Path:
     CovermapError
         A picture cannot be read, pictures differ in their bands, or `out` exists.
     """
-    target, root = Path(out), Path(pictures)
-    if target.exists():
-        raise OutputError(f"{target}: already exists; choose another --out or remove it")
+    target, root = new_project_file(out), Path(pictures)
     entries, scenes = _entries(root, target.parent)
     for text in entries[0].warnings:
         say(f"{entries[0].facts.name}: {text}")

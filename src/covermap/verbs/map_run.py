@@ -96,7 +96,12 @@ def _map(workspace: Workspace) -> tuple[str, ...]:
         for warning in self_check(result, bundle.legend) if len(bundle.legend) else ():
             say(f"{paths[scene.name].name}: {warning}")
         areas[scene.name] = {
-            "class_area_m2": {str(key): value for key, value in result.class_area_m2.items()},
+            # Pixels of a picture without a CRS have no known size.
+            "class_area_m2": (
+                None
+                if scene.geobox.crs is None
+                else {str(key): value for key, value in result.class_area_m2.items()}
+            ),
             "class_pixels": {str(key): value for key, value in result.class_pixels.items()},
             "valid_pixels": result.valid_pixels,
             "total_pixels": result.total_pixels,

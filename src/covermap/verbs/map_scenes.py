@@ -16,6 +16,7 @@ from covermap.imagery.opening import open_scene
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.mapping.ledger import chosen_before, ledger_path
+from covermap.mapping.reading import pictures_allowed
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.style import style_paths
 from covermap.project.steps import RunFolder
@@ -277,7 +278,7 @@ def _tags_of(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        with rasterio.open(path) as dataset:
+        with pictures_allowed(), rasterio.open(path) as dataset:
             return dict(dataset.tags())
     except RasterioIOError:
         return {}

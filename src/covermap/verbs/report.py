@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from covermap.assessment.areas import ClassArea, class_areas
+from covermap.assessment.areas import ClassArea, class_areas, class_pixels
 from covermap.chips.table import read_chips
 from covermap.core.files import complete_file, read_json
 from covermap.labels.polygons import Polygons
@@ -126,7 +128,7 @@ def how_tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> str:
     if split.scheme == "kfold":
         unit = "whole images" if split.ground.kind == "scenes" else split.ground.kind
         return (
-            f"{len(split.trainings) - 1} folds of {unit}: each was scored by a network that never "
+            f"{len(split.trainings) - 1} folds of {unit}: each was scored by a model that never "
             "saw it"
         )
     if split.ground.kind == "scenes":
@@ -184,12 +186,20 @@ def _thumbnail(workspace: Workspace, row: int) -> np.ndarray | None:
 
 
 def _areas(workspace: Workspace) -> tuple[ClassArea, ...]:
-    """Mapped areas over all scenes."""
-    totals: dict[int, float] = {}
-    for item in read_json(workspace.folder.path / AREAS).values():
-        for key, value in item["class_area_m2"].items():
-            totals[int(key)] = totals.get(int(key), 0.0) + value
-    return class_areas(totals, workspace.labels.legend)
+    """Mapped areas over all scenes; pixels where one of them has no known pixel size."""
+    mapped = list(read_json(workspace.folder.path / AREAS).values())
+    legend = workspace.labels.legend
+    if any(item["class_area_m2"] is None for item in mapped):
+        return class_pixels(_summed([item["class_pixels"] for item in mapped]), legend)
+    return class_areas(_summed([item["class_area_m2"] for item in mapped]), legend)
+
+
+def _summed(amounts: Sequence[Mapping[str, Any]]) -> dict[int, Any]:
+    totals: Counter[int] = Counter()
+    for of_scene in amounts:
+        for key, value in of_scene.items():
+            totals[int(key)] += value
+    return dict(totals)
 
 
 def provenance_of(workspace: Workspace) -> tuple[tuple[str, str], ...]:

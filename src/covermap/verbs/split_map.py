@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+from odc.geo.geobox import GeoBox
 
 from covermap.chips.audit import Audit
+from covermap.chips.ground import Ground
+from covermap.chips.regions import Regions
 from covermap.core.files import read_json
 from covermap.core.grid import Window, window_geobox
 from covermap.imagery.raster import Scene
@@ -81,6 +84,11 @@ def _drawn_parts(
         return [
             (part, list(geometry[here & (owner == code)])) for code, part in enumerate(ground.parts)
         ]
+    if ground.kind == "regions" and ground.regions is not None:
+        # Chips reach across borders of regions and blocks; their ground does not.
+        return _region_parts(ground.regions, ground.parts, scene)
+    if ground.origin is not None and scene.geobox.crs is not None and ground.blocks:
+        return _block_parts(ground, ground.origin, scene)
     own = chips[chips["scene"] == scene.name]
     return [
         (
@@ -94,12 +102,46 @@ def _drawn_parts(
     ]
 
 
+def _region_parts(
+    regions: Regions, parts: tuple[str, ...], scene: Scene
+) -> list[tuple[str, list[Any]]]:
+    frame = shapely.box(*scene.geobox.boundingbox.bbox)
+    shapes = shapely.intersection(regions.in_crs(str(scene.geobox.crs)), frame)
+    owner = regions.part_of[regions.region_of]
+    here = ~shapely.is_empty(shapes)
+    return [(part, list(shapes[here & (owner == code)])) for code, part in enumerate(parts)]
+
+
+def _block_parts(ground: Ground, origin: GeoBox, scene: Scene) -> list[tuple[str, list[Any]]]:
+    """The blocks of the lattice that lie on a scene, cut to it."""
+    side, frame = ground.block_px, shapely.box(*scene.geobox.boundingbox.bbox)
+    found: list[tuple[str, list[Any]]] = [(part, []) for part in ground.parts]
+    corners = scene.geobox.extent.to_crs(origin.crs).boundingbox.bbox
+    cols, rows = zip(*(~origin.affine * (x, y) for x in corners[::2] for y in corners[1::2]),
+                     strict=True)  # fmt: skip
+    for (row, col), (code, _) in ground.blocks.items():
+        near = min(rows) - side < row * side < max(rows)
+        if code < 0 or not near or not min(cols) - side < col * side < max(cols):
+            continue
+        block = window_geobox(origin, Window(row * side, col * side, side, side)).extent
+        shape = block.to_crs(scene.geobox.crs).geom.intersection(frame)
+        if shape.area > 0:
+            found[code][1].append(shape)
+    return found
+
+
 def _counts(workspace: Workspace, chips: gpd.GeoDataFrame) -> tuple[tuple[str, int], ...]:
-    """How many polygons, blocks or scenes each part has."""
+    """How many polygons, blocks, scenes or regions each part has."""
     ground = workspace.split.ground
     if ground.kind == "polygons":
         owner = ground.part_of_source[:-1]
         counts = [(part, int((owner == code).sum())) for code, part in enumerate(ground.parts)]
+    elif ground.kind == "regions" and ground.regions is not None:
+        owner = ground.regions.part_of
+        counts = [(part, int((owner == code).sum())) for code, part in enumerate(ground.parts)]
+    elif ground.blocks:
+        codes = [code for code, _ in ground.blocks.values()]
+        counts = [(part, codes.count(code)) for code, part in enumerate(ground.parts)]
     else:
         rows = {part: chips[chips["split"] == part] for part in ground.parts}
         counts = [
