@@ -14,7 +14,6 @@ from covermap.datasets.published import relative
 from covermap.datasets.registry import dataset_named
 from covermap.models.encoders import ENCODERS
 from covermap.models.settings import FOREST
-from covermap.project.schema import Project
 from covermap.project.variants import laid_over
 from covermap.report.published import Published
 
@@ -59,6 +58,12 @@ class Recipe(Settings):
     vary: dict[str, dict[str, Any]] = Field(min_length=1)
     small: dict[str, Any] = Field(default_factory=dict)
     published: Published
+
+    @property
+    def task(self) -> str:
+        """What the project's `task` is."""
+        usual = self.dataset_task or dataset_named(self.dataset).card.tasks[0]
+        return str(self.project.get("task", usual))
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -161,14 +166,3 @@ def _require_encoder(values: dict[str, Any], where: str) -> None:
             f"{where}: --weights is for networks with an encoder ({', '.join(list(ENCODERS)[-3:])}, "
             f"...), and {name} has none; leave it out"
         )
-
-
-def checked(values: dict[str, Any], where: str) -> Project:
-    """The keys of a project as a project, with its variants unread.
-
-    Raises
-    ------
-    ProjectError
-        A key or value is wrong.
-    """
-    return parse(Project, values, where)

@@ -345,7 +345,14 @@ def _curves_uri(content: Comparison) -> str | None:
     curves = [(run.name, run.curve) for run in content.runs]
     if not any(curve.rows for _, curve in curves):
         return None
-    return figures.figure_uri(curves_figure(curves, content.losses_compare))
+    measures = dict.fromkeys(curve.measure for _, curve in curves if curve.rows)
+    title = ", ".join(_title(measure) for measure in measures)
+    return figures.figure_uri(curves_figure(curves, title, content.losses_compare))
+
+
+def _title(measure: str) -> str:
+    told = SCORES[measure][0] if measure in SCORES else measure.replace("_", " ")
+    return told[0].upper() + told[1:]
 
 
 def _panel_rows(ground: ComparedGround) -> list[tuple[str, list[tuple[str, str]]]]:

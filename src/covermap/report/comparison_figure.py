@@ -45,7 +45,7 @@ def variant_color(number: int) -> str:
 
 
 def curves_figure(
-    curves: Sequence[tuple[str, ComparedCurve]], losses_compare: bool = False
+    curves: Sequence[tuple[str, ComparedCurve]], title: str, losses_compare: bool = False
 ) -> Figure:
     """Validation scores by epoch of all runs in one picture.
 
@@ -53,6 +53,8 @@ def curves_figure(
     ----------
     curves : sequence of (str, ComparedCurve)
         Name and curve of each run; one without rows only takes its colour.
+    title : str
+        What the scores are.
     losses_compare : bool
         All have the same loss: a second picture shows it on validation ground.
     """
@@ -72,8 +74,7 @@ def curves_figure(
             if losses_compare:
                 losses = _numbers([row.validation_loss for row in curve.rows])
                 axes[1].plot(epochs, losses, ms=3.5, lw=1.5, **look)
-        told = " or ".join(measures).replace("_", " ").replace("iou", "IoU")
-        axes[0].set_title(f"{told} on validation ground", fontsize=11, loc="left")
+        axes[0].set_title(f"{title} on validation ground", fontsize=11, loc="left")
         if tuple(measures) == (_SHARE,):
             axes[0].set_ylim(0, 1)
             axes[0].set_yticks(np.linspace(0, 1, 6), [f"{tick} %" for tick in range(0, 101, 20)])
