@@ -21,8 +21,11 @@ ForceOption = Annotated[
 ]
 
 _RECIPE = "recipe:"
-_RUN_EXAMPLES = "Example:  covermap run project.yaml --out run\n\nExample:  covermap run recipe:s1-losses --out s1"
-_RUN_HELP = "Everything: prepare, train, evaluate, map, report. What did not change is skipped."
+_RUN_HELP = """Example:  covermap run project.yaml --out run
+
+Example:  covermap run recipe:s1-losses --out s1
+
+Everything: prepare, train, evaluate, map, report. What did not change is skipped."""
 _HELP = {
     "prepare": "Plan chips, split the ground, prove that nothing leaks.",
     "train": "Train the networks of a prepared run.",
@@ -33,7 +36,7 @@ _HELP = {
 
 def register(app: typer.Typer) -> None:
     """Add the verbs that take a project."""
-    app.command("run", help=f"{_RUN_EXAMPLES}\n\n{_RUN_HELP}")(run_command)
+    app.command("run", help=_RUN_HELP)(run_command)
     for verb, text in _HELP.items():
         example = f"Example:  covermap {verb} project.yaml --out run"
         app.command(verb, help=f"{example}\n\n{text}")(_command(verb))

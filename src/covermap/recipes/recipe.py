@@ -12,8 +12,6 @@ from covermap.core.errors import ProjectError, nearest
 from covermap.core.settings import Settings, parse
 from covermap.datasets.published import relative
 from covermap.datasets.registry import dataset_named
-from covermap.models.encoders import ENCODERS
-from covermap.models.settings import FOREST
 from covermap.project.variants import laid_over
 from covermap.report.published import Published
 
@@ -149,7 +147,7 @@ def _require_form(recipe: Recipe, values: dict[str, Any], folder: Path, where: s
         raise ProjectError(
             f"{folder}: {where} takes files *{recipe.needs}, so that ground can be held out "
             f"whole, but found {entries[0]['path']}; give a folder with the {recipe.needs} files "
-            "and without those"
+            "and without the others"
         )
 
 
@@ -160,9 +158,8 @@ def _from_base(weights: str, base: Path) -> str:
 
 
 def _require_encoder(values: dict[str, Any], where: str) -> None:
-    name = values["model"].get("name", "")
-    if "encoder" not in values["model"] or name == FOREST:
+    if "encoder" not in values["model"]:
         raise ProjectError(
-            f"{where}: --weights is for networks with an encoder ({', '.join(list(ENCODERS)[-3:])}, "
-            f"...), and {name} has none; leave it out"
+            f"{where}: --weights is for networks with an encoder, and {values['model']['name']} "
+            "has none; leave it out"
         )

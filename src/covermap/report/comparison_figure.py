@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from covermap.report.style import FAINT, blank_figure, shortened, style
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe and Ito 2008, without its yellow, which is lost on white.
@@ -87,7 +86,7 @@ def curves_figure(
     return figure
 
 
-def _finish(axes: Axes) -> None:
+def _finish(axes: Any) -> None:
     axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(color=FAINT)
