@@ -96,7 +96,7 @@ def test_a_recipe_runs_on_its_miniature_beside_the_published_numbers(tmp_path):
     random, blocks = facts["variants"].values()
     assert random["leaky"] == "leaky: chips touch"
     assert blocks["leaky"] is None
-    assert facts["published"]["remarks"][0].startswith("MINIATURE")
+    assert facts["published"]["warnings"][0].startswith("MINIATURE")
     score, majority = (own["class_mean_iou"] for own in (
         random["test"], random["baselines"]["majority"],
     ))  # fmt: skip

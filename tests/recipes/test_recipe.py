@@ -132,11 +132,10 @@ def test_the_eurosat_recipe_takes_the_chips_of_thirteen_bands(miniatures, tmp_pa
     assert project.imagery[0].bands[-1] == "B8A"
 
 
-def test_tiles_are_refused_where_orthophotos_are_to_be_held_out(miniatures, tmp_path):
-    from covermap.datasets.landcoverai import cut_tiles
-
-    dataset_named("landcoverai").miniature(tmp_path / "tiles", 0)
-    cut_tiles(tmp_path / "tiles")
+def test_tiles_are_refused_where_orthophotos_are_to_be_held_out(tmp_path):
+    for name in ("M-33-20-D-c-4-2_0.jpg", "M-33-20-D-c-4-2_0_m.png"):
+        (tmp_path / "tiles" / "output").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tiles" / "output" / name).write_bytes(b"")
     with pytest.raises(ProjectError, match=r"takes files \*\.tif"):
         recipe_project("s1-losses", tmp_path / "tiles", tmp_path, "small")
 

@@ -52,6 +52,14 @@ def test_a_leaky_split_is_told_first_with_the_honest_variant():
     assert lines[0].endswith("expect those of b.")
 
 
+def test_what_keeps_a_run_from_the_experiment_is_told_before_all():
+    told = published(warnings=("MINIATURE",), remarks=("theirs is not ours",))
+    content = Comparison("x", (run("a", leaky="leaky: chips touch"),), published=told)
+    assert comparison_headlines(content)[0] == "MINIATURE"
+    page = render_comparison(content)
+    assert page.index("MINIATURE") < page.index("LEAKY SPLIT") < page.index("theirs is not ours")
+
+
 def test_what_a_forest_beats_is_named():
     lines = comparison_headlines(Comparison("x", (run("a", 0.3, forest=0.4), run("b", 0.6))))
     assert "The random forest has a higher class-mean IoU than a on the same ground." in lines
@@ -102,7 +110,8 @@ def test_the_page_shows_all_parts_and_needs_no_other_file():
     assert page == render_comparison(content)
     assert page.count("data:image/png") == 4
     assert page.count("data:image/svg+xml") == 1
-    assert "http" not in page
+    assert "http:" not in page
+    assert "https:" not in page
     for text in ("Somebody 2020", "pixel accuracy", "88.7", "water", "a: 90%", "50.0"):
         assert text in page
     assert "road" not in page.split("IoU class by class")[1].split("</table>")[0]

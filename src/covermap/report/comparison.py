@@ -123,7 +123,7 @@ class Comparison:
 
 def comparison_headlines(content: Comparison) -> list[str]:
     """What a reader must know before any number, the most important line first."""
-    lines = list(content.published.remarks) if content.published else []
+    lines = list(content.published.warnings) if content.published else []
     leaky = [run.name for run in content.runs if run.leaky]
     honest = [run for run in content.runs if not run.leaky]
     if leaky:
@@ -149,6 +149,7 @@ def comparison_facts(content: Comparison) -> dict[str, Any]:
     if content.published is not None:
         facts["published"] = {
             "source": content.published.source,
+            "warnings": list(content.published.warnings),
             "remarks": list(content.published.remarks),
             "numbers": [_beside(content, number) for number in content.published.numbers],
         }

@@ -52,14 +52,13 @@ class Published(Settings):
     honest : dict of str to str
         The variant with an honest split that stands beside one with the publication's leaky split.
     remarks : tuple of str
-        What a reader must know before comparing anything.
+        What its numbers are worth, and what it does not say.
+    warnings : tuple of str
+        What keeps our run from being that experiment: told before anything else.
     """
 
     source: str
     numbers: tuple[PublishedNumber, ...] = ()
     honest: dict[str, str] = Field(default_factory=dict)
     remarks: tuple[str, ...] = ()
-
-    def told(self, *remarks: str) -> Published:
-        """The same with further remarks before its own."""
-        return self.model_copy(update={"remarks": (*remarks, *self.remarks)})
+    warnings: tuple[str, ...] = ()

@@ -87,12 +87,13 @@ def run_recipe(
     values = recipe_project(name, place, folder, chosen, weights)
     project = folder / _PROJECT
     _write_project(project, recipe_text(name, recipe, chosen, values))
-    remarks = [text for text in (_told_data(recipe, data), told_weights(recipe, weights)) if text]
+    warnings = [text for text in (_told_data(recipe, data), told_weights(recipe, weights)) if text]
     if chosen == "small":
-        remarks.append("--scale small: fewer epochs and smaller chips than published.")
-    for line in remarks:
+        warnings.append("--scale small: fewer epochs and smaller chips than published.")
+    for line in warnings:
         say(line)
-    return run_variants(project, folder / _RUN, force, recipe.published.told(*remarks))
+    published = recipe.published.model_copy(update={"warnings": tuple(warnings)})
+    return run_variants(project, folder / _RUN, force, published)
 
 
 def _card(name: str, recipe: Recipe) -> RecipeCard:
