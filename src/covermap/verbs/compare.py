@@ -84,11 +84,16 @@ def _run(item: Compared) -> ComparedRun:
         name=item.variant.name,
         folder=item.variant.folder,
         model=item.variant.project.model.described,
-        tested_on=metrics["split"]["reasons"][0],
+        tested_on=_tested_on(metrics["split"]["scheme"], metrics["split"]["reasons"]),
         leaky=leak_stamp(metrics, item.variant.project.split.allow_leak),
         metrics=metrics,
         curve=_curve(final.get("history", [])),
     )
+
+
+def _tested_on(scheme: str, reasons: Sequence[str]) -> str:
+    """How ground was held out; folds are told with why there are folds."""
+    return "; ".join(reasons[:2]) if scheme == "kfold" else reasons[0]
 
 
 def _curve(history: Sequence[dict[str, Any]]) -> ComparedCurve:
@@ -115,7 +120,7 @@ def _grounds(path: Path, compared: Sequence[Compared]) -> list[ComparedGround]:
         workspace = opened[0][1]
         grounds.append(
             ComparedGround(
-                title=f"Tested on: {workspace.split.reasons[0]}",
+                title="Tested on: " + _tested_on(workspace.split.scheme, workspace.split.reasons),
                 legend=workspace.labels.legend,
                 panels=compared_panels(opened),
             )
