@@ -162,3 +162,28 @@ def test_the_record_holds_no_times_and_no_paths_of_the_machine(run, tmp_path):
     (other.path / "maps" / "a").write_text("map")
     other.finish("prepare", INPUTS, ["table", "maps"])
     assert (other.path / "run.json").read_text() == text
+
+
+def test_an_adopted_step_is_fresh_and_owns_its_files(tmp_path):
+    first, second = RunFolder.open(tmp_path / "a"), RunFolder.open(tmp_path / "b")
+    inputs = {"x": 1}
+    first.claim(["made.txt"])
+    (first.path / "made.txt").write_text("made")
+    first.finish("prepare", inputs, ["made.txt"])
+    second.adopt("prepare", first)
+    again = RunFolder.open(tmp_path / "b")
+    assert again.is_fresh("prepare", inputs)
+    assert (again.path / "made.txt").read_text() == "made"
+    assert again.owned() == {again.path / "made.txt"}
+
+
+def test_a_strangers_file_in_the_way_is_not_overwritten_by_an_adopted_one(tmp_path):
+    first, second = RunFolder.open(tmp_path / "a"), RunFolder.open(tmp_path / "b")
+    first.claim(["made.txt"])
+    (first.path / "made.txt").write_text("made")
+    first.finish("prepare", {}, ["made.txt"])
+    second.path.mkdir()
+    (second.path / "made.txt").write_text("mine")
+    with pytest.raises(OutputError, match="not written by this run"):
+        second.adopt("prepare", first)
+    assert (second.path / "made.txt").read_text() == "mine"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from covermap import __version__
-from covermap.cli import datasets, demo, doctor, init, map_scenes, predict, run
+from covermap.cli import datasets, demo, doctor, init, map_scenes, predict, recipes, run
 
 app = typer.Typer(
     name="covermap",
@@ -35,5 +35,5 @@ def options(
     """Imagery and whatever labels you have: a trained model, an honest accuracy, a map."""
 
 
-for module in (run, map_scenes, predict, init, doctor, demo, datasets):
+for module in (run, map_scenes, predict, init, doctor, demo, datasets, recipes):
     module.register(app)

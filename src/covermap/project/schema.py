@@ -43,6 +43,8 @@ class Project(Settings):
         pixels of the tested ground are then reported beside those of its labels.
     task : str
         What is asked of each pixel, or, but for segmentation, of whole chips.
+    vary : dict, optional
+        What makes several projects of this one; see `covermap.project.variants`.
     """
 
     name: str = ""
@@ -59,6 +61,7 @@ class Project(Settings):
     training: TrainingSettings = TrainingSettings()
     map: MapSettings = MapSettings()
     seed: int = Field(0, ge=0, lt=2**31)
+    vary: dict[str, Any] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -149,6 +152,23 @@ def read_project(path: Path) -> Project:
     ProjectError
         No such file, no YAML, or a key or value that is not known; says which and what is.
     """
+    return checked_project(read_values(path), path, str(path))
+
+
+def checked_project(values: Any, path: Path, where: str) -> Project:
+    """The content of the project file `path` as a project; `where` begins the text of an error."""
+    project = parse(Project, values, where)
+    return project if project.name else project.model_copy(update={"name": path.stem})
+
+
+def read_values(path: Path) -> Any:
+    """The content of a project file, not checked yet.
+
+    Raises
+    ------
+    ProjectError
+        No such file, no YAML, or nothing in it.
+    """
     import yaml
 
     try:
@@ -166,8 +186,7 @@ def read_project(path: Path) -> Project:
         raise ProjectError(f"{path}: not valid YAML: {_place(error)}") from None
     if values is None:
         raise ProjectError(f"{path}: the project file is empty; imagery and labels are needed")
-    project = parse(Project, values, str(path))
-    return project if project.name else project.model_copy(update={"name": path.stem})
+    return values
 
 
 def _place(error: Exception) -> str:

@@ -81,11 +81,16 @@ def panel_pictures(panel: Panel, legend: Legend) -> PanelPictures:
     error = np.where(scored, (panel.truth != panel.prediction) + 1, 0)
     return PanelPictures(
         image=panel.image,
-        truth=_painted(panel.truth, legend.colors),
-        prediction=_painted(panel.prediction, legend.colors),
+        truth=painted(panel.truth, legend),
+        prediction=painted(panel.prediction, legend),
         error=_painted(error, (_UNLABELLED, _RIGHT, _WRONG)),
         confidence=None if panel.confidence is None else _shaded(panel.confidence),
     )
+
+
+def painted(index: np.ndarray, legend: Legend) -> np.ndarray:
+    """Positions in a legend (H, W) as its colours, uint8 (H, W, 3); pale where below 0."""
+    return _painted(index, legend.colors)
 
 
 def confusion_figures(matrix: np.ndarray, names: Sequence[str]) -> tuple[Figure, Figure]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from covermap.assessment.areas import AREA_WORDING
 from covermap.core.legend import Legend
@@ -14,6 +14,9 @@ from covermap.report.content import Doubt, ReportContent
 from covermap.report.leaks import leak_headlines, leak_stamp
 from covermap.report.split_figure import split_figure
 from covermap.report.units import Unit, unit_of
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 # An interval wider than this says little: 20 points of 100.
 WIDE_INTERVAL = 0.20
@@ -76,17 +79,7 @@ def headlines_of(
 
 def render(content: ReportContent) -> str:
     """The page as one HTML text that needs no other file; the same content gives the same bytes."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("covermap.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=percent, count=count, hectares=hectares)
-    page = environment.get_template("report.html.j2")
+    page = page_template("report.html.j2")
     return page.render(
         content=content,
         leak=leak_stamp(content.metrics, content.leak_allowed),
@@ -102,6 +95,21 @@ def render(content: ReportContent) -> str:
         area_wording=AREA_WORDING,
         confidence_colors=figures.CONFIDENCE_COLORS,
     )
+
+
+def page_template(name: str) -> Template:
+    """A template of a page, with the filters that all pages share."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("covermap.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=percent, count=count, hectares=hectares)
+    return environment.get_template(name)
 
 
 def percent(value: float | None, digits: int = 1) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from covermap.chips.audit import audit, require_passed
 from covermap.chips.filters import reason_counts, select
@@ -61,9 +62,17 @@ def prepare(project: str | Path, out: str | Path, force: bool = False) -> RunFol
 
 def prepare_step(workspace: Workspace, force: bool) -> None:
     """The step in an opened workspace."""
+    inputs = prepare_inputs(workspace)
+    workspace.folder.check(OUTPUTS)
+    _require_other_run(workspace)
+    workspace.step("prepare", inputs, lambda: _prepare(workspace), force)
+
+
+def prepare_inputs(workspace: Workspace) -> dict[str, Any]:
+    """What the step stands on; variants of a project that agree in it share one preparation."""
     project = workspace.project
     labels = project.labels.model_dump(exclude={"path", "points", "areas"})
-    inputs = workspace.inputs(
+    return workspace.inputs(
         "prepare",
         {
             # Names pair masks with images, so a renamed file is another input; folders are not.
@@ -82,9 +91,6 @@ def prepare_step(workspace: Workspace, force: bool) -> None:
             ],
         },
     )
-    workspace.folder.check(OUTPUTS)
-    _require_other_run(workspace)
-    workspace.step("prepare", inputs, lambda: _prepare(workspace), force)
 
 
 def _prepare(workspace: Workspace) -> tuple[str, ...]:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from covermap.project.schema import read_project
 from covermap.project.steps import RunFolder
-from covermap.verbs import evaluate, map_run, prepare, report, train
+from covermap.verbs.run_steps import STEPS, require_free_outputs
+from covermap.verbs.variants import run_variants
 from covermap.verbs.workspace import Workspace
-
-STEPS = (
-    prepare.prepare_step,
-    train.train_step,
-    evaluate.evaluate_step,
-    map_run.map_step,
-    report.report_step,
-)
 
 
 def run(project: str | Path, out: str | Path, force: bool = False) -> RunFolder:
     """Everything from a project file to a map and its report.
+
+    A project with `vary` is run once for each variant, in a folder of its own, and the runs are
+    compared on one page.
 
     Parameters
     ----------
@@ -39,11 +36,10 @@ def run(project: str | Path, out: str | Path, force: bool = False) -> RunFolder:
     CovermapError
         A mistake that the user can mend.
     """
+    if read_project(Path(project)).vary is not None:
+        return run_variants(project, out, force)
     workspace = Workspace.open(project, out, "run")
-    # A stranger's file in the way of the map is told now, not after the training.
-    for outputs in (prepare.OUTPUTS, train.OUTPUTS, evaluate.OUTPUTS, report.OUTPUTS):
-        workspace.folder.check(outputs)
-    workspace.folder.check(map_run.outputs_of(workspace))
+    require_free_outputs(workspace)
     for step in STEPS:
         step(workspace, force)
     return workspace.folder

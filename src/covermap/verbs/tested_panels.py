@@ -63,7 +63,7 @@ def _tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> list[_Tested]:
         view = share.read(place)
         counted = share.counted(view)
         if counted.any():
-            index, known = _mapped(workspace, name, share, place)
+            index, known = mapped_window(workspace, name, share, place)
             right = (index == view.target.index) & known & counted
             total = int(counted.sum())
             tested.append(_Tested(name, share, place, float(right.sum()) / total, total))
@@ -74,7 +74,7 @@ def _panel(workspace: Workspace, title: str, tested: _Tested) -> Panel:
     share, place = tested.share, tested.place
     name, window = share.windows[place]
     view = share.read(place)
-    index, known = _mapped(workspace, tested.training, share, place)
+    index, known = mapped_window(workspace, tested.training, share, place)
     path = _map_path(workspace, tested.training, name)
     confidence = read_map_window(path.with_name(f"{path.stem}_confidence.tif"), window, 255) / 100.0
     return Panel(
@@ -87,9 +87,10 @@ def _panel(workspace: Workspace, title: str, tested: _Tested) -> Panel:
     )
 
 
-def _mapped(
+def mapped_window(
     workspace: Workspace, training: str, share: Share, place: int
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Class positions (H, W) of a window of the written map, and where it is mapped."""
     name, window = share.windows[place]
     legend = workspace.labels.legend
     path = _map_path(workspace, training, name)

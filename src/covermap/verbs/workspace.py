@@ -39,8 +39,19 @@ class Workspace:
     def open(cls, project: str | Path, out: str | Path, command: str) -> Workspace:
         """Read a project and open its run folder; nothing is written yet."""
         path = Path(project)
-        workspace = cls(path, read_project(path), RunFolder.open(Path(out)))
-        workspace.folder.begin(command, workspace.project.seed)
+        read = read_project(path)
+        if read.vary is not None:
+            raise ProjectError(
+                f"{path}: `vary` makes several runs of this project, which only `covermap run "
+                f"{path} --out {out}` does; leave vary out to {command} a single one"
+            )
+        return cls.of(path, read, Path(out), command)
+
+    @classmethod
+    def of(cls, path: Path, project: Project, out: Path, command: str) -> Workspace:
+        """The same for a project that was read already from the file `path`."""
+        workspace = cls(path, project, RunFolder.open(out))
+        workspace.folder.begin(command, project.seed)
         return workspace
 
     @property

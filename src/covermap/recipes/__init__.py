@@ -1,0 +1,1 @@
+"""Published experiments as project files, with their parameters and numbers."""

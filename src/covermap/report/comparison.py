@@ -1,0 +1,369 @@
+"""Several runs on one page: their scores, how they learnt, and what each makes of the same ground.
+
+What they say of a publication's numbers stands beside them, each next to the one score of ours that
+measures the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from covermap.core.legend import Legend
+from covermap.report import figures
+from covermap.report.comparison_figure import ComparedCurve, curves_figure, variant_color
+from covermap.report.page import page_template, percent
+from covermap.report.published import Published, PublishedNumber
+
+# Scores of any task, in the order of the table, and whether they are shares.
+SCORES = {
+    "class_mean_iou": ("class-mean IoU", True),
+    "overall_accuracy": ("overall accuracy", True),
+    "micro_iou": ("micro IoU", True),
+    "mean_accuracy": ("mean accuracy of labels", True),
+    "exact_match": ("all labels right", True),
+    "mae": ("mean absolute error", False),
+    "rmse": ("RMSE", False),
+    "r2": ("R2", False),
+    "spearman": ("Spearman", False),
+    "iou_nonzero": ("IoU of non-zero", True),
+    "ruzicka": ("Ruzicka", True),
+}
+_BASELINES = ("random_forest", "majority", "mean", "distance_to_edge")
+_LEADING = "class_mean_iou"
+_DASH = "\u2013"
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedRun:
+    """One variant and what came of it.
+
+    Attributes
+    ----------
+    name, folder : str
+        `folder` holds its own report, relative to the page.
+    model, tested_on : str
+        In words.
+    leaky : str
+        What is wrong with its split; empty where nothing is.
+    metrics : mapping
+        The content of `metrics.json`.
+    curve : ComparedCurve
+        Of its final model; without rows where nothing was noted.
+    """
+
+    name: str
+    folder: str
+    model: str
+    tested_on: str
+    leaky: str
+    metrics: Mapping[str, Any]
+    curve: ComparedCurve
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedPanel:
+    """A piece of ground that several variants were tested on.
+
+    Attributes
+    ----------
+    caption : str
+    image : ndarray of uint8, shape (H, W, 3)
+    truth : ndarray of int16, shape (H, W)
+        Positions in the legend; -1 where unlabelled.
+    predictions : tuple of (str, ndarray)
+        Name of a variant, and positions as in `truth`; -1 where nothing is mapped.
+    """
+
+    caption: str
+    image: np.ndarray
+    truth: np.ndarray
+    predictions: tuple[tuple[str, np.ndarray], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedGround:
+    """Variants with one split, and what they make of the ground that it tests."""
+
+    title: str
+    legend: Legend
+    panels: tuple[ComparedPanel, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The page.
+
+    Attributes
+    ----------
+    name : str
+        The project.
+    runs : tuple of ComparedRun
+        At least one.
+    grounds : tuple of ComparedGround
+        One for each split with panels.
+    losses_compare : bool
+        All variants have the same loss, so that its curves can be laid over each other.
+    published : Published or None
+    """
+
+    name: str
+    runs: tuple[ComparedRun, ...]
+    grounds: tuple[ComparedGround, ...] = ()
+    losses_compare: bool = False
+    published: Published | None = None
+
+    def run(self, name: str) -> ComparedRun:
+        return next(item for item in self.runs if item.name == name)
+
+
+def comparison_headlines(content: Comparison) -> list[str]:
+    """What a reader must know before any number, the most important line first."""
+    lines = list(content.published.warnings) if content.published else []
+    leaky = [run.name for run in content.runs if run.leaky]
+    honest = [run for run in content.runs if not run.leaky]
+    if leaky:
+        few = len(leaky) == 1
+        lines.append(
+            f"LEAKY SPLIT: {_listed(leaky)} {'was' if few else 'were'} tested beside ground that "
+            f"taught. Compare {'its' if few else 'their'} scores only with published ones of such "
+            "splits"
+            + (f"; on other ground expect those of {_listed([r.name for r in honest])}." if honest
+               else "; on other ground expect less.")
+        )  # fmt: skip
+    lines += _beaten(content.runs)
+    lines += _undecided(content.runs)
+    return lines
+
+
+def comparison_facts(content: Comparison) -> dict[str, Any]:
+    """The content of `comparison.json`: scores and curves of every variant; no times."""
+    facts: dict[str, Any] = {
+        "name": content.name,
+        "variants": {run.name: _run_facts(run) for run in content.runs},
+    }
+    if content.published is not None:
+        facts["published"] = {
+            "source": content.published.source,
+            "warnings": list(content.published.warnings),
+            "remarks": list(content.published.remarks),
+            "numbers": [_beside(content, number) for number in content.published.numbers],
+        }
+    return facts
+
+
+def render_comparison(content: Comparison) -> str:
+    """The page as one HTML text that needs no other file; the same content gives the same bytes."""
+    scores = _scores(content.runs)
+    page = page_template("comparison.html.j2")
+    return page.render(
+        content=content,
+        headlines=comparison_headlines(content),
+        titles=[SCORES[key][0] for key in scores],
+        rows=[_Row.of(run, scores, variant_color(k)) for k, run in enumerate(content.runs)],
+        baselines=_baseline_rows(content.runs, scores),
+        classes=_class_rows(content.runs),
+        numbers=_number_rows(content),
+        curves=_curves_uri(content),
+        grounds=[(ground, _panel_rows(ground)) for ground in content.grounds],
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    run: ComparedRun
+    color: str
+    cells: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, run: ComparedRun, scores: Sequence[str], color: str) -> _Row:
+        return cls(run, color, tuple(_cell(run.metrics["test"], key) for key in scores))
+
+
+def _cell(metrics: Mapping[str, Any], key: str) -> tuple[str, str]:
+    """A score and its interval as text; the interval is empty where there is none."""
+    low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
+    span = "" if low is None or high is None else f"{_told(key, low)} to {_told(key, high)}"
+    return _told(key, metrics.get(key)), span
+
+
+def _told(key: str, value: float | None) -> str:
+    if value is None:
+        return _DASH
+    return percent(value) if SCORES.get(key, ("", True))[1] else f"{value:.3f}"
+
+
+def _scores(runs: Sequence[ComparedRun]) -> list[str]:
+    """Scores that any of the runs has."""
+    return [key for key in SCORES if any(run.metrics["test"].get(key) is not None for run in runs)]
+
+
+def _baseline_rows(
+    runs: Sequence[ComparedRun], scores: Sequence[str]
+) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Baselines of each split once: name, where it was tested, scores."""
+    rows = {}
+    for run in runs:
+        for name in _BASELINES:
+            own = run.metrics.get("baselines", {}).get(name)
+            if own is not None:
+                cells = [_cell(own, key) for key in scores]
+                rows[(name, run.tested_on)] = (name.replace("_", " "), run.tested_on, cells)
+    return list(rows.values())
+
+
+def _class_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
+    """IoU of each class by variant."""
+    names = dict.fromkeys(name for run in runs for name in run.metrics["test"].get("per_class", {}))
+    rows = []
+    for name in names:
+        own = [run.metrics["test"].get("per_class", {}).get(name, {}) for run in runs]
+        if any(item.get("iou") is not None for item in own):
+            rows.append((name, [percent(item.get("iou")) for item in own]))
+    return rows
+
+
+@dataclass(frozen=True)
+class _NumberRow:
+    number: PublishedNumber
+    theirs: str
+    title: str
+    ours: str
+    ours_leaky: bool
+    honest: str
+    honest_name: str
+
+
+def _number_rows(content: Comparison) -> list[_NumberRow]:
+    if content.published is None:
+        return []
+    rows = []
+    for number in content.published.numbers:
+        run = content.run(number.variant)
+        key, beside = number.ours, content.published.honest.get(number.variant)
+        honest = _DASH
+        if key is not None and beside is not None:
+            honest = _told(key, content.run(beside).metrics["test"].get(key))
+        rows.append(
+            _NumberRow(
+                number=number,
+                theirs=_told(key or _LEADING, number.value),
+                title="none" if key is None else SCORES[key][0],
+                ours=_DASH if key is None else _told(key, run.metrics["test"].get(key)),
+                ours_leaky=bool(run.leaky),
+                honest=honest,
+                honest_name=beside or "",
+            )
+        )
+    return rows
+
+
+def _beside(content: Comparison, number: PublishedNumber) -> dict[str, Any]:
+    """A published number with ours of the same kind, and with the honest one."""
+    assert content.published is not None
+    facts = number.model_dump()
+    beside = content.published.honest.get(number.variant)
+    if number.ours is not None:
+        facts["our_value"] = content.run(number.variant).metrics["test"].get(number.ours)
+        if beside is not None:
+            facts["our_honest_value"] = content.run(beside).metrics["test"].get(number.ours)
+    return facts
+
+
+def _run_facts(run: ComparedRun) -> dict[str, Any]:
+    test = run.metrics["test"]
+    keys = [name for key in SCORES for name in (key, f"{key}_low", f"{key}_high") if name in test]
+    baselines = run.metrics.get("baselines", {})
+    return {
+        "folder": run.folder,
+        "model": run.model,
+        "tested_on": run.tested_on,
+        "leaky": run.leaky or None,
+        "test": {key: test[key] for key in keys},
+        "per_class_iou": {
+            name: own.get("iou") for name, own in test.get("per_class", {}).items()
+        },
+        "baselines": {
+            name: {key: own[key] for key in SCORES if key in own}
+            for name, own in baselines.items()
+        },
+        "measure": run.curve.measure,
+        "epochs": [dataclasses.asdict(row) for row in run.curve.rows],
+    }  # fmt: skip
+
+
+def _beaten(runs: Sequence[ComparedRun]) -> list[str]:
+    """Which runs a forest by pixel beats: those are not worth their hours."""
+    beaten = [
+        run.name
+        for run in runs
+        if _ahead(run.metrics.get("baselines", {}).get("random_forest", {}), run.metrics["test"])
+    ]
+    if not beaten:
+        return []
+    what = "every variant" if len(beaten) == len(runs) else _listed(beaten)
+    return [f"The random forest has a higher class-mean IoU than {what} on the same ground."]
+
+
+def _ahead(baseline: Mapping[str, Any], test: Mapping[str, Any]) -> bool:
+    theirs, ours = baseline.get(_LEADING), test.get(_LEADING)
+    return theirs is not None and ours is not None and theirs > ours
+
+
+def _undecided(runs: Sequence[ComparedRun]) -> list[str]:
+    """Where intervals of the best two overlap, their order says little."""
+    lines = []
+    for where in dict.fromkeys(run.tested_on for run in runs):
+        own = [
+            run
+            for run in runs
+            if run.tested_on == where and run.metrics["test"].get(_LEADING) is not None
+        ]
+        own.sort(key=lambda run: -run.metrics["test"][_LEADING])
+        if len(own) < 2:
+            continue
+        first, second = own[0].metrics["test"], own[1].metrics["test"]
+        low, high = first.get(f"{_LEADING}_low"), second.get(f"{_LEADING}_high")
+        if low is not None and high is not None and low <= high:
+            lines.append(
+                f"{own[0].name} is ahead of {own[1].name} by class-mean IoU "
+                f"({percent(first[_LEADING])} against {percent(second[_LEADING])}), but their 95 % "
+                "intervals overlap, and each was trained once with one seed: this does not tell "
+                "which is better."
+            )
+    return lines
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _curves_uri(content: Comparison) -> str | None:
+    curves = [(run.name, run.curve) for run in content.runs]
+    if not any(curve.rows for _, curve in curves):
+        return None
+    measures = dict.fromkeys(curve.measure for _, curve in curves if curve.rows)
+    title = ", ".join(_title(measure) for measure in measures)
+    return figures.figure_uri(curves_figure(curves, title, content.losses_compare))
+
+
+def _title(measure: str) -> str:
+    told = SCORES[measure][0] if measure in SCORES else measure.replace("_", " ")
+    return told[0].upper() + told[1:]
+
+
+def _panel_rows(ground: ComparedGround) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Caption and pictures of each panel: image, truth, and every variant's answer."""
+    rows = []
+    for panel in ground.panels:
+        pictures = [("image", panel.image), ("truth", figures.painted(panel.truth, ground.legend))]
+        pictures += [
+            (name, figures.painted(index, ground.legend)) for name, index in panel.predictions
+        ]
+        uris = [(title, figures.picture_uri(picture)) for title, picture in pictures]
+        rows.append((panel.caption, uris))
+    return rows

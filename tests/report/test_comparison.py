@@ -1,0 +1,134 @@
+import json
+
+import numpy as np
+import pytest
+
+from covermap.core.errors import ProjectError
+from covermap.core.settings import parse
+from covermap.report.comparison import (
+    ComparedGround,
+    ComparedPanel,
+    ComparedRun,
+    Comparison,
+    comparison_facts,
+    comparison_headlines,
+    render_comparison,
+)
+from covermap.report.comparison_figure import ComparedCurve, CurvePoint
+from covermap.report.published import Published, PublishedNumber
+from report.example_report import legend
+
+CURVE = ComparedCurve(
+    "class_mean_iou", (CurvePoint(1, 1.0, 1.1, 0.2), CurvePoint(2, 0.8, 0.9, 0.4))
+)
+
+
+def run(name="a", score=0.5, half=0.1, leaky="", forest=0.1, where="blocks"):
+    test = {
+        "class_mean_iou": score,
+        "class_mean_iou_low": score - half,
+        "class_mean_iou_high": score + half,
+        "overall_accuracy": score + 0.2,
+        "per_class": {"water": {"iou": score}, "road": {"iou": None}},
+    }
+    baselines = {"random_forest": {"class_mean_iou": forest}}
+    return ComparedRun(
+        name=name, folder=name, model="unet", tested_on=where, leaky=leaky,
+        metrics={"test": test, "baselines": baselines}, curve=CURVE,
+    )  # fmt: skip
+
+
+def published(**more):
+    number = PublishedNumber(
+        variant="a", metric="pixel accuracy", value=0.887, measured_on="validation",
+        ours="overall_accuracy",
+    )  # fmt: skip
+    return Published(source="Somebody 2020", numbers=(number,), **more)
+
+
+def test_a_leaky_split_is_told_first_with_the_honest_variant():
+    lines = comparison_headlines(Comparison("x", (run("a", leaky="leaky: chips touch"), run("b"))))
+    assert lines[0].startswith("LEAKY SPLIT: a was tested beside")
+    assert lines[0].endswith("expect those of b.")
+
+
+def test_what_keeps_a_run_from_the_experiment_is_told_before_all():
+    told = published(warnings=("MINIATURE",), remarks=("theirs is not ours",))
+    content = Comparison("x", (run("a", leaky="leaky: chips touch"),), published=told)
+    assert comparison_headlines(content)[0] == "MINIATURE"
+    page = render_comparison(content)
+    assert page.index("MINIATURE") < page.index("LEAKY SPLIT") < page.index("theirs is not ours")
+
+
+def test_what_a_forest_beats_is_named():
+    lines = comparison_headlines(Comparison("x", (run("a", 0.3, forest=0.4), run("b", 0.6))))
+    assert "The random forest has a higher class-mean IoU than a on the same ground." in lines
+
+
+def test_overlapping_intervals_decide_nothing():
+    close = comparison_headlines(Comparison("x", (run("a", 0.50), run("b", 0.55))))
+    assert any("b is ahead of a" in line and "does not tell which" in line for line in close)
+    apart = comparison_headlines(Comparison("x", (run("a", 0.2, 0.01), run("b", 0.6, 0.01))))
+    assert apart == []
+
+
+def test_scores_of_different_ground_are_not_put_in_order():
+    assert comparison_headlines(Comparison("x", (run("a"), run("b", where="elsewhere")))) == []
+
+
+def test_a_published_number_stands_beside_ours_and_the_honest_one():
+    told = published(honest={"a": "b"})
+    facts = comparison_facts(Comparison("x", (run("a", 0.5), run("b", 0.4)), published=told))
+    (number,) = facts["published"]["numbers"]
+    assert (number["value"], number["our_value"]) == (0.887, 0.7)
+    assert number["our_honest_value"] == pytest.approx(0.6)
+
+
+def test_a_number_without_a_counterpart_needs_a_reason():
+    with pytest.raises(ProjectError, match="must say why none of our scores can be compared"):
+        parse(PublishedNumber, {"variant": "a", "metric": "m", "value": 1, "measured_on": "x"}, "r")
+
+
+def test_an_incomparable_number_gets_no_score_of_ours():
+    number = PublishedNumber(
+        variant="a", metric="stuck IoU", value=0.42857, measured_on="x", why="stuck"
+    )
+    content = Comparison("x", (run("a"),), published=Published(source="s", numbers=(number,)))
+    (fact,) = comparison_facts(content)["published"]["numbers"]
+    assert "our_value" not in fact
+    assert "stuck" in render_comparison(content)
+
+
+def test_the_page_shows_all_parts_and_needs_no_other_file():
+    rng = np.random.default_rng(0)
+    index = rng.integers(-1, 3, (8, 8)).astype(np.int16)
+    image = rng.integers(0, 255, (8, 8, 3)).astype(np.uint8)
+    panel = ComparedPanel("best", image, index, (("a: 90%", index), ("b: 10%", index)))
+    ground = ComparedGround("Tested on: blocks", legend(), (panel,))
+    content = Comparison("x", (run("a"), run("b")), (ground,), True, published())
+    page = render_comparison(content)
+    assert page == render_comparison(content)
+    assert page.count("data:image/png") == 4
+    assert page.count("data:image/svg+xml") == 1
+    assert "http:" not in page
+    assert "https:" not in page
+    for text in ("Somebody 2020", "pixel accuracy", "88.7", "water", "a: 90%", "50.0"):
+        assert text in page
+    assert "road" not in page.split("IoU class by class")[1].split("</table>")[0]
+
+
+def test_names_in_a_page_are_text():
+    page = render_comparison(Comparison("<b>x</b>", (run("<script>"),)))
+    assert "<script>" not in page
+    assert "<b>x</b>" not in page
+
+
+def test_scores_of_other_tasks_are_shown_in_their_own_units():
+    item = run("a")
+    metrics = {"test": {"rmse": 0.123, "mean_accuracy": 0.9}}
+    other = ComparedRun(item.name, "a", "m", "w", "", metrics, ComparedCurve("", ()))
+    page = render_comparison(Comparison("x", (other,)))
+    assert "0.123" in page
+    assert "RMSE" in page
+    assert "How they learnt" not in page
+    assert json.dumps(comparison_facts(Comparison("x", (other,))))
