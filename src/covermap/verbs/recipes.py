@@ -138,8 +138,9 @@ def _miniature(recipe: Recipe, folder: Path) -> Path:
                 f"another --out, or use it: --data {place}"
             )
         return place
-    dataset_named(recipe.dataset).miniature(place, 0)
+    # Noted first: a set that is stopped before its note would be taken for a stranger's.
     write_json(note, asked)
+    dataset_named(recipe.dataset).miniature(place, 0)
     return place
 
 
