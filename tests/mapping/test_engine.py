@@ -239,7 +239,7 @@ def test_a_tile_smaller_than_the_context_is_refused_before_the_work(tmp_path):
 
 
 def test_predictor_and_legend_must_agree(tmp_path):
-    with pytest.raises(ValueError, match="2 outputs for 3 classes"):
+    with pytest.raises(ValueError, match="2 outputs, the bundle has 3"):
         map_scene(
             noise_scene(), tiny_bundle(), Constant((0.5, 0.5)), tmp_path / "m.tif", MapSettings()
         )

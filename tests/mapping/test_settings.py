@@ -12,7 +12,7 @@ def test_the_class_map_is_always_written_and_first():
 
 
 def test_an_unknown_output_names_the_known_ones():
-    with pytest.raises(ProjectError, match="'confidence', 'margin', 'entropy' or 'probability'"):
+    with pytest.raises(ProjectError, match="'margin', 'entropy', 'probability' or 'value'"):
         parse(MapSettings, {"outputs": ["certainty"]}, "map")
 
 

@@ -90,7 +90,7 @@ class Workspace:
     @property
     def of_pictures(self) -> bool:
         """Whether labels are of whole pictures, whose answers are a table and no map."""
-        return isinstance(self.labels, Tags)
+        return isinstance(self.own_labels, Tags)
 
     @property
     def class_folders(self) -> dict[str, str]:
