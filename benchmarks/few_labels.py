@@ -1,10 +1,11 @@
 """Few labels, several models, the same split: class-mean IoU, overall accuracy and minutes.
 
-    .venv/bin/python benchmarks/few_labels.py --data FOLDER [--sets landsat7,rachel]
-        [--rows default] [--seeds 0,1,2] [--json FILE] [--keep FOLDER]
+    .venv/bin/python benchmarks/few_labels.py --data FOLDER [--sets landsat7,korea]
+        [--rows auto] [--seeds 0,1,2] [--json FILE] [--keep FOLDER]
 
 FOLDER holds the public sets named below in their own folders. Each run is a process of its own, one
-after the other; the forest by pixel beside each is the baseline of the same run.
+after the other, from planning to scores, without the final map; the forest by pixel beside each is
+the baseline of the same run. With --keep, runs that are already there are not repeated.
 """
 
 from __future__ import annotations
@@ -18,13 +19,20 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, pstdev
+from typing import Any
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A project without its model; `{data}` stands for the folder of the sets."""
+    """A project without its model; `{data}` stands for the folder of the sets.
 
-    project: str
+    With `images` and `masks` the project is what `covermap init` writes for them, and `project`
+    only what is added.
+    """
+
+    project: str = ""
+    images: str = ""
+    masks: str = ""
 
 
 SETS = {
@@ -54,14 +62,44 @@ imagery:
 labels: {path: {data}/eolearn_ndvi_timeseries/LULC.gpkg, attribute: LULC_NAME}
 """
     ),
+    "korea": DataSet(
+        "split: {by: overlap, folds: each}\n",
+        "korea_s2_lc/images",
+        "korea_s2_lc/labels",
+    ),
+    "zurich": DataSet(
+        "split: {by: blocks}\n",
+        "zurich_summer/zh13_image.tif",
+        "zurich_summer/zh13_gt.tif",
+    ),
+    "deepglobe": DataSet("", "deepglobe/small256/images", "deepglobe/small256/masks"),
+    "dubai": DataSet(
+        'split: {by: list, train: ["Tile 1*"], test: ["Tile 5*"]}\n',
+        "dubai",
+        "dubai",
+    ),
+    "cdl": DataSet("", "landsat8_cdl_patches/input_32bit", "landsat8_cdl_patches/target"),
+    "hinton": DataSet(
+        "split: {by: blocks}\n",
+        "pleiades_hinton/images",
+        "pleiades_hinton/masks",
+    ),
 }
 
 ROWS = {
+    "auto": "model: {name: auto}\n",
     "default": "",
+    "forest by window": "model: {name: random-forest, window: 9}\n",
     "random start": "model: {weights: none}\n",
+    "stem rgb-first": "model: {stem: rgb-first}\n",
+    "stem random": "model: {stem: random}\n",
     "resnet18": "model: {encoder: resnet18, weights: none}\n",
     "cross-entropy": "loss: {cross_entropy: 1.0}\n",
     "focal": "loss: {focal: 1.0}\n",
+    "dice": "loss: {dice: 1.0}\n",
+    "tversky": "loss: {tversky: 1.0}\n",
+    "jaccard": "loss: {jaccard: 1.0}\n",
+    "lovasz": "loss: {lovasz: 1.0}\n",
 }
 
 
@@ -69,10 +107,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--rows", default="default")
+    parser.add_argument("--rows", default="auto")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--keep", type=Path, help="Keep the runs here.")
+    parser.add_argument("--keep", type=Path, help="Keep the runs here, and go on with them.")
     asked = parser.parse_args()
     found = []
     for name in asked.sets.split(","):
@@ -88,31 +126,59 @@ def main() -> None:
         asked.json.write_text(json.dumps(found, indent=2) + "\n")
 
 
-def measured(data: Path, name: str, row: str, seed: int, keep: Path | None) -> dict[str, float]:
+def measured(data: Path, name: str, row: str, seed: int, keep: Path | None) -> dict[str, Any]:
     """One run of one set with one model and one seed."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = (keep or Path(scratch)) / f"{name}-{row.replace(' ', '-')}-{seed}"
+        done = folder / "measured.json"
+        if done.exists():
+            return dict(json.loads(done.read_text()))
         folder.mkdir(parents=True, exist_ok=True)
-        text = SETS[name].project.replace("{data}", str(data)) + ROWS[row] + f"seed: {seed}\n"
-        (folder / "project.yaml").write_text(text)
+        project, out = folder / "project.yaml", folder / "run"
+        project.write_text(project_text(data, SETS[name], folder) + ROWS[row] + f"seed: {seed}\n")
         begun = time.perf_counter()
-        words = ["run", str(folder / "project.yaml"), "--out", str(folder / "run")]
-        command = [sys.executable, "-c", "from covermap.cli import main; main()", *words]
-        subprocess.run(command, check=True, capture_output=True)
+        for verb in ("prepare", "train", "evaluate"):
+            covermap(verb, project, "--out", out)
         minutes = (time.perf_counter() - begun) / 60
-        metrics = json.loads((folder / "run" / "metrics.json").read_text())
+        found = scores(out) | {"seed": seed, "minutes": minutes}
+        done.write_text(json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def project_text(data: Path, item: DataSet, folder: Path) -> str:
+    """The project of a set, without its model."""
+    text = item.project.replace("{data}", str(data))
+    if not item.images:
+        return text
+    written = folder / "init.yaml"
+    written.unlink(missing_ok=True)
+    covermap("init", "--images", data / item.images, "--masks", data / item.masks, "--out", written)
+    return written.read_text() + text
+
+
+def covermap(*words: object) -> None:
+    """Run a verb, or stop with what it said."""
+    command = [sys.executable, "-m", "covermap", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr[-2000:]}")
+
+
+def scores(run: Path) -> dict[str, Any]:
+    """What a run was scored, the forest's and every class's numbers beside it."""
+    metrics = json.loads((run / "metrics.json").read_text())
     test, forest = metrics["test"], metrics["baselines"]["random_forest"]
     return {
-        "seed": seed,
-        "minutes": minutes,
         "iou": test["class_mean_iou"],
         "oa": test["overall_accuracy"],
         "forest_iou": forest["class_mean_iou"],
         "forest_oa": forest["overall_accuracy"],
+        "model": metrics["model"],
+        "iou_by_class": {name: item["iou"] for name, item in test["per_class"].items()},
     }
 
 
-def summed_up(name: str, row: str, runs: list[dict[str, float]]) -> dict[str, object]:
+def summed_up(name: str, row: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Mean and spread over seeds."""
     keys = ("iou", "oa", "forest_iou", "forest_oa", "minutes")
     values = {key: [run[key] for run in runs] for key in keys}
@@ -124,7 +190,7 @@ def summed_up(name: str, row: str, runs: list[dict[str, float]]) -> dict[str, ob
     }
 
 
-def told(summary: dict[str, object]) -> str:
+def told(summary: dict[str, Any]) -> str:
     cells = "  ".join(
         f"{key} {summary[key]:.3f} ± {summary[f'{key}_spread']:.3f}"
         for key in ("iou", "forest_iou", "oa", "forest_oa")
