@@ -28,10 +28,10 @@ check: install ## style, types, direction of imports
 	$(BIN)/lint-imports
 
 test: check ## everything that must hold
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-fast: install ## what takes no training, while working
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
 format: install ## rewrite the style of all files
 	$(BIN)/ruff check --fix .

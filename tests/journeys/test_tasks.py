@@ -121,7 +121,7 @@ def test_shares_of_classes_become_labels_of_chips(tmp_path, task):
         f"imagery: scene.tif\nlabels: {{path: ids.tif, legend: {legend}, presence: "
         f"{{threshold: 0.1}}}}\ntask: {task}\nchips: {{size: 32}}\n"
         "model: {name: shallow-cnn}\n"
-        "training: {epochs: 6, batch_size: 8, precision: float32}\n",
+        "training: {epochs: 16, batch_size: 8, precision: float32}\n",
     )
     score = "mean_accuracy" if task == "multilabel" else "overall_accuracy"
     assert metrics["test"][score] > metrics["baselines"]["majority"][score]
