@@ -23,7 +23,7 @@ from covermap.chips.split_scenes import counts_by_group, ground_of_scenes
 from covermap.core.errors import SplitError, nearest
 from covermap.imagery.headers import SUFFIXES
 from covermap.imagery.raster import Scene
-from covermap.labels.masks import image_path
+from covermap.labels.mask_finding import image_path
 from covermap.labels.pairing import role_words
 
 _LIST_SUFFIXES = (".txt", ".csv", ".lst")

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from covermap.core.errors import LabelError, nearest
 from covermap.core.legend import Legend
 from covermap.imagery.raster import Scene
-from covermap.labels.areas import discs_of_points, edges_of, without_edges
+from covermap.labels.areas import edges_of, without_edges
 from covermap.labels.classes import (
     BACKGROUND,
     legend_of_coding,
@@ -22,6 +22,7 @@ from covermap.labels.classes import (
 )
 from covermap.labels.coding import coding_of, legend_path, legend_settings
 from covermap.labels.columns import as_text, choose_class_column, is_integer_like
+from covermap.labels.polygon_file import only_areas, read_layer
 from covermap.labels.settings import LabelSettings
 from covermap.labels.target import Target
 
@@ -219,9 +220,9 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
     """
     path = _single_path(settings, base)
     _require_no_mask_keys(settings, path)
-    table = _read_layer(path, settings.layer)
+    table = read_layer(path, settings.layer)
     notes: list[str] = []
-    table = _only_areas(table, path, settings.radius_m, notes)
+    table = only_areas(table, path, settings.radius_m, notes)
     attribute = _attribute(table, settings, path, notes)
     values = as_text(table[attribute])
     _count_unlabelled(values, attribute, notes)
@@ -301,80 +302,6 @@ def _without_edges(
     weakest = np.full(len(rims), strength.min(initial=0) - 1, dtype=np.int32)
     both = pd.concat([table, rims], ignore_index=True)
     return both, np.concatenate([strength, weakest])
-
-
-def _read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
-    import pyogrio
-
-    if not path.exists():
-        raise LabelError(f"{path}: no such file; check labels: path in the project")
-    try:
-        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
-        if layer is not None and layer not in layers:
-            raise LabelError(f"{path}: no layer '{layer}'; {nearest(layer, layers)}")
-        if layer is None and len(layers) > 1:
-            raise LabelError(
-                f"{path}: holds {len(layers)} layers ({', '.join(layers)}); name one: "
-                "labels: {layer: ...}"
-            )
-        table = pyogrio.read_dataframe(path, layer=layer)
-    except LabelError:
-        raise
-    except Exception as error:
-        raise LabelError(f"{path}: cannot be read as vector data ({error})") from None
-    if "geometry" not in table.columns:
-        raise LabelError(f"{path}: has no geometry; polygons were expected")
-    return table
-
-
-def _only_areas(
-    table: gpd.GeoDataFrame, path: Path, radius_m: float | None, notes: list[str]
-) -> gpd.GeoDataFrame:
-    import shapely
-
-    if not len(table):
-        raise LabelError(f"{path}: holds no polygon at all; draw some and save the layer")
-    geometry = table.geometry
-    missing = geometry.isna() | geometry.is_empty
-    kinds = geometry[~missing].geom_type
-    points = kinds.isin(["Point", "MultiPoint"])
-    areas = kinds.isin(["Polygon", "MultiPolygon", "GeometryCollection"])
-    if points.any() and not areas.any() and radius_m is None:
-        raise LabelError(
-            f"{path}: holds no polygon at all (found: Point); draw areas, not Point, or say how "
-            "far around a point its class reaches: labels: {radius_m: 10}"
-        )
-    if not areas.any() and not points.any():
-        found = ", ".join(sorted(kinds.unique())) or "empty geometries"
-        raise LabelError(
-            f"{path}: holds no polygon at all (found: {found}); draw areas, not {found}"
-        )
-    if table.crs is None:
-        raise LabelError(
-            f"{path}: has no CRS (coordinate reference system), so its polygons cannot be placed; "
-            "assign the right one (ogr2ogr -a_srs EPSG:CODE out.gpkg in) and use that file"
-        )
-    if missing.any():
-        notes.append(f"{int(missing.sum())} rows without geometry passed over")
-    table = table[~missing].copy()
-    if radius_m is not None:
-        if not points.any():
-            raise LabelError(f"{path}: holds no point, so labels: radius_m says nothing; remove it")
-        table = discs_of_points(table, radius_m)
-        notes.append(f"{int(points.sum())} points taken as discs of {radius_m:g} m radius")
-    invalid = ~table.geometry.is_valid
-    if invalid.any():
-        notes.append(f"{int(invalid.sum())} self-crossing polygons repaired")
-        # A spike that is left as a line would be burnt as one: only areas hold pixels.
-        table.loc[invalid, "geometry"] = shapely.make_valid(
-            table.geometry[invalid].to_numpy(), method="structure", keep_collapsed=False
-        )
-    areas = shapely.area(table.geometry.to_numpy()) > 0
-    if not areas.any():
-        raise LabelError(f"{path}: holds no polygon with an area; draw areas")
-    if not areas.all():
-        notes.append(f"{int((~areas).sum())} rows without an area passed over")
-    return table[areas]
 
 
 def _attribute(

@@ -11,7 +11,8 @@ from covermap.imagery.raster import Scene
 from covermap.labels.coding import legend_path
 from covermap.labels.density import read_density
 from covermap.labels.kind_settings import FOLDERS, AnyLabelSettings, DensitySettings, TagSettings
-from covermap.labels.masks import is_raster, mask_files, read_masks
+from covermap.labels.mask_finding import is_raster, mask_files
+from covermap.labels.masks import read_masks
 from covermap.labels.polygons import read_polygons
 from covermap.labels.protocol import Labels
 from covermap.labels.settings import LabelSettings

@@ -14,7 +14,7 @@ from covermap.core.legend import Legend
 from covermap.imagery.raster import Scene
 from covermap.labels.classes import legend_of_column
 from covermap.labels.kind_settings import FOLDERS, TagSettings
-from covermap.labels.masks import image_path
+from covermap.labels.mask_finding import image_path
 from covermap.labels.settings import LabelSettings
 from covermap.labels.tag_table import TagTable, read_tag_table
 from covermap.labels.target import Target

@@ -15,7 +15,8 @@ from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.color_lists import color_list_notes
 from covermap.labels.found_legend import FoundLegend, found_legend
-from covermap.labels.masks import image_path, is_raster, read_masks
+from covermap.labels.mask_finding import image_path, is_raster
+from covermap.labels.masks import read_masks
 from covermap.labels.pairing import (
     Pairing,
     looks_like_mask,

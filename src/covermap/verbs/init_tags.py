@@ -14,7 +14,7 @@ from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.kind_settings import TagSettings
-from covermap.labels.masks import is_raster
+from covermap.labels.mask_finding import is_raster
 from covermap.labels.pairing import role_words
 from covermap.labels.tags import Tags, read_tags
 from covermap.project.schema import Project

@@ -7,7 +7,7 @@ from pathlib import Path
 from covermap.bundle import read_bundle
 from covermap.core.files import write_json
 from covermap.core.progress import say
-from covermap.labels.masks import image_path
+from covermap.labels.mask_finding import image_path
 from covermap.verbs.map_scenes import map_key, output_files, preview_of_map
 from covermap.verbs.predict import predictions, relative_to, write_predictions
 from covermap.verbs.run_engine import run_predictor

@@ -1,0 +1,109 @@
+"""Areas out of a vector file: one layer, placed, repaired, with points as discs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from covermap.core.errors import LabelError, nearest
+from covermap.labels.areas import discs_of_points
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+
+def read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
+    """The rows of a layer; of the only one where none is named.
+
+    Raises
+    ------
+    LabelError
+        No such file or layer, several layers and none named, no vector data, or no geometry.
+    """
+    import pyogrio
+
+    if not path.exists():
+        raise LabelError(f"{path}: no such file; check labels: path in the project")
+    try:
+        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+        if layer is not None and layer not in layers:
+            raise LabelError(f"{path}: no layer '{layer}'; {nearest(layer, layers)}")
+        if layer is None and len(layers) > 1:
+            raise LabelError(
+                f"{path}: holds {len(layers)} layers ({', '.join(layers)}); name one: "
+                "labels: {layer: ...}"
+            )
+        table = pyogrio.read_dataframe(path, layer=layer)
+    except LabelError:
+        raise
+    except Exception as error:
+        raise LabelError(f"{path}: cannot be read as vector data ({error})") from None
+    if "geometry" not in table.columns:
+        raise LabelError(f"{path}: has no geometry; polygons were expected")
+    return table
+
+
+def only_areas(
+    table: gpd.GeoDataFrame, path: Path, radius_m: float | None, notes: list[str]
+) -> gpd.GeoDataFrame:
+    """The rows that have an area, crossings repaired; what was passed over is added to `notes`.
+
+    Parameters
+    ----------
+    table : GeoDataFrame
+    path : Path
+        For messages.
+    radius_m : float, optional
+        Points become discs of this radius.
+    notes : list of str
+
+    Raises
+    ------
+    LabelError
+        No row has an area, points have no radius, or there is no CRS.
+    """
+    import shapely
+
+    if not len(table):
+        raise LabelError(f"{path}: holds no polygon at all; draw some and save the layer")
+    geometry = table.geometry
+    missing = geometry.isna() | geometry.is_empty
+    kinds = geometry[~missing].geom_type
+    points = kinds.isin(["Point", "MultiPoint"])
+    areas = kinds.isin(["Polygon", "MultiPolygon", "GeometryCollection"])
+    if points.any() and not areas.any() and radius_m is None:
+        raise LabelError(
+            f"{path}: holds no polygon at all (found: Point); draw areas, not Point, or say how "
+            "far around a point its class reaches: labels: {radius_m: 10}"
+        )
+    if not areas.any() and not points.any():
+        found = ", ".join(sorted(kinds.unique())) or "empty geometries"
+        raise LabelError(
+            f"{path}: holds no polygon at all (found: {found}); draw areas, not {found}"
+        )
+    if table.crs is None:
+        raise LabelError(
+            f"{path}: has no CRS (coordinate reference system), so its polygons cannot be placed; "
+            "assign the right one (ogr2ogr -a_srs EPSG:CODE out.gpkg in) and use that file"
+        )
+    if missing.any():
+        notes.append(f"{int(missing.sum())} rows without geometry passed over")
+    table = table[~missing].copy()
+    if radius_m is not None:
+        if not points.any():
+            raise LabelError(f"{path}: holds no point, so labels: radius_m says nothing; remove it")
+        table = discs_of_points(table, radius_m)
+        notes.append(f"{int(points.sum())} points taken as discs of {radius_m:g} m radius")
+    invalid = ~table.geometry.is_valid
+    if invalid.any():
+        notes.append(f"{int(invalid.sum())} self-crossing polygons repaired")
+        # A spike that is left as a line would be burnt as one: only areas hold pixels.
+        table.loc[invalid, "geometry"] = shapely.make_valid(
+            table.geometry[invalid].to_numpy(), method="structure", keep_collapsed=False
+        )
+    areas = shapely.area(table.geometry.to_numpy()) > 0
+    if not areas.any():
+        raise LabelError(f"{path}: holds no polygon with an area; draw areas")
+    if not areas.all():
+        notes.append(f"{int((~areas).sum())} rows without an area passed over")
+    return table[areas]
