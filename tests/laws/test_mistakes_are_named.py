@@ -221,6 +221,30 @@ def test_fewer_than_two_classes_that_can_be_assessed_end_with_advice(
     expect(prepare(), r"few\.gpkg: at least two classes", "Draw more polygons")
 
 
+def test_self_crossing_polygons_are_repaired_and_told(folder, covermap):
+    table = drawing(CELLS, CLASSES, geobox=BOX)
+    left, below, right, above = table.geometry[0].bounds
+    # A bow tie: its ring crosses itself in the middle.
+    bow = [(left, below), (right, above), (right, below), (left, above)]
+    table.loc[0, "geometry"] = shapely.Polygon(bow)
+    saved(folder / "labels.gpkg", table)
+    status, said = covermap("prepare", folder / "project.yaml", "--out", folder / "run")
+    assert status == 0
+    assert "1 self-crossing polygons repaired" in said.err
+
+
+def test_a_class_in_one_block_stays_in_training_and_is_named(folder, covermap):
+    cells = [*CELLS, (1, 1, 5, 5)]
+    squares(folder / "labels.gpkg", cells, [*CLASSES, "glacier"], geobox=BOX)
+    write_project(folder, "split: {by: blocks}\nchips: {size: 32}", labels="labels.gpkg")
+    status, said = covermap("prepare", folder / "project.yaml", "--out", folder / "run")
+    assert status == 0, said.err
+    assert re.search("glacier.*not assessed|not assessed.*glacier", said.err), said.err
+    chips = gpd.read_parquet(folder / "run" / "chips.parquet")
+    holds = [shares.get("glacier", 0) > 0 for shares in map(dict, chips["class_shares"])]
+    assert set(chips["split"][holds]) == {"train"}
+
+
 def test_polygons_smaller_than_a_pixel_are_named(folder, prepare):
     cells = [(row + 0.6, col + 0.6, 0.3, 0.3) for row, col, _, _ in CELLS]
     squares(folder / "small.gpkg", cells, CLASSES, geobox=BOX)

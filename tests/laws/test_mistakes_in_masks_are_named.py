@@ -120,3 +120,20 @@ def test_a_missing_band_file(tmp_path, complaint):
             write_scene(path, values=values, bands=("dn",), dtype="int32", crs=None)
     (tmp_path / "images" / "lc8_2015245_1_1_3.tif").unlink()
     assert "lc8_2015245_1_1 has the band files" in complaint("doctor", tmp_path / "images")
+
+
+@pytest.mark.parametrize(
+    ("split", "told"),
+    [
+        ("{by: list, train: ['00*', '01*', '02*'], test: []}", "test"),
+        ("{by: list, train: ['00*'], test: ['07*']}", "07"),
+        ("{by: list, train: ['00*', '01*'], test: ['01*', '02*']}", "01_sat"),
+    ],
+)
+def test_a_list_that_leaves_nothing_to_test_or_holds_a_picture_twice(
+    tmp_path, complaint, split, told
+):
+    folder = picture_set(tmp_path)
+    with (folder / "project.yaml").open("a") as project:
+        project.write(f"split: {split}\n")
+    assert told in prepare(complaint, folder)

@@ -118,6 +118,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     _say_rejected(plan)
     for reason in split.reasons:
         say(f"split: {reason}")
+    _say_not_assessed(workspace, split)
     for line in found.lines():
         say(f"audit: {line}")
     for line in found.class_table():
@@ -179,6 +180,15 @@ def _say_rejected(plan: Plan) -> None:
     counts = reason_counts(reasons_of(plan.rejected))
     told = ", ".join(f"{reason} {number}" for reason, number in counts.items())
     say(f"chips: {len(plan.chips)} kept, {len(plan.rejected)} left out: {told}")
+
+
+def _say_not_assessed(workspace: Workspace, split: Split) -> None:
+    missed = [name for name in workspace.labels.legend.names if name not in split.assessed]
+    if missed and split.assessed:
+        say(
+            f"split: not assessed: {', '.join(missed)} (too little separate ground to teach and "
+            "to test; trained all the same)"
+        )
 
 
 def _require_other_run(workspace: Workspace) -> None:
