@@ -50,6 +50,20 @@ def test_validation_may_be_left_out():
     assert set(parts(run).values()) == {"train", "test"}
 
 
+def test_training_scenes_validate_where_the_project_does_not_speak_of_val():
+    scenes = pictures(10)
+    run = by_list(scenes, train=["p[0-6]"], test=["p7", "p8", "p9"])
+    found = parts(run)
+    chosen = [name for name, part in found.items() if part == "val"]
+    assert 1 <= len(chosen) <= 2
+    assert set(chosen) <= {f"p{n}" for n in range(7)}
+    assert [found[name] for name in ("p7", "p8", "p9")] == ["test"] * 3
+    assert f"no val is named: {len(chosen)} of the training scenes" in run.split.reasons[1]
+    assert parts(by_list(scenes, train=["p[0-6]"], test=["p7", "p8", "p9"])) == found
+    all_teach = parts(by_list(scenes, train=["p[0-6]"], val=[], test=["p7", "p8", "p9"]))
+    assert list(all_teach.values()) == ["train"] * 7 + ["test"] * 3
+
+
 @pytest.mark.parametrize(
     "entry",
     ["Tile 5-part_2", "Tile 5/part_2", "Tile 5/images/part_2.jpg", "./Tile 5/part_2.png"],

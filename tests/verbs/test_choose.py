@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from covermap.assessment.tally import Tally
+from covermap.core.errors import ProjectError
 from covermap.models.settings import ModelSettings
 from covermap.verbs.choose import Rivals, choose
+from covermap.verbs.prepare import prepare
 from covermap.verbs.teach import Taught
+from covermap.verbs.train import train
+from pictures import quarters, write_ids, write_picture
 
 _SIMPLEST_FIRST = (
     ModelSettings(name="random-forest"),
@@ -62,3 +67,19 @@ def test_no_fold_chooses_the_model_that_it_scores():
     assert choices["fold2"].kept.settings.name == "unet"
     assert choices["final"].kept.settings.name == "unet"
     assert choices["final"].ground == "all folds"
+
+
+def test_the_test_of_a_hold_out_never_chooses(tmp_path, monkeypatch):
+    for place in range(6):
+        index = quarters(64, 64, seed=place)
+        write_picture(tmp_path / "images" / f"{place:02}_sat.png", index, place)
+        write_ids(tmp_path / "masks" / f"{place:02}_mask.tif", index + 1)
+    project = tmp_path / "project.yaml"
+    project.write_text(
+        "imagery: [{path: images, join: false}]\nlabels: {path: masks}\nmodel: {name: auto}\n"
+        "split: {by: list, train: ['0[0-3]*'], val: [], test: ['0[45]*']}\n"
+    )
+    prepare(project, tmp_path / "run")
+    with pytest.raises(ProjectError, match="model: auto chooses on validation ground"):
+        train(project, tmp_path / "run")
+    assert not (tmp_path / "run" / "bundle").exists()

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from covermap.chips.assign import assign
 from covermap.chips.ground import NO_PART
 from covermap.chips.parts import (
     HOLDOUT_PARTS,
@@ -30,6 +31,8 @@ _LIST_SUFFIXES = (".txt", ".csv", ".lst")
 # Folders above a picture that may stand before its name in a list.
 _DEEPEST = 4
 _NAMED = 3
+# With fewer training scenes than so many each is worth more as a teacher than as a judge.
+_LEAST_TO_SPARE = 5
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ def split_by_list(case: SplitCase) -> Split:
 def split_of_parts(case: SplitCase, codes: np.ndarray, reasons: tuple[str, ...]) -> Split:
     """A hold-out of whole scenes whose parts are known; `codes` (N,) has -1 for unused ones.
 
+    Where the project says nothing of `val`, some of the training scenes become it: the epoch, the
+    kind of model and its calibration are chosen there, and never by the test.
+
     Raises
     ------
     SplitError
@@ -73,9 +79,37 @@ def split_of_parts(case: SplitCase, codes: np.ndarray, reasons: tuple[str, ...])
                 f"split: {part}: its {int((codes == code).sum())} scenes hold no usable label; "
                 f"name labelled scenes there: split: {{by: {case.settings.by}, {part}: [...]}}"
             )
+    if "val" not in case.settings.named:
+        codes, notes = _with_validation(case, counts, codes)
+        reasons = (*reasons, *notes)
     assessed = assessed_by_holdout(counts, codes, case.labels.legend.names)
     ground = ground_of_scenes(case.scenes, case.labels, case.settings, groups, codes, HOLDOUT_PARTS)
     return Split("holdout", ground, (holdout_training(),), assessed, reasons)
+
+
+def _with_validation(
+    case: SplitCase, counts: np.ndarray, codes: np.ndarray
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The codes with some training scenes as validation, and a note on it."""
+    training = np.nonzero((codes == 0) & (counts.sum(axis=1) > 0))[0]
+    if len(training) < _LEAST_TO_SPARE:
+        return codes, ()
+    fractions = case.settings.fractions
+    share = fractions.val / (fractions.train + fractions.val)
+    own = counts[training]
+    # A class in one training scene only must be taught.
+    single = (own > 0).sum(axis=0) == 1
+    dealt = assign(own, (1 - share, share), case.seed, keep_first=single)
+    chosen = training[dealt == 1]
+    if not len(chosen):
+        return codes, ()
+    codes = codes.copy()
+    codes[chosen] = HOLDOUT_PARTS.index("val")
+    names = [case.scenes[number].name for number in chosen]
+    return codes, (
+        f"no val is named: {len(names)} of the training scenes validate ({_shown(names)}); "
+        "val: [] keeps all as teachers",
+    )
 
 
 def list_files(settings: SplitSettings, base: Path) -> list[Path]:

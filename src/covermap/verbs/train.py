@@ -196,13 +196,31 @@ def _lesson(
 
 def _rivals(workspace: Workspace, ground: _Ground, training: Training, lesson: Lesson) -> Rivals:
     model, classes = workspace.project.model, len(lesson.names)
+    judges = _judges(workspace, ground, training, lesson)
     taught = [taught_forest(forest, lesson) for forest in model.as_forests]
     taught.append(taught_network(model.as_network, lesson))
-    judges = lesson.validate or ground.chips(ground.score)
     tallies = None
     if judges is not None:
         tallies = tuple(item.tally(judges, classes) for item in taught)
     return Rivals(training.name, tuple(taught), tallies)
+
+
+def _judges(
+    workspace: Workspace, ground: _Ground, training: Training, lesson: Lesson
+) -> Chips | None:
+    """The ground that rivals are compared on; None for the last training of a k-fold.
+
+    The fold that a training of a k-fold never saw judges for the other folds. The test of a
+    hold-out judges nothing: it would be a test of what it chose.
+    """
+    if lesson.validate is not None and len(lesson.validate):
+        return lesson.validate
+    if workspace.split.scheme == "holdout":
+        raise ProjectError(
+            f"{workspace.project_path}: model: auto chooses on validation ground, and this split "
+            "has none; name some in split: val, or a model, e.g. model: {name: unet}"
+        )
+    return ground.chips(ground.score)
 
 
 def _keep(
