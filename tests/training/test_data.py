@@ -91,3 +91,19 @@ def test_an_epoch_is_augmented_by_its_number_alone():
     torch.manual_seed(2)
     assert torch.equal(first, values(0, 3))
     assert not torch.equal(first, values(0, 4))
+
+
+def test_an_epoch_draws_as_many_pieces_as_fill_the_chips():
+    settings = resolve(TrainingSettings(batch_size=4, crop=32), 3, 64, cuts=True)
+
+    class Large(Chips):
+        def __getitem__(self, index):
+            ones = np.ones((64, 64), bool)
+            values = np.full((3, 64, 64), index, np.float32)
+            return Sample(values, ones, np.full((64, 64), index, np.int64), ones)
+
+    batches = list(TrainingBatches(Large(3), settings, 0, lambda: 0))
+    assert (settings.crop, settings.draws, settings.batches) == (32, 4, 3)
+    assert [tuple(batch.values.shape) for batch in batches] == [(4, 3, 32, 32)] * 3
+    shown = sorted(int(chip) for batch in batches for chip in batch.target[:, 0, 0])
+    assert shown == [chip for chip in range(3) for _ in range(4)]

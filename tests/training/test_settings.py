@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covermap.core.errors import ProjectError
+from covermap.core.errors import ModelError, ProjectError
 from covermap.core.settings import parse
 from covermap.training.settings import TrainingSettings, batch_sizes, resolve
 
@@ -63,6 +63,38 @@ def test_written_settings_are_read_as_the_same(values):
     assert parse(TrainingSettings, settings.model_dump(), "training") == settings
 
 
+@pytest.mark.parametrize(
+    ("crop", "chip_size", "cuts", "expected"),
+    [
+        ("auto", 256, True, (128, 4)),
+        ("auto", 128, True, (None, 1)),
+        ("auto", 256, False, (None, 1)),
+        ("none", 256, True, (None, 1)),
+        (64, 256, True, (64, 16)),
+        (64, 64, True, (None, 1)),
+        (96, 160, True, (96, 3)),
+    ],
+)
+def test_large_chips_are_shown_in_pieces(crop, chip_size, cuts, expected):
+    resolved = resolve(TrainingSettings(crop=crop), 40, chip_size, cuts=cuts)
+    assert (resolved.crop, resolved.draws) == expected
+
+
+@pytest.mark.parametrize(
+    ("crop", "cuts", "message"),
+    [(128, True, "larger than the chips of 96 px"), (32, False, "answers for whole chips")],
+)
+def test_a_crop_that_cannot_be_is_an_error(crop, cuts, message):
+    with pytest.raises(ModelError, match=message):
+        resolve(TrainingSettings(crop=crop), 40, 96, cuts=cuts)
+
+
+def test_an_average_of_the_weights_is_kept_unless_it_is_refused():
+    assert resolve(TrainingSettings(), 40, 64).ema == 0.99
+    assert resolve(TrainingSettings(ema=0.9), 40, 64).ema == 0.9
+    assert resolve(TrainingSettings(ema=None), 40, 64).ema is None
+
+
 @given(chips=st.integers(1, 500), batch_size=st.integers(2, 64))
 def test_every_chip_is_in_a_batch_and_none_is_alone(chips, batch_size):
     sizes = batch_sizes(chips, batch_size)
@@ -92,7 +124,8 @@ def test_auto_never_takes_more_than_half_of_the_chips(chips, chip_size):
         ({"schedule": {"name": "step", "evry": 3}}, "did you mean 'every'?"),
         ({"augmentation": {"hole": 0.1}}, "did you mean 'holes'?"),
         ({"augmentation": {"smallest_crop": 0}}, "augmentation.smallest_crop: "),
-        ({"ema": 1.0}, "ema: "),
+        ({"ema": 1.0}, "ema"),
+        ({"crop": 50}, "crop"),
         ({"patience": 0}, "patience: "),
         ({"accumulate": 0}, "accumulate: "),
         ({"clip_norm": 0}, "clip_norm: "),

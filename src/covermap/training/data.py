@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from covermap.chips.sample import SampleSource
+from covermap.chips.sample import Sample, SampleSource
 from covermap.training.augmentation import augmented
 from covermap.training.batch import Batch, stacked
+from covermap.training.cropping import cropped
 from covermap.training.sampling import drawn_chips
 from covermap.training.settings import ResolvedTraining, batch_sizes
 
 
 class TrainingBatches:
-    """The chips of an epoch, chosen, ordered and augmented as drawn by (seed, epoch).
+    """The chips of an epoch, chosen, ordered, cut and augmented as drawn by (seed, epoch).
 
     `epoch` says which epoch begins when an iterator is first asked; torch is seeded then too, for
     layers that draw (dropout), so that every epoch depends on its number alone.
@@ -29,7 +30,7 @@ class TrainingBatches:
         epoch: Callable[[], int],
     ) -> None:
         self._source, self._settings, self._seed, self._epoch = source, settings, seed, epoch
-        self._sizes = batch_sizes(len(source), settings.batch_size)
+        self._sizes = batch_sizes(len(source) * settings.draws, settings.batch_size)
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -42,9 +43,21 @@ class TrainingBatches:
         order = drawn_chips(self._settings.chances, len(self._source), sum(self._sizes), rng)
         begin = 0
         for number, size in enumerate(self._sizes):
-            batch = stacked(self._source[int(chip)] for chip in order[begin : begin + size])
+            batch = stacked(
+                self._shown(int(chip), epoch, begin + place)
+                for place, chip in enumerate(order[begin : begin + size])
+            )
             yield augmented(batch, self._settings.augmentation, self._seed, epoch, number)
             begin += size
+
+    def _shown(self, chip: int, epoch: int, number: int) -> Sample:
+        """A chip, or the piece of it that draw `number` of an epoch shows."""
+        sample, settings = self._source[chip], self._settings
+        if settings.crop is None:
+            return sample
+        rng = np.random.default_rng([self._seed, epoch, number])
+        aims = None if settings.aims is None else settings.aims[chip]
+        return cropped(sample, settings.crop, aims, rng)
 
 
 class ValidationBatches:

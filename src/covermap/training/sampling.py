@@ -10,8 +10,8 @@ import numpy as np
 from covermap.chips.sample import SampleSource
 from covermap.core.errors import ModelError, nearest
 
-# A class with less than this share of the labelled pixels is one that training can lose.
-_RARE_SHARE = 0.02
+# A class with less than this part of an even share of the labelled pixels can be lost by training.
+_RARE_PART = 0.5
 
 Sampling = Literal["auto", "uniform", "balanced"]
 
@@ -41,9 +41,9 @@ def resolved_sampling(
     Parameters
     ----------
     sampling : str or dict of str to float
-        `auto` is `balanced` when a class holds less than 2 % of the labelled pixels, and `uniform`
-        else. A mapping gives each class its share of the draws; classes left out get none of their
-        own.
+        `auto` is `balanced` when a class holds less than half of an even share of the labelled
+        pixels, and `uniform` else. A mapping gives each class its share of the draws; classes left
+        out get none of their own.
     class_pixels : ndarray of int64, shape (chips, classes), optional
         Of `count_class_pixels`; `auto` without it is `uniform`.
     names : sequence of str
@@ -62,7 +62,7 @@ def resolved_sampling(
     if isinstance(sampling, Mapping):
         return _as_tuple(_aimed(class_pixels, _wished(sampling, totals, names)))
     present = totals > 0
-    if sampling == "auto" and not np.any(totals[present] < _RARE_SHARE * totals.sum()):
+    if sampling == "auto" and not np.any(totals[present] < _RARE_PART * totals[present].mean()):
         return None
     # Half of the draws take all chips alike: aimed draws alone would show a rare class's few chips
     # over and over, and common ground, which makes most of the map, hardly at all.
@@ -87,6 +87,18 @@ def drawn_chips(
     marks = rng.random() + np.arange(count)
     numbers = np.searchsorted(edges, marks, side="right").clip(max=chips - 1)
     return rng.permutation(numbers)
+
+
+def class_aims(class_pixels: np.ndarray | None) -> tuple[tuple[float, ...], ...] | None:
+    """Of each chip, how likely a draw of it was aimed at each class, where classes are alike.
+
+    Rows add up to 1, or to 0 where a chip has no counted pixel.
+    """
+    if class_pixels is None:
+        return None
+    within = class_pixels / np.maximum(class_pixels.sum(0), 1)
+    rows = within / np.maximum(within.sum(1, keepdims=True), np.finfo(float).tiny)
+    return tuple(tuple(float(share) for share in row) for row in rows)
 
 
 def _aimed(class_pixels: np.ndarray, shares: np.ndarray) -> np.ndarray:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
+from covermap.core.errors import ModelError
 from covermap.core.settings import Settings
-from covermap.training.sampling import resolved_sampling
+from covermap.training.sampling import class_aims, resolved_sampling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +20,8 @@ Precision = Literal["auto", "float32", "bfloat16"]
 ScheduleName = Literal["one-cycle", "cosine", "poly", "step", "plateau", "constant"]
 _Count = Annotated[int, Field(ge=1)]
 _SamplingName = Literal["auto", "uniform", "balanced"]
+_Decay = Annotated[float, Field(gt=0.0, lt=1.0)]
+_Side = Annotated[int, Field(ge=32, multiple_of=32)]
 _Share = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 # Measured on two cores in float32, U-Net with EfficientNet-Lite0 and ten bands: chips a second are
@@ -30,6 +33,10 @@ _MOST_STEPS = 300
 _LEAST_STEPS, _STEPS_A_CHIP = 120, 10
 _LEAST_EPOCHS, _MOST_EPOCHS = 10, 200
 _FEW_CHIPS = 64
+# Pieces of so many pixels teach as much as whole pictures for a fraction of the time, and can be
+# placed where rare classes are.
+_CROP = 128
+_EMA = 0.99
 # The rate of a cycle falls late, and what is best on validation mostly comes then: only a
 # standstill over half of all epochs says that nothing will.
 _PATIENT_SHARE, _LEAST_PATIENCE = 0.5, 10
@@ -106,8 +113,12 @@ class TrainingSettings(Settings):
     clip_norm : float or None
         Longest gradient; a longer one is shortened to it.
     schedule : ScheduleSettings
-    ema : float or None
-        Decay of an exponential moving average of the weights, which is then validated and kept.
+    ema : float, "auto" or None
+        Decay of an exponential moving average of the weights, which is then validated and kept;
+        `auto` is 0.99. null keeps the weights themselves.
+    crop : int, "auto" or "none"
+        Side of the piece that is cut out of a training chip each time that it is drawn; a chip is
+        drawn as often as pieces fill it. `auto` takes 128 px of larger chips, of classes of pixels.
     patience : int, "auto" or "none"
         Epochs without a better validation score before training stops; `auto` only stops where
         `epochs` is `auto` too.
@@ -129,7 +140,8 @@ class TrainingSettings(Settings):
     weight_decay: float = Field(default=1e-2, ge=0.0, allow_inf_nan=False)
     clip_norm: float | None = Field(default=1.0, gt=0.0, allow_inf_nan=False)
     schedule: ScheduleSettings = ScheduleSettings()
-    ema: float | None = Field(default=None, gt=0.0, lt=1.0)
+    ema: _Decay | Literal["auto"] | None = "auto"
+    crop: _Side | Literal["auto", "none"] = "auto"
     patience: _Count | Literal["auto", "none"] = "auto"
     keep: Literal["best", "last"] = "best"
     sampling: _SamplingName | dict[str, _Share] = "auto"
@@ -163,6 +175,12 @@ class ResolvedTraining:
     ----------
     batches : int
         Of an epoch.
+    crop : int or None
+        None: chips are shown whole.
+    draws : int
+        How often an epoch draws as many chips as there are.
+    aims : tuple of tuple of float, or None
+        Of each chip, how likely a piece is placed for each class; None: any labelled pixel.
     frozen_epochs : int
         During which the encoder does not learn.
     patience : int or None
@@ -174,6 +192,9 @@ class ResolvedTraining:
     epochs: int
     batch_size: int
     batches: int
+    crop: int | None
+    draws: int
+    aims: tuple[tuple[float, ...], ...] | None
     accumulate: int
     optimizer: Optimizer
     learning_rate: float
@@ -206,6 +227,7 @@ def resolve(
     chip_size: int,
     class_pixels: np.ndarray | None = None,
     names: Sequence[str] = (),
+    cuts: bool = False,
 ) -> ResolvedTraining:
     """What `auto` comes to.
 
@@ -221,19 +243,26 @@ def resolve(
         Counted pixels; needed for any other sampling than a uniform one.
     names : sequence of str
         The classes.
+    cuts : bool
+        Whether pieces of a chip have answers of their own; else `crop: auto` is `none`.
 
     Raises
     ------
     ModelError
-        The sampling names a class that training has not.
+        The crop is larger than the chips, or chips cannot be cut; or the sampling names a class
+        that training has not.
     """
+    crop = _crop(settings, chip_size, cuts)
+    draws = 1 if crop is None else max(1, round((chip_size / crop) ** 2))
+    pieces = chips * draws
     if settings.batch_size == "auto":
-        batch_size = _auto_batch_size(chips, chip_size)
+        batch_size = _auto_batch_size(pieces, crop or chip_size)
     else:
-        batch_size = max(2, min(settings.batch_size, chips))
-    batches = len(batch_sizes(chips, batch_size))
+        batch_size = max(2, min(settings.batch_size, pieces))
+    batches = len(batch_sizes(pieces, batch_size))
+    chances = resolved_sampling(settings.sampling, class_pixels, names)
     if settings.epochs == "auto":
-        aimed = min(max(_STEPS_A_CHIP * chips, _LEAST_STEPS), _MOST_STEPS)
+        aimed = min(max(_STEPS_A_CHIP * pieces, _LEAST_STEPS), _MOST_STEPS)
         wanted = round(aimed / batches)
         epochs = min(max(wanted, _LEAST_EPOCHS), _MOST_EPOCHS)
     else:
@@ -243,6 +272,9 @@ def resolve(
         epochs=epochs,
         batch_size=batch_size,
         batches=batches,
+        crop=crop,
+        draws=draws,
+        aims=None if crop is None or chances is None else class_aims(class_pixels),
         accumulate=settings.accumulate,
         optimizer=settings.optimizer,
         learning_rate=settings.learning_rate,
@@ -251,10 +283,10 @@ def resolve(
         weight_decay=settings.weight_decay,
         clip_norm=settings.clip_norm,
         schedule=settings.schedule,
-        ema=settings.ema,
+        ema=_EMA if settings.ema == "auto" else settings.ema,
         patience=_patience(settings, epochs),
         keep=settings.keep,
-        chances=resolved_sampling(settings.sampling, class_pixels, names),
+        chances=chances,
         augmentation=settings.augmentation,
         precision=settings.precision,
     )
@@ -289,6 +321,24 @@ def _auto_batch_size(chips: int, chip_size: int) -> int:
     at_128 = 4 if chips < _FEW_CHIPS else 8
     scale = 1 if chip_size >= 128 else 2 if chip_size >= 64 else 4
     return max(2, min(at_128 * scale, chips // 2))
+
+
+def _crop(settings: TrainingSettings, chip_size: int, cuts: bool) -> int | None:
+    if settings.crop == "auto":
+        return _CROP if cuts and chip_size > _CROP else None
+    if settings.crop == "none":
+        return None
+    if not cuts:
+        raise ModelError(
+            f"training: crop: {settings.crop} cuts chips to pieces, but this task answers for "
+            "whole chips; leave crop out"
+        )
+    if settings.crop > chip_size:
+        raise ModelError(
+            f"training: crop: {settings.crop} is larger than the chips of {chip_size} px; expected "
+            f"at most {chip_size}"
+        )
+    return settings.crop if settings.crop < chip_size else None
 
 
 def _patience(settings: TrainingSettings, epochs: int) -> int | None:

@@ -59,7 +59,13 @@ def forecast(network: Any, source: SampleSource, settings: ResolvedTraining, net
     from covermap.models.hardware import prepare_cpu
 
     prepare_cpu()
-    batch = np.stack([source[number % len(source)].values for number in range(settings.batch_size)])
+    size = settings.crop
+    batch = np.stack(
+        [
+            source[number % len(source)].values[:, :size, :size]
+            for number in range(settings.batch_size)
+        ]
+    )
     trial = copy.deepcopy(network).to(memory_format=torch.channels_last).train()
     values = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
     seconds = 0.0
@@ -70,7 +76,8 @@ def forecast(network: Any, source: SampleSource, settings: ResolvedTraining, net
     minutes = seconds * settings.epochs * settings.batches * networks / 60
     told = "less than a minute" if minutes < 1 else f"about {minutes:.0f} min"
     many = f", {networks} networks" if networks > 1 else ""
+    pieces = "chips" if settings.crop is None else f"pieces of {settings.crop} px"
     return (
         f"  training  {settings.epochs} epochs of {settings.batches} batches, "
-        f"{settings.batch_size} chips each{many}: {told}\n"
+        f"{settings.batch_size} {pieces} each{many}: {told}\n"
     )

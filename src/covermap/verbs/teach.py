@@ -150,7 +150,8 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     network = build_network(settings, lesson.wavelengths, outputs, project.seed, lesson.base)
     class_pixels = count_class_pixels(lesson.teach, outputs) if names else None
     size = lesson.teach[0].valid.shape[0]
-    resolved = resolve(project.training, len(lesson.teach), size, class_pixels, names)
+    cuts = lesson.teach[0].target.ndim == 2
+    resolved = resolve(project.training, len(lesson.teach), size, class_pixels, names, cuts)
     if lesson.models:
         say(forecast(network, lesson.teach, resolved, lesson.models))
     fitted = fit(
