@@ -46,7 +46,9 @@ def main() -> None:
         report = json.loads(asked.json.read_text()) if _exists(asked.json) else {}
         for part in asked.parts:
             tell(f"--- {part}")
-            merge(report.setdefault("parts", {}).setdefault(part, {}), measured(part, ground, asked))
+            merge(
+                report.setdefault("parts", {}).setdefault(part, {}), measured(part, ground, asked)
+            )
             write(report, asked)
 
 

@@ -8,10 +8,17 @@ import numpy as np
 import rasterio
 
 
-def agreement(path: Path, ids: np.ndarray) -> float:
-    """Share of equal class ids, 0..1, where `ids` (H, W) are not 0."""
+def agreement(path: Path, ids: np.ndarray, by_position: tuple[int, ...] | None = None) -> float:
+    """Share of equal class ids, 0..1, where `ids` (H, W) are not 0.
+
+    `by_position` are the class ids of a map that holds positions 0..K-1.
+    """
     with rasterio.open(path) as dataset:
         found = dataset.read(1)
+    if by_position is not None:
+        table = np.zeros(256, ids.dtype)
+        table[: len(by_position)] = by_position
+        found = table[found]
     return float((found == ids)[ids > 0].mean())
 
 
