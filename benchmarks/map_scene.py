@@ -13,8 +13,8 @@ everything runs: its figures mean nothing. Peers need an environment of their ow
 `benchmarks/peers/`.
 
 JSON: `seconds`, `useful_mpx_s`, `forward_mpx_s`, `efficiency`, `peak_mib`, `seam_score` and
-`agreement` of the first network on OpenVINO in bfloat16 (where that is not here: on the first engine
-measured), `peers.<name>_mpx_s`, and everything by part under `parts`.
+`agreement` of the first network on OpenVINO in bfloat16 (where that is not here: on the first
+engine measured), `peers.<name>_mpx_s`, and everything by part under `parts`.
 """
 
 from __future__ import annotations

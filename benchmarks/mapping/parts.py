@@ -170,8 +170,9 @@ def resume(m: Measuring) -> Figures:
     figures = medians(found)
     figures["identical"] = all(run["identical"] for run in found)
     tell(
-        f"resumed after {figures['rows_done']:.0f} of {figures['rows']:.0f} rows: {figures['rest_seconds']:.1f} s of "
-        f"{figures['whole_seconds']:.1f} s, identical bytes: {figures['identical']}"
+        f"killed after {figures['rows_done']:.0f} of {figures['rows']:.0f} rows, the rest took "
+        f"{figures['rest_seconds']:.1f} of {figures['whole_seconds']:.1f} s, identical bytes: "
+        f"{figures['identical']}"
     )
     return {"network": network, "engine": engine, **figures}
 
@@ -202,7 +203,7 @@ def _rows_done(ledger: Path) -> int:
 
 
 def shell(m: Measuring) -> Figures:
-    """`covermap map` as a person types it: imports, digests and the choice of an engine included."""
+    """`covermap map` as typed: with imports, digests and the choice of an engine."""
     found: Figures = {}
     for network in m.networks:
         seconds, said = covermap_map(m, network, "full", "shell")
