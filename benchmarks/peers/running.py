@@ -4,8 +4,8 @@
 
 FACTS.json says `scene`, `weights` (state dict of a U-Net by segmentation-models-pytorch),
 `encoder`, `classes`, `multiply` and `add` (by band: what makes the network's input of the file's
-numbers), `out`, and `tuned`. The last line on standard output is JSON: seconds from the open file to the
-finished one (imports and weights apart), peak memory, versions.
+numbers), `out`, and `tuned`. The last line on standard output is JSON: seconds from the open file
+to the finished one (imports and weights apart), peak memory, versions.
 """
 
 from __future__ import annotations
