@@ -20,6 +20,7 @@ _PROJECT = """
 imagery: {path: world/bands.tif}
 labels: {path: world/labels.gpkg, attribute: cover}
 chips: {size: 128}
+split: {by: blocks}
 """
 _STRIP_ROWS = 512
 # Of a scene that is half nodata: the edge of a swath leans as the orbit of Sentinel-2 does.
@@ -93,7 +94,7 @@ class Ground:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             scratch = path.with_suffix(".unfinished")
-            _write_scene(self._world(), scratch, self.sizes.scenes[name], half=name == "half")
+            _write_scene(self.world(), scratch, self.sizes.scenes[name], half=name == "half")
             scratch.rename(path)
         return path
 
@@ -137,7 +138,8 @@ class Ground:
                 ids = self.untiled(network, scene)
                 _tell(f"{network} on {scene} in one pass: {_shares(ids)}")
 
-    def _world(self) -> Path:
+    def world(self) -> Path:
+        """The bands of the generated world; its truth lies beside."""
         return _make_world(self.folder / "base", self.sizes.world) / "bands.tif"
 
 

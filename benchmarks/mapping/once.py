@@ -18,7 +18,6 @@ import numpy as np
 
 # Given to every map, so that one that was killed goes on.
 _KEY = "benchmark"
-_MARGIN_MULTIPLE = 32
 
 
 def in_a_process(work: str, **asked: Any) -> dict[str, Any]:
@@ -121,11 +120,9 @@ def untiled(asked: dict[str, Any]) -> dict[str, Any]:
     raster = scene.read(bundle.channel_names, whole(scene.geobox))
     values = Normalisation.of(bundle).applied(raster)
     height, width = values.shape[1:]
-    # Beyond the scene stands what a tile sees there, and in the same phase of the network.
-    margin = _multiple_above(predictor.halo) + _MARGIN_MULTIPLE
-    sides = [(margin, margin + -size % _MARGIN_MULTIPLE) for size in (height, width)]
+    sides = [(0, -size % predictor.stride) for size in (height, width)]
     shares = predictor.probabilities(np.pad(values, ((0, 0), *sides))[None])[0]
-    shares = shares[:, margin : margin + height, margin : margin + width]
+    shares = shares[:, :height, :width]
     best, highest = np.zeros((height, width), np.uint8), shares[0].copy()
     for number, plane in enumerate(shares[1:], start=1):
         np.copyto(best, number, where=plane > highest)
@@ -141,10 +138,6 @@ def peak_mib() -> float:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _multiple_above(value: int) -> int:
-    return -(-value // _MARGIN_MULTIPLE) * _MARGIN_MULTIPLE
 
 
 if __name__ == "__main__":

@@ -252,7 +252,7 @@ def cluster(m: Measuring) -> Figures:
     fixed = ("--engine", name, "--precision", precision)
     seconds: dict[str, list[float]] = {"one": [], "two": []}
     for _ in range(m.repeats):
-        for key, more in (("one", ()), ("two", ("--cluster", "2"))):
+        for key, more in (("one", ()), ("two", ("--cluster", "local"))):
             found = covermap_map(m, network, "full", f"cluster-{key}", *fixed, *more)[0]
             seconds[key].append(found)
     middle = {key: statistics.median(found) for key, found in seconds.items()}
