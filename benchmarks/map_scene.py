@@ -27,6 +27,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mapping.aims import table
 from mapping.ground import NETWORKS, Ground
 from mapping.parts import ENGINES, PARTS, Figures, Measuring, tell
 from mapping.peers import PEERS, VARIANTS, peers
@@ -50,6 +51,7 @@ def main() -> None:
                 report.setdefault("parts", {}).setdefault(part, {}), measured(part, ground, asked)
             )
             write(report, asked)
+        print(table(report))
 
 
 def parsed() -> argparse.Namespace:
