@@ -23,7 +23,7 @@ chips: {size: 128}
 split: {by: blocks}
 """
 _STRIP_ROWS = 512
-# Such a scene is only written to be mapped once: quickly, not small.
+# Such a scene shows memory alone: quickly written, not small.
 _LARGE = 200_000_000
 # Of a scene that is half nodata: the edge of a swath leans as the orbit of Sentinel-2 does.
 _LEAN = 0.2
@@ -170,7 +170,7 @@ def _write_scene(world: Path, path: Path, size: tuple[int, int], half: bool) -> 
     width, height = size
     profile.update(driver="GTiff", width=width, height=height, num_threads="ALL_CPUS")
     if width * height > _LARGE:
-        profile.update(zlevel=1)
+        profile.update(compress=None, predictor=1, bigtiff="yes")
     with rasterio.open(path, "w", **profile) as dataset:
         dataset.descriptions, dataset.scales, dataset.offsets = names, scales, offsets
         dataset.update_tags(**tags)
