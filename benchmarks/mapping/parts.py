@@ -149,14 +149,16 @@ def half(m: Measuring) -> Figures:
 def resume(m: Measuring) -> Figures:
     """A map killed when half of its rows of tiles are done, and taken up again."""
     network, engine = m.first
+    # A small scene would be a single row of large tiles.
+    more = {"settings": {"tile": _QUICK_TILES[0]}} if m.ground.quick else {}
     found: list[Figures] = []
     for _ in range(m.repeats):
-        whole = m.map("resume-whole", "full", network, engine)
+        whole = m.map("resume-whole", "full", network, engine, **more)
         out = m.ground.out("resume-killed")
         out.unlink(missing_ok=True)
         rows = len(whole["row_seams"]) + 1
-        done = _killed(m.asked("resume-killed", "full", network, engine), out, rows)
-        rest = m.map("resume-killed", "full", network, engine)
+        done = _killed(m.asked("resume-killed", "full", network, engine, **more), out, rows)
+        rest = m.map("resume-killed", "full", network, engine, **more)
         found.append(
             {
                 "whole_seconds": whole["seconds"],
