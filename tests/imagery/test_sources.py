@@ -10,6 +10,7 @@ from scipy.ndimage import map_coordinates
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, whole
+from covermap.imagery import sources
 from covermap.imagery.raster import Band
 from covermap.imagery.sources import BandSource, DatasetPool, read_codes, read_sources
 from tiny import tiny_geobox, write_scene
@@ -79,7 +80,9 @@ def test_codes_take_the_nearest_pixel_and_end_with_the_layer(tmp_path):
     assert np.array_equal(codes[:20], np.kron(data[0], np.ones((2, 2), int)))
 
 
-def test_scale_is_applied_in_double_precision(tmp_path):
+@pytest.mark.parametrize("cached", [1, 130, 2**16])
+def test_scale_is_applied_in_double_precision(tmp_path, monkeypatch, cached):
+    monkeypatch.setattr(sources, "_CACHED_NUMBERS", cached)
     path = write_scene(tmp_path / "B11.tif", bands=["B11"], height=40, width=60)
     values, _ = read_sources([source(path, FINE, scale=1e-4, offset=-0.1)], FINE, whole(FINE))
     with rasterio.open(path) as dataset:

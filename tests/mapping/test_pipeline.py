@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from covermap.core.errors import ImageryError, OutputError
+from covermap.core.errors import ImageryError, ModelError, OutputError
 from covermap.imagery.opening import open_scene
 from covermap.mapping import pipeline
 from covermap.mapping.engine import map_scene
@@ -62,6 +62,14 @@ def test_a_fault_while_writing_ends_the_map_before_all_is_computed(tmp_path, mon
     with pytest.raises(OutputError, match=r"map\.tif: cannot be written \(no space left"):
         map_scene(plain(), tiny_bundle(), predictor, tmp_path / "map.tif", TILED)
     assert predictor.tiles <= 3 * 4
+
+
+def test_large_numbers_are_numbers_and_one_that_is_none_is_found():
+    values = np.full((1, 2, 64, 64), 3e38, np.float32)
+    pipeline._check(values, values.shape)
+    values[0, 1, 5, 7] = np.nan
+    with pytest.raises(ModelError, match="no numbers"):
+        pipeline._check(values, values.shape)
 
 
 @pytest.mark.parametrize("where", ["read", "predict", "write", "nowhere"])

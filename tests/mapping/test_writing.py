@@ -38,6 +38,17 @@ def test_layers_agree_with_plain_formulas(classes, seed):
         assert (values[:, wanted] <= 100).all()
 
 
+@pytest.mark.parametrize("classes", [2, 255, 256, 300])
+def test_of_equal_shares_the_first_class_wins_however_many_there_are(classes):
+    legend = Legend.of({number: f"class {number}" for number in range(classes)})
+    shares = np.zeros((classes, 70, 2), np.float32)
+    shares[[0, classes - 1], :, 0] = 0.5
+    shares[classes - 1, :, 1] = 1.0
+    ids = encode(shares, np.ones((70, 2), bool), legend, MapSettings())["class"][0]
+    assert (ids[:, 0] == 0).all()
+    assert (ids[:, 1] == classes - 1).all()
+
+
 def test_an_average_overview_ignores_nodata_and_a_class_overview_invents_none(tmp_path):
     layers = plan_layers(tmp_path / "map.tif", LEGEND, MapSettings(outputs=("confidence",)))
     scratch = Scratch(layers, tiny_geobox(1100, 1100))

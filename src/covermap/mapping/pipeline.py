@@ -217,7 +217,10 @@ def _batched(arrays: list[np.ndarray], size: int) -> np.ndarray:
 def _check(shares: np.ndarray, expected: tuple[int, ...]) -> None:
     if shares.shape != expected:
         raise ValueError(f"the predictor gave {shares.shape}, expected {expected}")
-    if not np.isfinite(shares.sum(dtype=np.float64)):
+    # A sum in float32 is much quicker than a look at each number; large values may exceed it.
+    with np.errstate(over="ignore"):
+        total = shares.sum()
+    if not np.isfinite(total) and not np.isfinite(shares).all():
         raise ModelError(
             "the network gives probabilities that are no numbers; expected finite weights and "
             "inputs in the units of the training: check the scale of the scene, or train again"

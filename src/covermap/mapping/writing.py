@@ -260,8 +260,9 @@ def _highest_two(
     The second is 0 where K is 1, and wherever it is not asked for.
     """
     # Plane by plane over a few rows that fit the cache: argmax over the first axis of a (K, h, w)
-    # array is many times slower.
-    best = np.zeros(shares.shape[1:], dtype=np.int16)
+    # array is many times slower. Positions only grow, so that a maximum keeps them, without a
+    # branch at each pixel.
+    best = np.zeros(shares.shape[1:], dtype=np.min_scalar_type(len(shares)))
     highest = shares[0].copy()
     second = np.zeros_like(highest)
     for start in range(0, len(best), _CACHED_ROWS):
@@ -269,7 +270,9 @@ def _highest_two(
         first, next_best, place = highest[rows], second[rows], best[rows]
         for number in range(1, len(shares)):
             plane = shares[number, rows]
-            np.copyto(place, number, where=plane > first)
+            higher = (plane > first).astype(best.dtype)
+            higher *= number
+            np.maximum(place, higher, out=place)
             if with_second:
                 np.maximum(next_best, np.minimum(first, plane), out=next_best)
             np.maximum(first, plane, out=first)
