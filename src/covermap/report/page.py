@@ -14,6 +14,7 @@ from covermap.report.content import Doubt, ReportContent
 from covermap.report.leaks import leak_headlines, leak_stamp
 from covermap.report.split_figure import split_figure
 from covermap.report.units import Unit, unit_of
+from covermap.report.weak_section import CombinerRow, combiner_rows
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -85,6 +86,7 @@ def render(content: ReportContent) -> str:
         leak=leak_stamp(content.metrics, content.leak_allowed),
         test=content.metrics["test"],
         scores=_score_rows(content.metrics),
+        combiners=_combiners(content.metrics["test"]),
         classes=_class_rows(content.metrics["test"], content.legend),
         areas=_area_rows(content),
         in_hectares=all(area.hectares is not None for area in content.areas),
@@ -250,6 +252,14 @@ def _score_rows(metrics: Mapping[str, Any]) -> list[_ScoreRow]:
             true=percent(test[f"true_{key}"]) if test.get(f"true_{key}") is not None else "",
         )
         for key, title in LEADING_SCORES.items()
+    ]
+
+
+def _combiners(test: Mapping[str, Any]) -> list[tuple[CombinerRow, list[_Score]]]:
+    """Each way to combine activation maps, with its leading scores."""
+    return [
+        (row, [_score(row.scores or {}, key) for key in LEADING_SCORES])
+        for row in combiner_rows(test)
     ]
 
 

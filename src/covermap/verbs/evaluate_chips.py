@@ -97,12 +97,23 @@ def write_scored(path: Path, chips: list[ScoredChip]) -> None:
 
 def chip_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, Any]:
     """`test` and `baselines` of a run; writes `evaluation/chips.csv`."""
+    of_classes = workspace.project.task == "classification"
+    return _metrics(workspace, chips, _class_metrics if of_classes else _tag_metrics)
+
+
+def tag_scores(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, Any]:
+    """The same for the labels that chips have, whatever else is scored of them."""
+    return _metrics(workspace, chips, _tag_metrics)
+
+
+def _metrics(
+    workspace: Workspace, chips: gpd.GeoDataFrame, kind: Callable[..., dict[str, Any]]
+) -> dict[str, Any]:
     folder = workspace.folder.path / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
     counted: list[ScoredChip] = []
     scored = [training for training in workspace.split.trainings if training.score]
     lessons = (_Lesson.of(workspace, chips, training) for training in scored)
-    kind = _class_metrics if workspace.project.task == "classification" else _tag_metrics
     metrics = kind(workspace, lessons, counted)
     write_scored(folder / TABLE, counted)
     return metrics

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,17 +11,14 @@ import numpy as np
 from covermap.assessment.joint import JointCounts
 from covermap.assessment.regression import RegressionTally, regression_metrics
 from covermap.assessment.regression_baselines import MeansByDistance, distance_to_edge
-from covermap.bundle import Bundle, read_bundle
+from covermap.bundle import read_bundle
 from covermap.chips.audit import shares_of
-from covermap.chips.loading import Chips, Share
-from covermap.chips.parts import Training
+from covermap.chips.loading import Chips
 from covermap.core.files import write_json
-from covermap.core.grid import window_geobox
 from covermap.mapping.reading import read_map_window
 from covermap.verbs.bundle_statistics import statistics_of_bundle
 from covermap.verbs.caps import cap_of
-from covermap.verbs.map_scenes import map_key
-from covermap.verbs.run_engine import run_predictor
+from covermap.verbs.tested_ground import map_tested
 from covermap.verbs.train import bundle_folder
 from covermap.verbs.workspace import Workspace
 
@@ -70,7 +69,14 @@ def number_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, A
         caps.append(cap.points)
         answers, statistics = workspace.answers(cap), statistics_of_bundle(bundle)
         means = _means(Chips(teach, statistics, answers))
-        _map_ground(workspace, training, score, bundle)
+        map_tested(
+            workspace,
+            score,
+            bundle,
+            partial(number_map, workspace, training.name),
+            ("value",),
+            f"Test ground, {training.name}",
+        )
         tested = Chips(score, statistics, answers)
         for place, (name, window) in enumerate(score.windows):
             sample = tested[place]
@@ -92,7 +98,7 @@ def number_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, A
     }
 
 
-def number_map(workspace: Workspace, training: str, scene: str) -> Any:
+def number_map(workspace: Workspace, training: str, scene: str) -> Path:
     """Where the value map of tested ground lies."""
     return workspace.folder.path / "evaluation" / f"{training}_{scene}.tif"
 
@@ -106,29 +112,3 @@ def _means(teach: Chips) -> MeansByDistance:
                 sample.target, distance_to_edge(sample.valid), sample.counted
             )
     return total
-
-
-def _map_ground(workspace: Workspace, training: Training, score: Share, bundle: Bundle) -> None:
-    """Map the tested windows of each scene; tiles elsewhere are not computed."""
-    import shapely
-
-    from covermap.mapping.engine import map_scene
-
-    predictor = run_predictor(workspace, bundle)
-    for name in dict.fromkeys(scene for scene, _ in score.windows):
-        scene = workspace.viewer.scenes[name]
-        shapes = [
-            window_geobox(scene.geobox, window).extent.geom
-            for other, window in score.windows
-            if other == name
-        ]
-        map_scene(
-            scene,
-            bundle,
-            predictor,
-            number_map(workspace, training.name, name),
-            workspace.project.map.model_copy(update={"outputs": ("value",)}),
-            ground=shapely.union_all(shapes),
-            title=f"Test ground, {training.name}",
-            key=map_key(bundle, scene),
-        )
