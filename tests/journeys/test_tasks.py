@@ -104,7 +104,10 @@ def test_points_become_a_map_of_density_that_beats_the_mean(tmp_path):
         "training: {epochs: 8, batch_size: 8, precision: float32}\n",
     )
     assert metrics["test"]["caps"] == [1.0]
-    assert metrics["test"]["mae"] < metrics["baselines"]["mean"]["mae"]
+    test = metrics["test"]
+    assert test["mae"] < metrics["baselines"]["mean"]["mae"]
+    for key in ("mae", "rmse", "r2", "spearman", "bias", "ruzicka", "iou_nonzero"):
+        assert test[f"{key}_low"] <= test[key] <= test[f"{key}_high"], key
     with rasterio.open(tmp_path / "run" / "map.tif") as dataset:
         assert dataset.dtypes[0] == "float32"
         assert np.isnan(dataset.nodata)
@@ -123,7 +126,10 @@ def test_shares_of_classes_become_labels_of_chips(tmp_path):
     write_world(tmp_path, side=16)
     metrics = run(tmp_path, OF_SHARES + "task: multilabel\n")
     majority = metrics["baselines"]["majority"]
-    assert metrics["test"]["mean_accuracy"] > majority["mean_accuracy"]
+    test = metrics["test"]
+    assert test["mean_accuracy"] > majority["mean_accuracy"]
+    for key in ("mean_accuracy", "mean_f1", "exact_match"):
+        assert test[f"{key}_low"] <= test[key] <= test[f"{key}_high"], key
 
 
 def test_activation_maps_become_a_map_in_all_ways_and_a_few_dense_labels_help(tmp_path):

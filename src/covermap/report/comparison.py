@@ -16,6 +16,7 @@ import numpy as np
 from covermap.core.legend import Legend
 from covermap.report import figures
 from covermap.report.comparison_figure import ComparedCurve, curves_figure, variant_color
+from covermap.report.doubt import has_width
 from covermap.report.page import page_template, percent
 from covermap.report.published import Published, PublishedNumber, score_at
 
@@ -187,7 +188,8 @@ class _Row:
 def _cell(metrics: Mapping[str, Any], key: str) -> tuple[str, str]:
     """A score and its interval as text; the interval is empty where there is none."""
     low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
-    span = "" if low is None or high is None else f"{_told(key, low)} to {_told(key, high)}"
+    shown = has_width(low, high, SCORES.get(key, ("", True))[1])
+    span = f"{_told(key, low)} to {_told(key, high)}" if shown else ""
     return _told(key, metrics.get(key)), span
 
 

@@ -11,6 +11,7 @@ from covermap.core.legend import Legend
 from covermap.report import figures
 from covermap.report.chips_figure import chips_figure
 from covermap.report.content import Doubt, ReportContent
+from covermap.report.doubt import has_width, interval_warnings
 from covermap.report.leaks import leak_headlines, leak_stamp
 from covermap.report.split_figure import split_figure
 from covermap.report.units import Unit, unit_of
@@ -51,6 +52,7 @@ def headlines_of(
         Of the k-fold, where there was one.
     """
     test, unit = metrics["test"], unit_of(metrics)
+    counted = "chip" if metrics.get("task") == "classification" else "pixel"
     lines = leak_headlines(metrics, leak_allowed)
     baselines = metrics.get("baselines", {})
     lines += _better_baseline(
@@ -58,8 +60,8 @@ def headlines_of(
         f"Prefer it, or {unit.more}.",
     )  # fmt: skip
     lines += _better_baseline(
-        test, baselines.get("majority", {}), "Giving every pixel the commonest class", model,
-        f"Do not use this map; {unit.more}.",
+        test, baselines.get("majority", {}), f"Giving every {counted} the commonest class", model,
+        f"Do not use this {'model' if counted == 'chip' else 'map'}; {unit.more}.",
     )  # fmt: skip
     lines += _true_scores(test)
     if test.get("not_assessed"):
@@ -68,7 +70,8 @@ def headlines_of(
             f"{', '.join(test['not_assessed'])}. These classes may be on the map, but nothing is "
             "known of how well."
         )
-    lines += _loose_scores(test, unit)
+    loose = _loose_scores(test, unit)
+    lines += interval_warnings(test, unit, LEADING_SCORES, few=not loose) + loose
     if folds:
         lines.append(
             f"No test part was set aside: {folds} models were each tested on the share of the "
@@ -265,8 +268,9 @@ def _combiners(test: Mapping[str, Any]) -> list[tuple[CombinerRow, list[_Score]]
 
 def _score(metrics: Mapping[str, Any], key: str) -> _Score:
     low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
-    interval = "" if low is None or high is None else _span(low, high)
-    return _Score(percent(metrics.get(key)), interval)
+    if low is None or high is None or not has_width(low, high):
+        return _Score(percent(metrics.get(key)), "")
+    return _Score(percent(metrics.get(key)), _span(low, high))
 
 
 def _span(low: float, high: float) -> str:

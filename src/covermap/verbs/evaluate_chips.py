@@ -12,13 +12,16 @@ import numpy as np
 
 from covermap.assessment.baselines import majority
 from covermap.assessment.class_table import class_table
+from covermap.assessment.intervals import with_interval
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.multilabel import (
+    GroupedLabels,
     MultilabelTally,
     majority_labels,
     multilabel_metrics,
     positive_rates,
 )
+from covermap.assessment.multilabel_intervals import multilabel_intervals
 from covermap.assessment.tally import GroupedTally
 from covermap.bundle import read_bundle
 from covermap.chips.audit import shares_of
@@ -220,7 +223,8 @@ def _tag_metrics(
     workspace: Workspace, lessons: Iterator[_Lesson], counted: list[ScoredChip]
 ) -> dict[str, Any]:
     names = workspace.labels.legend.names
-    model = always = taught = MultilabelTally.zero(len(names))
+    taught = MultilabelTally.zero(len(names))
+    model, always = GroupedLabels(len(names)), GroupedLabels(len(names))
     for lesson in lessons:
         own = MultilabelTally.zero(len(names))
         for number in range(len(lesson.teach)):
@@ -230,13 +234,14 @@ def _tag_metrics(
         usual = majority_labels(positive_rates(own))[None]
         for number, sample, shares in lesson.chips():
             truth, said = _reference(sample), shares >= 0.5
-            model += MultilabelTally.of(truth, said[None])
-            always += MultilabelTally.of(truth, usual)
+            group = int(lesson.group(number)[0])
+            model.add(group, MultilabelTally.of(truth, said[None]))
+            always.add(group, MultilabelTally.of(truth, usual))
             counted.append(lesson.scored(number, truth[0] == 1, said, shares, names))
-    rates = positive_rates(taught)
+    rates, seed = positive_rates(taught), workspace.project.seed
     return {
-        "test": _told(model, names, rates),
-        "baselines": {"majority": _told(always, names, rates)},
+        "test": _told(model, names, rates, seed),
+        "baselines": {"majority": _told(always, names, rates, seed)},
     }
 
 
@@ -246,20 +251,28 @@ def _reference(sample: Any) -> np.ndarray:
 
 
 def _told(
-    tally: MultilabelTally, names: tuple[str, ...], rates: tuple[float | None, ...]
+    tally: GroupedLabels, names: tuple[str, ...], rates: tuple[float | None, ...], seed: int
 ) -> dict[str, Any]:
     """Scores of one way to answer; those of the majority stand in an entry of their own."""
-    found = multilabel_metrics(tally, names, rates)
+    found = multilabel_metrics(tally.pooled, names, rates)
+    intervals = multilabel_intervals(tally.groups, seed)
     per_label = {
         name: {key: value for key, value in row.items() if not key.startswith("majority_")}
         for name, row in found["per_label"].items()
     }
-    return {
+    leading = {
         "mean_accuracy": found["mean_label_accuracy"],
         "exact_match": found["exact_match"],
         "mean_f1": found["mean_f1"],
+    }
+    scores: dict[str, Any] = {}
+    for name, value in leading.items():
+        scores |= with_interval(name, value, intervals.get(name))
+    return {
+        **scores,
         "chips": found["pictures"],
         "complete_chips": found["complete_pictures"],
+        "groups": len(tally.groups),
         "labels": list(names),
         "per_label": per_label,
     }

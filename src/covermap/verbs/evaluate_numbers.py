@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from covermap.assessment.joint import JointCounts
-from covermap.assessment.regression import RegressionTally, regression_metrics
+from covermap.assessment.intervals import with_interval
+from covermap.assessment.regression import regression_metrics
 from covermap.assessment.regression_baselines import MeansByDistance, distance_to_edge
+from covermap.assessment.regression_groups import GroupedNumbers
 from covermap.bundle import read_bundle
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips
@@ -35,21 +36,20 @@ _NAMES = {
     "r_squared": "r2",
     "nonzero_iou": "iou_nonzero",
 }
+_SCORED = (*_NAMES, "bias", "spearman", "ruzicka")
 
 
-class _Sums:
-    """Truth against one way to answer."""
-
-    def __init__(self) -> None:
-        self.tally, self.joint = RegressionTally(), JointCounts.zero()
-
-    def add(self, truth: np.ndarray, answer: np.ndarray, counted: np.ndarray) -> None:
-        self.tally += RegressionTally.of(truth, answer, counted, _NOT_EMPTY)
-        self.joint = self.joint.with_cells(truth[counted], answer[counted])
-
-    def metrics(self) -> dict[str, Any]:
-        found = regression_metrics(self.tally, self.joint)
-        return {_NAMES.get(key, key): value for key, value in found.items()}
+def number_scores(numbers: GroupedNumbers, seed: int) -> dict[str, Any]:
+    """Scores with their intervals as `metrics.json` calls them; undefined is None."""
+    intervals = numbers.intervals(seed)
+    found = regression_metrics(numbers.pooled, numbers.joint)
+    scores: dict[str, Any] = {"groups": len(numbers)}
+    for key, value in found.items():
+        if key in _SCORED:
+            scores |= with_interval(_NAMES.get(key, key), value, intervals.get(key))
+        else:
+            scores[key] = value
+    return scores
 
 
 def number_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, Any]:
@@ -57,7 +57,8 @@ def number_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, A
 
     The maps of the tested ground hold the quantity itself; they are divided by the cap again.
     """
-    model, mean, edge = _Sums(), _Sums(), _Sums()
+    seed = workspace.project.seed
+    model, mean, edge = (GroupedNumbers(_NOT_EMPTY) for _ in range(3))
     caps = []
     for training in workspace.split.trainings:
         if not training.score:
@@ -79,22 +80,25 @@ def number_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, A
         )
         tested = Chips(score, statistics, answers)
         for place, (name, window) in enumerate(score.windows):
-            sample = tested[place]
+            sample, groups = tested[place], score.read(place).groups
             path = number_map(workspace, training.name, name)
             mapped = read_map_window(path, window, np.nan) / np.float32(cap.points)
             if not np.isfinite(mapped[sample.counted]).all():
                 raise RuntimeError(f"{path}: scored pixels are not mapped")
-            model.add(sample.target, mapped, sample.counted)
+            model.add(sample.target, mapped, sample.counted, groups)
             always = np.full(sample.target.shape, means.mean, np.float32)
-            mean.add(sample.target, always, sample.counted)
+            mean.add(sample.target, always, sample.counted, groups)
             rule = means.predicted(distance_to_edge(sample.valid))
-            edge.add(sample.target, rule, sample.counted)
+            edge.add(sample.target, rule, sample.counted, groups)
     write_json(
         workspace.folder.path / "evaluation" / JOINT, {"counts": model.joint.counts.tolist()}
     )
     return {
-        "test": {**model.metrics(), "caps": caps},
-        "baselines": {"mean": mean.metrics(), "distance_to_edge": edge.metrics()},
+        "test": {**number_scores(model, seed), "caps": caps},
+        "baselines": {
+            "mean": number_scores(mean, seed),
+            "distance_to_edge": number_scores(edge, seed),
+        },
     }
 
 
