@@ -152,6 +152,16 @@ class Bundle:
         return 1 if self.quantity is not None else len(self.legend)
 
     @property
+    def standardises(self) -> bool:
+        """Whether its activation maps are standardised over all that the network is shown."""
+        return self.combiner is not None and self.combiner.get("kind") == "standardised"
+
+    @property
+    def at_chip_size(self) -> bool:
+        """Whether it is mapped at the size of its chips: the answers change with the size shown."""
+        return self.sees_everything or self.standardises
+
+    @property
     def channel_names(self) -> tuple[str, ...]:
         return tuple(channel.name for channel in self.channels)
 

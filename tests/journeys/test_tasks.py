@@ -104,7 +104,10 @@ def test_points_become_a_map_of_density_that_beats_the_mean(tmp_path):
         "training: {epochs: 8, batch_size: 8, precision: float32}\n",
     )
     assert metrics["test"]["caps"] == [1.0]
-    assert metrics["test"]["mae"] < metrics["baselines"]["mean"]["mae"]
+    test = metrics["test"]
+    assert test["mae"] < metrics["baselines"]["mean"]["mae"]
+    for key in ("mae", "rmse", "r2", "spearman", "bias", "ruzicka", "iou_nonzero"):
+        assert test[f"{key}_low"] <= test[key] <= test[f"{key}_high"], key
     with rasterio.open(tmp_path / "run" / "map.tif") as dataset:
         assert dataset.dtypes[0] == "float32"
         assert np.isnan(dataset.nodata)
@@ -112,16 +115,55 @@ def test_points_become_a_map_of_density_that_beats_the_mean(tmp_path):
     assert mapped[index == 2].mean() > mapped[index == 0].mean()
 
 
-@pytest.mark.parametrize("task", ["multilabel", "weak-segmentation"])
-def test_shares_of_classes_become_labels_of_chips(tmp_path, task):
+OF_SHARES = (
+    "imagery: scene.tif\nlabels: {path: ids.tif, presence: {threshold: 0.1}, legend: "
+    "{classes: {1: field, 2: forest, 3: town}}}\nchips: {size: 32}\nmodel: {name: shallow-cnn}\n"
+    "training: {epochs: 16, batch_size: 8, precision: float32}\n"
+)
+
+
+def test_shares_of_classes_become_labels_of_chips(tmp_path):
     write_world(tmp_path, side=16)
-    legend = "{classes: {1: field, 2: forest, 3: town}}"
+    metrics = run(tmp_path, OF_SHARES + "task: multilabel\n")
+    majority = metrics["baselines"]["majority"]
+    test = metrics["test"]
+    assert test["mean_accuracy"] > majority["mean_accuracy"]
+    for key in ("mean_accuracy", "mean_f1", "exact_match"):
+        assert test[f"{key}_low"] <= test[key] <= test[f"{key}_high"], key
+
+
+def test_activation_maps_become_a_map_in_all_ways_and_a_few_dense_labels_help(tmp_path):
+    write_world(tmp_path, side=16)
     metrics = run(
         tmp_path,
-        f"imagery: scene.tif\nlabels: {{path: ids.tif, legend: {legend}, presence: "
-        f"{{threshold: 0.1}}}}\ntask: {task}\nchips: {{size: 32}}\n"
-        "model: {name: shallow-cnn}\n"
-        "training: {epochs: 16, batch_size: 8, precision: float32}\n",
+        OF_SHARES
+        + "task: weak-segmentation\nweak: {combiner: regression, dense_images: 12, bias: false, "
+        "upsampling: repeat}\n",
     )
-    score = "mean_accuracy" if task == "multilabel" else "overall_accuracy"
-    assert metrics["test"][score] > metrics["baselines"]["majority"][score]
+    test, majority = metrics["test"], metrics["baselines"]["majority"]
+    assert test["combiner"] == "regression"
+    assert list(test["combiners"]) == ["argmax", "standardised", "median", "regression"]
+    accuracy = {name: own["overall_accuracy"] for name, own in test["combiners"].items()}
+    assert accuracy["regression"] == test["overall_accuracy"]
+    assert accuracy["regression"] > accuracy["argmax"] > majority["overall_accuracy"]
+    assert test["combiners"]["regression"]["dense_images"] == 12
+    assert test["combiners"]["regression"]["taught_by"] == "weak + few dense labels"
+    assert test["combiners"]["median"]["taught_by"] == "weak labels"
+    assert test["mean_accuracy"] > majority["mean_accuracy"]
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Weak + few dense labels" in page
+
+    kept = json.loads((tmp_path / "run" / "bundle" / "bundle.json").read_text())["combiner"]
+    chips = gpd.read_parquet(tmp_path / "run" / "chips.parquet")
+    taught = chips[chips["split"] == "train"]
+    names = {f"scene, row {row}, column {col}" for row, col in
+             zip(taught["row_off"], taught["col_off"], strict=True)}  # fmt: skip
+    assert len(kept["chips"]) == 12
+    assert set(kept["chips"]) <= names
+    said = covermap("map", "run/bundle", "scene.tif", "--out", "again.tif", cwd=tmp_path)
+    assert said.status == 0, said.err
+    with (
+        rasterio.open(tmp_path / "run" / "map.tif") as first,
+        rasterio.open(tmp_path / "again.tif") as second,
+    ):
+        assert (first.read(1) == second.read(1)).all()

@@ -132,3 +132,23 @@ def test_an_encoder_that_knows_nothing_is_not_frozen(tmp_path):
     assert read(tmp_path, frozen).training.freeze_encoder is True
     warm_up = LEAST + "training: {freeze_encoder: 3}\nmodel: {weights: none}\n"
     assert read(tmp_path, warm_up).training.freeze_encoder == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("weak: {combiner: median}", "weak: is for task: weak-segmentation, not for segmentation"),
+        (
+            "task: weak-segmentation\nweak: {combiner: regression}",
+            "combiner: regression learns from labels of pixels",
+        ),
+        ("task: weak-segmentation\nweak: {dense_images: 0}", "weak.dense_images"),
+        ("task: weak-segmentation\nweak: {combine: argmax}", "unknown key 'weak.combine'"),
+    ],
+)
+def test_combiners_that_cannot_be_are_named(tmp_path, more, told):
+    labels = "{tags: t.csv}" if "regression" in more else "polygons.gpkg"
+    with pytest.raises(ProjectError) as caught:
+        read(tmp_path, f"imagery: scene.tif\nlabels: {labels}\n{more}\n")
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -44,6 +44,12 @@ def test_a_confusion_matrix_is_readable_at_any_number_of_classes(classes):
         assert figure.get_size_inches()[0] >= 0.4 * classes
 
 
+def test_a_confusion_matrix_says_what_it_counts():
+    for said, more in (("Pixels", ()), ("Chips", ("Chips",))):
+        counts, _ = figures.confusion_figures(np.eye(2, dtype=int), ["a", "b"], *more)
+        assert said in [axes.get_title(loc="left") for axes in counts.axes]
+
+
 def test_shares_are_of_the_reference_and_an_empty_row_stays_empty():
     counts, shares = figures.confusion_figures(np.array([[75, 25], [0, 0]]), ["a", "b"])
     assert [t.get_text() for t in counts.axes[0].texts] == ["75", "25", "", ""]

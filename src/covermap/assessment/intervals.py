@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ _CELLS_AT_ONCE = 4_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """Where a score lies with 95 % confidence, `low` <= `high`, both 0..1."""
+    """Where a score lies with 95 % confidence, `low` <= `high`, in the score's unit."""
 
     low: float
     high: float
@@ -68,40 +68,72 @@ def bootstrap_intervals(
     totals = np.array([tally.total for tally in tallies], np.float64)
     # Columns: pixels, correct pixels, then intersection and union of each chosen class.
     facts = np.column_stack([totals, correct.sum(axis=1), correct[:, chosen], union[:, chosen]])
-    sums = _resampled_sums(facts, resamples, np.random.Generator(np.random.PCG64(seed)))
+    sums = resampled_sums(facts, seed, resamples)
     total, right = sums[:, 0], sums[:, 1]
     parts, wholes = np.split(sums[:, 2:], 2, axis=1)
     levels = _levels(len(tallies))
     return Intervals(
-        overall_accuracy=_interval(right / total, levels),
-        class_mean_iou=_interval(_mean_of_defined(parts, wholes), levels),
-        micro_iou=_interval(right / (2 * total - right), levels),
+        overall_accuracy=_between(right / total, levels),
+        class_mean_iou=_between(mean_of_defined(parts, wholes), levels),
+        micro_iou=_between(right / (2 * total - right), levels),
     )
 
 
-def _resampled_sums(
-    facts: np.ndarray, resamples: int, generator: np.random.Generator
-) -> np.ndarray:
-    """Float64 (R, F): sums over groups drawn with replacement, of facts (G, F)."""
-    groups = len(facts)
+def with_interval(
+    name: str, value: float | None, interval: Interval | None
+) -> dict[str, float | None]:
+    """A score and its interval as `metrics.json` holds them."""
+    return {
+        name: value,
+        f"{name}_low": interval.low if interval else None,
+        f"{name}_high": interval.high if interval else None,
+    }
+
+
+def drawn_times(groups: int, seed: int, resamples: int = RESAMPLES) -> Iterator[np.ndarray]:
+    """How often each group is in each resample, float64 (r, G), some resamples at a time.
+
+    The order of the groups and the seed decide it.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
     at_once = max(1, _CELLS_AT_ONCE // groups)
-    sums = []
     for start in range(0, resamples, at_once):
         rows = min(at_once, resamples - start)
         drawn = generator.integers(groups, size=(rows, groups))
         cells = drawn + groups * np.arange(rows)[:, None]
         times = np.bincount(cells.ravel(), minlength=rows * groups).reshape(rows, groups)
-        # Counts are whole and below 2**53: their float64 sums are exact in any order.
-        sums.append(times.astype(np.float64) @ facts)
-    return np.concatenate(sums)
+        yield times.astype(np.float64)
 
 
-def _mean_of_defined(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
+def resampled_sums(facts: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """Float64 (R, F): sums over groups drawn with replacement, of facts (G, F)."""
+    # Counts are whole and below 2**53: their float64 sums are exact in any order.
+    return np.concatenate([times @ facts for times in drawn_times(len(facts), seed, resamples)])
+
+
+def interval_of(scores: np.ndarray, groups: int) -> Interval | None:
+    """The 95 % interval of a score, from its resamples (R,), NaN where undefined.
+
+    Parameters
+    ----------
+    scores : ndarray of float
+    groups : int
+        How many groups were drawn from, at least two; see `bootstrap_intervals`.
+    """
+    return _between(scores, _levels(groups))
+
+
+def mean_of_defined(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
     """Float64 (R,): mean over the columns where `wholes` is not 0; NaN where it is 0 in all."""
     defined = wholes > 0
     ratios = np.divide(parts, wholes, out=np.zeros_like(parts), where=defined)
     count = defined.sum(axis=1)
     return np.where(count > 0, ratios.sum(axis=1) / np.maximum(count, 1), np.nan)
+
+
+def ratio(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
+    """Float64 (R,): parts / wholes, NaN where the whole is not above 0."""
+    return np.divide(parts, wholes, out=np.full(len(parts), np.nan), where=wholes > 0)
 
 
 def _levels(groups: int) -> tuple[float, float]:
@@ -112,7 +144,7 @@ def _levels(groups: int) -> tuple[float, float]:
     return widened, 1 - widened
 
 
-def _interval(scores: np.ndarray, levels: tuple[float, float]) -> Interval | None:
+def _between(scores: np.ndarray, levels: tuple[float, float]) -> Interval | None:
     defined = scores[~np.isnan(scores)]
     if not len(defined):
         return None

@@ -44,7 +44,7 @@ class JointCounts:
             Of the counted cells.
         """
         levels = len(self.counts)
-        pair = self._level(truth) * levels + self._level(prediction)
+        pair = level_pairs(truth, prediction, self.low, self.high, levels)
         more = np.bincount(pair, minlength=levels * levels).reshape(levels, levels)
         return JointCounts(self.counts + more, self.low, self.high)
 
@@ -61,10 +61,21 @@ class JointCounts:
         """How many cells were counted."""
         return int(self.counts.sum())
 
-    def _level(self, values: np.ndarray) -> np.ndarray:
-        steps = len(self.counts) - 1
-        place = (np.asarray(values, np.float64) - self.low) / (self.high - self.low) * steps
-        return np.rint(np.clip(place, 0, steps)).astype(np.int64)
+
+def level_pairs(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    low: float = 0.0,
+    high: float = 1.0,
+    levels: int = LEVELS,
+) -> np.ndarray:
+    """Int64 (N,): the cell of the flattened counts that each pair belongs to."""
+
+    def level(values: np.ndarray) -> np.ndarray:
+        place = (np.asarray(values, np.float64) - low) / (high - low) * (levels - 1)
+        return np.rint(np.clip(place, 0, levels - 1)).astype(np.int64)
+
+    return level(truth) * levels + level(prediction)
 
 
 def spearman(joint: JointCounts) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _KEPT = ("overall_accuracy", "class_mean_iou")
+_ENDS = ("_low", "_high")
 # Scores of other tasks that one line has room for.
 _TOLD = 3
 _FURTHER = ("class_mean_iou_classes", "labelled_pixels", "groups", "not_assessed", "per_class")
@@ -51,7 +52,8 @@ def told_scores(scores: Mapping[str, Any]) -> str:
     unit = {"scenes": "images"}.get(split["of"], split["of"])
     leak = "LEAK ALLOWED, too good to be true: " if split["leak_allowed"] else ""
     if not set(_KEPT) <= set(scores):
-        first = [name for name, value in scores.items() if isinstance(value, float)][:_TOLD]
+        named = (name for name, value in scores.items() if isinstance(value, float))
+        first = [name for name in named if not name.endswith(_ENDS)][:_TOLD]
         told = ", ".join(f"{name.replace('_', ' ')} {told_score(scores, name)}" for name in first)
         return f"{leak}tested {folds} {unit}: {told}"
     accuracy, iou = (told_score(scores, name) for name in _KEPT)
@@ -62,8 +64,10 @@ def told_scores(scores: Mapping[str, Any]) -> str:
 
 
 def told_score(scores: Mapping[str, Any], name: str) -> str:
-    """A score with its interval: `0.812 (0.740 to 0.871)`."""
+    """A score with its interval: `0.812 (0.740 to 0.871)`; alone where all resamples agree."""
     value, low, high = (scores.get(f"{name}{end}") for end in ("", "_low", "_high"))
     if value is None:
         return "undefined"
-    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    if low is None or high is None or f"{low:.3f}" == f"{high:.3f}":
+        return f"{value:.3f}"
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"

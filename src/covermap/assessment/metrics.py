@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from covermap.assessment import scores
-from covermap.assessment.intervals import Interval, bootstrap_intervals
+from covermap.assessment.intervals import bootstrap_intervals, with_interval
 from covermap.assessment.tally import GroupedTally, Tally
 from covermap.core.legend import Legend
 
@@ -54,7 +54,7 @@ def metrics_of(
     }
     content: dict[str, Any] = {}
     for name, value in leading.items():
-        content |= _with_interval(name, value, getattr(intervals, name, None))
+        content |= with_interval(name, value, getattr(intervals, name, None))
     defined = [score for k, score in enumerate(scores.class_iou(tally)) if k in set(chosen)]
     return content | {
         "class_mean_iou_classes": sum(score is not None for score in defined),
@@ -69,16 +69,6 @@ def metrics_of(
         "per_class": _per_class(counted, tally, legend, set(chosen)),
         "classes": list(legend.names),
         "confusion_matrix": tally.matrix.tolist(),
-    }
-
-
-def _with_interval(
-    name: str, value: float | None, interval: Interval | None
-) -> dict[str, float | None]:
-    return {
-        name: value,
-        f"{name}_low": interval.low if interval else None,
-        f"{name}_high": interval.high if interval else None,
     }
 
 

@@ -78,6 +78,30 @@ class MultilabelTally:
         )
 
 
+class GroupedLabels:
+    """One tally a block, region or scene: what intervals are resampled from.
+
+    Parameters
+    ----------
+    labels : int
+        K.
+    """
+
+    def __init__(self, labels: int) -> None:
+        self.groups: dict[str, MultilabelTally] = {}
+        self._nothing = MultilabelTally.zero(labels)
+
+    def add(self, group: int, tally: MultilabelTally) -> None:
+        """Count pictures of a group."""
+        name = str(group)
+        self.groups[name] = self.groups.get(name, self._nothing) + tally
+
+    @property
+    def pooled(self) -> MultilabelTally:
+        """All groups as one tally."""
+        return sum((self.groups[name] for name in sorted(self.groups)), self._nothing)
+
+
 def label_accuracy(tally: MultilabelTally) -> ClassScores:
     """Share of the pictures for which each label was predicted right, 0..1."""
     return tuple(scores.overall_accuracy(item) for item in tally.labels)

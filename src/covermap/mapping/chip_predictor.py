@@ -9,9 +9,11 @@ import numpy as np
 
 from covermap.assessment.chip_statistics import chip_statistics
 from covermap.bundle import Bundle, read_forest
+from covermap.mapping.activation_predictor import ActivationPredictor
 from covermap.mapping.settings import TILE_MULTIPLE
 from covermap.models.forest import Forest, forest_from_bytes
-from covermap.models.settings import Activation
+from covermap.models.settings import Activation, ModelSettings
+from covermap.models.weak import reading_from_dict
 
 if TYPE_CHECKING:
     import torch
@@ -209,22 +211,20 @@ def resolved(precision: str) -> tuple[Precision, str]:
     return "float32", device
 
 
-class DensePredictor:
-    """A network whose outputs for pixels are no logits of classes that exclude each other.
+class ValuePredictor:
+    """A network that gives each pixel a number.
 
     Parameters
     ----------
     network : torch.nn.Module
-        Takes (N, C, H, W), sides multiples of 32; gives (N, K, H, W).
-    classes : int
-        K; 1 for a regression.
+        Takes (N, C, H, W), sides multiples of 32; gives (N, 1, H, W).
     halo : int
         Receptive radius in pixels.
-    activation : str, optional
-        Of a regression; None: class activation maps, whose softmax is taken.
+    activation : str
     precision, device : str
     """
 
+    classes = 1
     stride = TILE_MULTIPLE
     engine = "torch"
     pixel_bytes = 0
@@ -232,58 +232,59 @@ class DensePredictor:
     def __init__(
         self,
         network: torch.nn.Module,
-        classes: int,
         halo: int,
-        activation: Activation | None,
+        activation: Activation,
         precision: Precision = "float32",
         device: str = "cpu",
     ) -> None:
         import torch
 
-        self.classes, self.halo, self.precision = classes, halo, precision
+        self.halo, self.precision = halo, precision
         self._activation, self._device = activation, device
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._network = network.eval().to(device=device, dtype=self._dtype)
 
     def probabilities(self, values: np.ndarray) -> np.ndarray:
-        """Probabilities, or values of a regression, (N, K, H, W), float32."""
+        """Values (N, 1, H, W), float32."""
         import torch
 
-        from covermap.models.decoding import activated, class_probabilities
+        from covermap.models.decoding import activated
 
         with torch.inference_mode():
             batch = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
             batch = batch.to(self._device, self._dtype, memory_format=torch.channels_last)
-            outputs = self._network(batch)
-            if self._activation is None:
-                decoded = class_probabilities(outputs)
-            else:
-                decoded = activated(outputs, self._activation)
+            decoded = activated(self._network(batch), self._activation)
             result: np.ndarray = decoded.contiguous().cpu().numpy()
         return result
 
 
 def open_task_predictor(
     bundle: Bundle, precision: str = "auto"
-) -> SlidingPredictor | DensePredictor:
+) -> SlidingPredictor | ActivationPredictor | ValuePredictor:
     """The predictor of pixels of a bundle of any task but segmentation.
 
-    Classifiers of chips answer for cells; weak segmentation by class activation maps, each with its
-    class's bias, so that the mean of a map is the class's logit; a regression with the values that
-    its network learnt.
+    Classifiers of chips answer for cells; weak segmentation by class activation maps, combined as
+    the bundle says; a regression with the values that its network learnt.
+
+    Raises
+    ------
+    BundleError
+        It holds no combiner that this version knows.
     """
     if bundle.task in ("classification", "multilabel"):
         return SlidingPredictor(open_chip_model(bundle, precision), bundle.chip_size)
-    from covermap.models.activation_maps import ActivationMapper
-    from covermap.models.classifiers import ChipClassifier
     from covermap.models.loading import load_network
-    from covermap.models.settings import ModelSettings
 
     network, radius = load_network(bundle), bundle.receptive_radius
     arithmetic = resolved(precision)
     if bundle.task == "regression":
         activation = ModelSettings(**bundle.model).activation
-        return DensePredictor(network, 1, radius, activation, *arithmetic)
+        return ValuePredictor(network, radius, activation, *arithmetic)
+    from covermap.models.activation_maps import ActivationMapper
+    from covermap.models.classifiers import ChipClassifier
+
     assert isinstance(network, ChipClassifier)
-    mapper = ActivationMapper(network, with_bias=True)
-    return DensePredictor(mapper, len(bundle.legend), radius, None, *arithmetic)
+    classes = len(bundle.legend)
+    reading = reading_from_dict(bundle.combiner, classes, str(bundle.folder))
+    mapper = ActivationMapper(network, reading.upsampling, reading.bias)
+    return ActivationPredictor(mapper, reading.combiner, classes, radius, *arithmetic)

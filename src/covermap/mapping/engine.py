@@ -145,13 +145,13 @@ class _Work:
 
     def plan(self, sizes: Sizes) -> TilePlan:
         height, width = (int(size) for size in self.scene.geobox.shape)
-        if self.bundle.sees_everything:
+        if self.bundle.at_chip_size:
             return plan_whole_tiles((height, width), sizes.tile)
         return plan_tiles((height, width), sizes.tile, self.predictor.halo, self.predictor.stride)
 
 
 def _sizes(bundle: Bundle, predictor: Predictor, settings: MapSettings) -> Sizes:
-    if not bundle.sees_everything:
+    if not bundle.at_chip_size:
         return sizes_for(predictor, len(bundle.channels), settings)
     if settings.tile != "auto" and settings.tile < bundle.chip_size:
         raise ProjectError(
@@ -185,7 +185,7 @@ def _with_room(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
                 raise
         plan = work.plan(sizes)
         smaller = sizes.smaller(plan, work.predictor, work.settings)
-        if smaller is None or (work.bundle.sees_everything and smaller.tile < sizes.tile):
+        if smaller is None or (work.bundle.at_chip_size and smaller.tile < sizes.tile):
             raise ModelError(
                 f"{work.scene.name}: memory does not suffice for tiles of {plan.rows.tile} x "
                 f"{plan.cols.tile} px; choose a smaller --tile, or close other programs"

@@ -52,7 +52,8 @@ class Tile:
     row, col : int
         Place in the plan.
     values : ndarray of float32, shape (C, H, W), or None
-        Normalised; None where nothing is wanted.
+        Normalised; None where nothing is wanted. For a model that standardises what it is shown
+        a further channel is 1 at usable pixels, else 0.
     wanted : ndarray of bool or None
         Pixels of the completed window that get a class.
     """
@@ -71,7 +72,7 @@ class Source:
         self.legend, self.quantity = bundle.legend, bundle.quantity
         self._scene = scene
         self._ground = ground
-        self._names = bundle.channel_names
+        self._names, self._tells_usable = bundle.channel_names, bundle.standardises
         self._normalisation = Normalisation.of(bundle)
 
     def tiles(self, first_row: int) -> Iterator[Tile]:
@@ -88,12 +89,15 @@ class Source:
             return Tile(row, col)
         raster = self._scene.read(self._names, window)
         wanted = np.zeros(window.shape, dtype=bool)
-        local = inside.relative_to(window).slices
-        wanted[local] = self._scene.usable(raster)[local] & self._ground.mask(inside)
+        local, usable = inside.relative_to(window).slices, self._scene.usable(raster)
+        wanted[local] = usable[local] & self._ground.mask(inside)
         if not wanted.any():
             return Tile(row, col)
         completed = self.plan.completed_window(row, col).relative_to(window)
-        return Tile(row, col, self._normalisation.applied(raster), wanted[completed.slices])
+        values = self._normalisation.applied(raster)
+        if self._tells_usable:
+            values = np.concatenate([values, usable[np.newaxis].astype(np.float32)])
+        return Tile(row, col, values, wanted[completed.slices])
 
 
 class Ground:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from covermap.core.errors import ModelError
 from covermap.models.classifiers import ChipClassifier
-
-Upsampling = Literal["repeat", "bilinear"]
+from covermap.models.weak import Upsampling
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ on the pixels of some labelled images. Knows no torch; a bundle keeps a combiner
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -16,6 +16,8 @@ import numpy as np
 from covermap.core.errors import BundleError, SplitError
 
 Centre = Literal["mean", "median"]
+CombinerName = Literal["argmax", "standardised", "median", "regression"]
+WEAK, WEAK_AND_DENSE = "weak labels", "weak + few dense labels"
 # A patch of 50 x 50; neighbouring pixels of a larger one say little more.
 PIXELS_PER_CHIP = 2_500
 
@@ -24,7 +26,8 @@ PIXELS_PER_CHIP = 2_500
 class Largest:
     """The class whose map is largest. Maps of classes seen often are then larger everywhere."""
 
-    reported_as: ClassVar[str] = "weak"
+    name: ClassVar[CombinerName] = "argmax"
+    reported_as: ClassVar[str] = WEAK
     chips: ClassVar[tuple[str, ...]] = ()
 
     def scores(self, maps: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
@@ -51,8 +54,12 @@ class Standardised:
     """
 
     centre: Centre = "mean"
-    reported_as: ClassVar[str] = "weak"
+    reported_as: ClassVar[str] = WEAK
     chips: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def name(self) -> CombinerName:
+        return "standardised" if self.centre == "mean" else "median"
 
     def scores(self, maps: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
         """Standardised maps, (N, K, H, W); 0 where a map is the same everywhere.
@@ -81,17 +88,15 @@ class Regressed:
     bias : tuple of float, K
         Minus infinity is written as None: a class that no labelled pixel had.
     chips : tuple of str
-        The labelled images that it was fitted on: no score may count them.
+        The labelled images that it was fitted on.
     """
 
     weight: tuple[tuple[float, ...], ...]
     bias: tuple[float | None, ...]
     chips: tuple[str, ...]
-
-    @property
-    def reported_as(self) -> str:
-        """What a table calls it: labels of pixels were used."""
-        return f"weak + {len(self.chips)} dense"
+    name: ClassVar[CombinerName] = "regression"
+    # Labels of pixels were used: no table may call it weak.
+    reported_as: ClassVar[str] = WEAK_AND_DENSE
 
     def scores(self, maps: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
         """Logits (N, K, H, W) out of maps (N, K, H, W)."""
@@ -110,6 +115,29 @@ class Regressed:
 
 
 Combiner: TypeAlias = Largest | Standardised | Regressed
+# Those that learn nothing, by name.
+UNFITTED: dict[CombinerName, Combiner] = {
+    "argmax": Largest(),
+    "standardised": Standardised("mean"),
+    "median": Standardised("median"),
+}
+
+
+@dataclass(frozen=True)
+class LabelledMaps:
+    """The activation maps of an image whose pixels are labelled.
+
+    Attributes
+    ----------
+    maps : ndarray of float, shape (K, H, W)
+    target : ndarray of int, shape (H, W)
+        Class positions, 0..K-1 where counted.
+    counted : ndarray of bool, shape (H, W)
+    """
+
+    maps: np.ndarray
+    target: np.ndarray
+    counted: np.ndarray
 
 
 def combiner_from_dict(facts: dict[str, Any], where: str) -> Combiner:
@@ -163,24 +191,24 @@ def choose_labelled(chips: Sequence[str], count: int, seed: int) -> tuple[str, .
 
 
 def fit_regression(
-    maps: np.ndarray,
-    target: np.ndarray,
-    counted: np.ndarray,
+    images: Iterable[LabelledMaps],
     chips: Sequence[str],
+    classes: int,
     seed: int,
     per_chip: int = PIXELS_PER_CHIP,
 ) -> Regressed:
     """Multinomial logistic regression of the class of a pixel on its K maps.
 
+    Images are asked for one after the other, and only the drawn pixels of each are kept.
+
     Parameters
     ----------
-    maps : ndarray of float, shape (N, K, H, W)
+    images : iterable of LabelledMaps
         Of training chips only.
-    target : ndarray of int, shape (N, H, W)
-        Class positions, 0..K-1 where counted.
-    counted : ndarray of bool, shape (N, H, W)
     chips : sequence of str
-        Names of the N chips; kept, so that no score counts them.
+        Their names, in the same order.
+    classes : int
+        K.
     seed : int
         Of the drawing of pixels.
     per_chip : int
@@ -194,10 +222,8 @@ def fit_regression(
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    if len(chips) != len(maps):
-        raise ValueError(f"{len(chips)} names for {len(maps)} chips")
-    values, classes = _drawn_pixels(maps, target, counted, seed, per_chip)
-    present = np.unique(classes)
+    values, found = _drawn_pixels(images, chips, classes, seed, per_chip)
+    present = np.unique(found)
     if len(present) < 2:
         raise SplitError(
             f"the {len(chips)} labelled chips hold {len(present)} class(es) among their counted "
@@ -205,27 +231,11 @@ def fit_regression(
         )
     # Scaled for the solver; the scales go into the weights, so that nothing else is to be kept.
     scaler = StandardScaler().fit(values)
-    model = LogisticRegression(max_iter=1000).fit(scaler.transform(values), classes)
+    model = LogisticRegression(max_iter=1000).fit(scaler.transform(values), found)
     weight, bias = _of_each_class(model)
     weight = weight / scaler.scale_
     bias = bias - weight @ scaler.mean_
-    return _with_places(weight, bias, present, maps.shape[1], chips)
-
-
-def check_kept_out(combiner: Combiner, scored: Collection[str]) -> None:
-    """Refuse to score chips that the combiner learnt from.
-
-    Raises
-    ------
-    SplitError
-        Names the first of them.
-    """
-    both = sorted(set(combiner.chips) & set(scored))
-    if both:
-        raise SplitError(
-            f"{len(both)} of the scored chips, e.g. {both[0]}, were labelled for the combiner "
-            f"({combiner.reported_as}); choose them among the training chips and score others"
-        )
+    return _with_places(weight, bias, present, classes, chips)
 
 
 def _standardised(image: np.ndarray, inside: np.ndarray, centre: Centre) -> np.ndarray:
@@ -244,18 +254,18 @@ def _standardised(image: np.ndarray, inside: np.ndarray, centre: Centre) -> np.n
 
 
 def _drawn_pixels(
-    maps: np.ndarray, target: np.ndarray, counted: np.ndarray, seed: int, per_chip: int
+    images: Iterable[LabelledMaps], chips: Sequence[str], classes: int, seed: int, per_chip: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values (M, K) and classes (M,) of at most `per_chip` counted pixels of each chip."""
+    """Values (M, K) and classes (M,) of at most `per_chip` counted pixels of each image."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    values, classes = [], []
-    for image, truth, known in zip(maps, target, counted, strict=True):
-        places = np.flatnonzero(known)
+    values, found = [np.zeros((0, classes))], [np.zeros(0, np.int64)]
+    for _, image in zip(chips, images, strict=True):
+        places = np.flatnonzero(image.counted)
         if len(places) > per_chip:
             places = np.sort(generator.choice(places, per_chip, replace=False))
-        values.append(image.reshape(len(image), -1)[:, places].T.astype(np.float64))
-        classes.append(truth.reshape(-1)[places])
-    return np.concatenate(values), np.concatenate(classes)
+        values.append(image.maps.reshape(classes, -1)[:, places].T.astype(np.float64))
+        found.append(image.target.reshape(-1)[places])
+    return np.concatenate(values), np.concatenate(found)
 
 
 def _of_each_class(model: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ from covermap.mapping.settings import MapSettings
 from covermap.models.loss_settings import LossSettings
 from covermap.models.settings import ModelSettings
 from covermap.models.tasks import TASKS, check_task, task_of
+from covermap.models.weak import WeakSettings
 from covermap.training.settings import TrainingSettings
 
 Task = Literal["segmentation", "classification", "multilabel", "regression", "weak-segmentation"]
@@ -43,6 +44,8 @@ class Project(Settings):
         pixels of the tested ground are then reported beside those of its labels.
     task : str
         What is asked of each pixel, or, but for segmentation, of whole chips.
+    weak : WeakSettings
+        Of `weak-segmentation`: how labels of chips become classes of pixels.
     vary : dict, optional
         What makes several projects of this one; see `covermap.project.variants`.
     """
@@ -56,6 +59,7 @@ class Project(Settings):
     task: Task = "segmentation"
     chips: ChipSettings = ChipSettings()
     split: SplitSettings = SplitSettings()
+    weak: WeakSettings = WeakSettings()
     model: ModelSettings = ModelSettings()
     loss: LossSettings = LossSettings()
     training: TrainingSettings = TrainingSettings()
@@ -121,6 +125,20 @@ class Project(Settings):
                         f"labels: {key} is for whole chips, such as task: classification, not for "
                         f"{self.task}; leave it out"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _weak_for_task(self) -> Project:
+        if self.task != "weak-segmentation":
+            if self.weak != WeakSettings():
+                raise ValueError(
+                    f"weak: is for task: weak-segmentation, not for {self.task}; leave it out"
+                )
+        elif self.weak.combiner == "regression" and not isinstance(self.labels, LabelSettings):
+            raise ValueError(
+                "weak: combiner: regression learns from labels of pixels, and labels: tags are of "
+                "whole pictures; write weak: {combiner: argmax}, or give masks or polygons"
+            )
         return self
 
     @model_validator(mode="after")

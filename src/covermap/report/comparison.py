@@ -16,8 +16,9 @@ import numpy as np
 from covermap.core.legend import Legend
 from covermap.report import figures
 from covermap.report.comparison_figure import ComparedCurve, curves_figure, variant_color
+from covermap.report.doubt import has_width
 from covermap.report.page import page_template, percent
-from covermap.report.published import Published, PublishedNumber
+from covermap.report.published import Published, PublishedNumber, score_at
 
 # Scores of any task, in the order of the table, and whether they are shares.
 SCORES = {
@@ -187,14 +188,25 @@ class _Row:
 def _cell(metrics: Mapping[str, Any], key: str) -> tuple[str, str]:
     """A score and its interval as text; the interval is empty where there is none."""
     low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
-    span = "" if low is None or high is None else f"{_told(key, low)} to {_told(key, high)}"
+    shown = has_width(low, high, SCORES.get(key, ("", True))[1])
+    span = f"{_told(key, low)} to {_told(key, high)}" if shown else ""
     return _told(key, metrics.get(key)), span
 
 
 def _told(key: str, value: float | None) -> str:
     if value is None:
         return _DASH
-    return percent(value) if SCORES.get(key, ("", True))[1] else f"{value:.3f}"
+    return percent(value) if SCORES.get(_last(key), ("", True))[1] else f"{value:.3f}"
+
+
+def _title_of(key: str) -> str:
+    """`combiners.argmax.overall_accuracy` is told as `overall accuracy, argmax`."""
+    way = key.split(".")[-2:-1]
+    return ", ".join([SCORES[_last(key)][0], *way])
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
 
 
 def _scores(runs: Sequence[ComparedRun]) -> list[str]:
@@ -247,13 +259,13 @@ def _number_rows(content: Comparison) -> list[_NumberRow]:
         key, beside = number.ours, content.published.honest.get(number.variant)
         honest = _DASH
         if key is not None and beside is not None:
-            honest = _told(key, content.run(beside).metrics["test"].get(key))
+            honest = _told(key, score_at(content.run(beside).metrics["test"], key))
         rows.append(
             _NumberRow(
                 number=number,
                 theirs=_told(key or _LEADING, number.value),
-                title="none" if key is None else SCORES[key][0],
-                ours=_DASH if key is None else _told(key, run.metrics["test"].get(key)),
+                title="none" if key is None else _title_of(key),
+                ours=_DASH if key is None else _told(key, score_at(run.metrics["test"], key)),
                 ours_leaky=bool(run.leaky),
                 honest=honest,
                 honest_name=beside or "",
@@ -268,9 +280,9 @@ def _beside(content: Comparison, number: PublishedNumber) -> dict[str, Any]:
     facts = number.model_dump()
     beside = content.published.honest.get(number.variant)
     if number.ours is not None:
-        facts["our_value"] = content.run(number.variant).metrics["test"].get(number.ours)
+        facts["our_value"] = score_at(content.run(number.variant).metrics["test"], number.ours)
         if beside is not None:
-            facts["our_honest_value"] = content.run(beside).metrics["test"].get(number.ours)
+            facts["our_honest_value"] = score_at(content.run(beside).metrics["test"], number.ours)
     return facts
 
 

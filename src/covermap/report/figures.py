@@ -93,8 +93,10 @@ def painted(index: np.ndarray, legend: Legend) -> np.ndarray:
     return _painted(index, legend.colors)
 
 
-def confusion_figures(matrix: np.ndarray, names: Sequence[str]) -> tuple[Figure, Figure]:
-    """The confusion matrix in pixels, and in shares of each class's reference.
+def confusion_figures(
+    matrix: np.ndarray, names: Sequence[str], counted: str = "Pixels"
+) -> tuple[Figure, Figure]:
+    """The confusion matrix in counts, and in shares of each class's reference.
 
     Parameters
     ----------
@@ -102,12 +104,14 @@ def confusion_figures(matrix: np.ndarray, names: Sequence[str]) -> tuple[Figure,
         Rows reference, columns prediction.
     names : sequence of str
         K names; long ones are shortened.
+    counted : str
+        What the counts are of: `Pixels`, `Chips`.
     """
     matrix = np.asarray(matrix, np.int64)
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     return (
-        _matrix_figure("Pixels", shares, np.vectorize(compact)(matrix), names),
+        _matrix_figure(counted, shares, np.vectorize(compact)(matrix), names),
         _matrix_figure("Share of each row, %", shares, np.vectorize(_percent)(shares), names),
     )
 

@@ -11,9 +11,11 @@ from covermap.core.legend import Legend
 from covermap.report import figures
 from covermap.report.chips_figure import chips_figure
 from covermap.report.content import Doubt, ReportContent
+from covermap.report.doubt import has_width, interval_warnings
 from covermap.report.leaks import leak_headlines, leak_stamp
 from covermap.report.split_figure import split_figure
 from covermap.report.units import Unit, unit_of
+from covermap.report.weak_section import CombinerRow, combiner_rows
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -50,6 +52,7 @@ def headlines_of(
         Of the k-fold, where there was one.
     """
     test, unit = metrics["test"], unit_of(metrics)
+    counted = "chip" if metrics.get("task") == "classification" else "pixel"
     lines = leak_headlines(metrics, leak_allowed)
     baselines = metrics.get("baselines", {})
     lines += _better_baseline(
@@ -57,8 +60,8 @@ def headlines_of(
         f"Prefer it, or {unit.more}.",
     )  # fmt: skip
     lines += _better_baseline(
-        test, baselines.get("majority", {}), "Giving every pixel the commonest class", model,
-        f"Do not use this map; {unit.more}.",
+        test, baselines.get("majority", {}), f"Giving every {counted} the commonest class", model,
+        f"Do not use this {'model' if counted == 'chip' else 'map'}; {unit.more}.",
     )  # fmt: skip
     lines += _true_scores(test)
     if test.get("not_assessed"):
@@ -67,7 +70,8 @@ def headlines_of(
             f"{', '.join(test['not_assessed'])}. These classes may be on the map, but nothing is "
             "known of how well."
         )
-    lines += _loose_scores(test, unit)
+    loose = _loose_scores(test, unit)
+    lines += interval_warnings(test, unit, LEADING_SCORES, few=not loose) + loose
     if folds:
         lines.append(
             f"No test part was set aside: {folds} models were each tested on the share of the "
@@ -85,6 +89,7 @@ def render(content: ReportContent) -> str:
         leak=leak_stamp(content.metrics, content.leak_allowed),
         test=content.metrics["test"],
         scores=_score_rows(content.metrics),
+        combiners=_combiners(content.metrics["test"]),
         classes=_class_rows(content.metrics["test"], content.legend),
         areas=_area_rows(content),
         in_hectares=all(area.hectares is not None for area in content.areas),
@@ -253,10 +258,19 @@ def _score_rows(metrics: Mapping[str, Any]) -> list[_ScoreRow]:
     ]
 
 
+def _combiners(test: Mapping[str, Any]) -> list[tuple[CombinerRow, list[_Score]]]:
+    """Each way to combine activation maps, with its leading scores."""
+    return [
+        (row, [_score(row.scores or {}, key) for key in LEADING_SCORES])
+        for row in combiner_rows(test)
+    ]
+
+
 def _score(metrics: Mapping[str, Any], key: str) -> _Score:
     low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
-    interval = "" if low is None or high is None else _span(low, high)
-    return _Score(percent(metrics.get(key)), interval)
+    if low is None or high is None or not has_width(low, high):
+        return _Score(percent(metrics.get(key)), "")
+    return _Score(percent(metrics.get(key)), _span(low, high))
 
 
 def _span(low: float, high: float) -> str:

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import Field, model_validator
 
 from covermap.core.settings import Settings
+
+
+def score_at(test: Mapping[str, Any], key: str) -> float | None:
+    """A score of `test` by its dotted key; None where there is none.
+
+    Examples
+    --------
+    >>> score_at({"combiners": {"argmax": {"micro_iou": 0.4}}}, "combiners.argmax.micro_iou")
+    0.4
+    """
+    found: Any = test
+    for name in key.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return None if found is None else float(found)
 
 
 class PublishedNumber(Settings):
@@ -21,7 +38,8 @@ class PublishedNumber(Settings):
     measured_on : str
         What it was measured on: the part, the split.
     ours : str, optional
-        Key of `test` in `metrics.json` that measures the same; left out where none does.
+        Key of `test` in `metrics.json` that measures the same, dotted where it lies deeper; left
+        out where none does.
     why : str
         Why that one, or why none of ours can be compared with it.
     """

@@ -18,7 +18,7 @@ from covermap.chips.parts import Training
 from covermap.chips.table import read_chips
 from covermap.core.errors import LabelError
 from covermap.core.files import file_digest, read_json, write_json
-from covermap.core.grid import Window, window_geobox
+from covermap.core.grid import Window
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
 from covermap.mapping.reading import read_map_window
@@ -29,8 +29,8 @@ from covermap.verbs.bundle_statistics import statistics_of_bundle
 from covermap.verbs.doubts import DoubtCounts, write_doubts
 from covermap.verbs.evaluate_chips import chip_metrics
 from covermap.verbs.evaluate_numbers import number_metrics
-from covermap.verbs.map_scenes import map_key
-from covermap.verbs.run_engine import run_predictor
+from covermap.verbs.evaluate_weak import weak_metrics
+from covermap.verbs.tested_ground import map_tested
 from covermap.verbs.train import bundle_folder
 from covermap.verbs.truth import Truth
 from covermap.verbs.workspace import Workspace
@@ -97,6 +97,10 @@ def _evaluate(workspace: Workspace) -> tuple[str, ...]:
         metrics = number_metrics(workspace, chips)
     else:
         metrics = _pixel_metrics(workspace, chips)
+    if workspace.project.task == "weak-segmentation" and not workspace.of_chips:
+        further = weak_metrics(workspace, chips)
+        metrics["test"] |= further["test"]
+        metrics["baselines"]["majority"] |= further["majority"]
     metrics["task"] = workspace.project.task
     metrics["model"] = _model(read_json(folder / "training.json"))
     found_by_audit = Audit.from_dict(read_json(folder / "audit.json"))
@@ -201,31 +205,15 @@ class _Scorer:
         return self.folder / f"{self.training.name}_{scene_name}.tif"
 
     def map_ground(self) -> None:
-        """Map the tested windows of each scene; tiles elsewhere are not computed."""
-        import shapely
-
-        from covermap.mapping.engine import map_scene
-
-        project = self.workspace.project
-        predictor = run_predictor(self.workspace, self.bundle)
-        settings = project.map.model_copy(update={"outputs": ("class", "confidence")})
-        for name in dict.fromkeys(scene for scene, _ in self.share.windows):
-            scene = self.workspace.viewer.scenes[name]
-            shapes = [
-                window_geobox(scene.geobox, window).extent.geom
-                for other, window in self.share.windows
-                if other == name
-            ]
-            map_scene(
-                scene,
-                self.bundle,
-                predictor,
-                self.map_path(name),
-                settings,
-                ground=shapely.union_all(shapes),
-                title=f"Test ground, {self.training.name}",
-                key=map_key(self.bundle, scene),
-            )
+        """Map the tested windows of each scene."""
+        map_tested(
+            self.workspace,
+            self.share,
+            self.bundle,
+            self.map_path,
+            ("class", "confidence"),
+            f"Test ground, {self.training.name}",
+        )
 
     def score(self, place: int, baselines: Baselines, found: _Found) -> None:
         """Tally one window of the written map, and the baselines on the same pixels."""
@@ -259,12 +247,12 @@ class _Scorer:
         return read_map_window(path.with_name(f"{path.stem}_confidence.tif"), window, 255) / 100.0
 
 
-# What is told of a run, by task; the titles of the columns.
-_SAID = {
-    "multilabel": {"mean_accuracy": "mean accuracy", "exact_match": "exact match"},
-    "regression": {"mae": "mean absolute error", "r2": "R2", "spearman": "Spearman"},
-}
-_SAID_OF_CLASSES = {"overall_accuracy": "overall accuracy", "class_mean_iou": "class-mean IoU"}
+# What is told of a run, the first that its scores hold; the titles of the columns.
+_SAID = (
+    {"overall_accuracy": "overall accuracy", "class_mean_iou": "class-mean IoU"},
+    {"mean_accuracy": "mean accuracy", "exact_match": "exact match"},
+    {"mae": "mean absolute error", "r2": "R2", "spearman": "Spearman"},
+)
 _TITLES = {
     "random_forest": "random forest",
     "majority": "majority class",
@@ -275,12 +263,13 @@ _TITLES = {
 
 def _say_scores(metrics: dict[str, Any]) -> None:
     test, baselines = metrics["test"], metrics["baselines"]
-    said = next((keys for keys in _SAID.values() if set(keys) <= set(test)), _SAID_OF_CLASSES)
+    said = next(keys for keys in _SAID if set(keys) <= set(test))
     for line in leak_headlines(metrics, metrics["split"]["leak_allowed"]):
         say(f"\n  {line}")
     rows = [("model", test)]
     rows += [(title, baselines[key]) for key, title in _TITLES.items() if key in baselines]
     say(f"\n  {'':<16}" + "".join(f"{title:>26}" for title in said.values()))
+    rows += [(f"  {name}", scores) for name, scores in test.get("combiners", {}).items() if scores]
     for name, scores in rows:
         say(f"  {name:<16}" + "".join(f"{told_score(scores, key):>26}" for key in said))
     true = test.get("true_overall_accuracy")

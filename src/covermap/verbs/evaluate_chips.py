@@ -12,13 +12,16 @@ import numpy as np
 
 from covermap.assessment.baselines import majority
 from covermap.assessment.class_table import class_table
+from covermap.assessment.intervals import with_interval
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.multilabel import (
+    GroupedLabels,
     MultilabelTally,
     majority_labels,
     multilabel_metrics,
     positive_rates,
 )
+from covermap.assessment.multilabel_intervals import multilabel_intervals
 from covermap.assessment.tally import GroupedTally
 from covermap.bundle import read_bundle
 from covermap.chips.audit import shares_of
@@ -97,12 +100,23 @@ def write_scored(path: Path, chips: list[ScoredChip]) -> None:
 
 def chip_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, Any]:
     """`test` and `baselines` of a run; writes `evaluation/chips.csv`."""
+    of_classes = workspace.project.task == "classification"
+    return _metrics(workspace, chips, _class_metrics if of_classes else _tag_metrics)
+
+
+def tag_scores(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, Any]:
+    """The same for the labels that chips have, whatever else is scored of them."""
+    return _metrics(workspace, chips, _tag_metrics)
+
+
+def _metrics(
+    workspace: Workspace, chips: gpd.GeoDataFrame, kind: Callable[..., dict[str, Any]]
+) -> dict[str, Any]:
     folder = workspace.folder.path / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
     counted: list[ScoredChip] = []
     scored = [training for training in workspace.split.trainings if training.score]
     lessons = (_Lesson.of(workspace, chips, training) for training in scored)
-    kind = _class_metrics if workspace.project.task == "classification" else _tag_metrics
     metrics = kind(workspace, lessons, counted)
     write_scored(folder / TABLE, counted)
     return metrics
@@ -209,7 +223,8 @@ def _tag_metrics(
     workspace: Workspace, lessons: Iterator[_Lesson], counted: list[ScoredChip]
 ) -> dict[str, Any]:
     names = workspace.labels.legend.names
-    model = always = taught = MultilabelTally.zero(len(names))
+    taught = MultilabelTally.zero(len(names))
+    model, always = GroupedLabels(len(names)), GroupedLabels(len(names))
     for lesson in lessons:
         own = MultilabelTally.zero(len(names))
         for number in range(len(lesson.teach)):
@@ -219,13 +234,14 @@ def _tag_metrics(
         usual = majority_labels(positive_rates(own))[None]
         for number, sample, shares in lesson.chips():
             truth, said = _reference(sample), shares >= 0.5
-            model += MultilabelTally.of(truth, said[None])
-            always += MultilabelTally.of(truth, usual)
+            group = int(lesson.group(number)[0])
+            model.add(group, MultilabelTally.of(truth, said[None]))
+            always.add(group, MultilabelTally.of(truth, usual))
             counted.append(lesson.scored(number, truth[0] == 1, said, shares, names))
-    rates = positive_rates(taught)
+    rates, seed = positive_rates(taught), workspace.project.seed
     return {
-        "test": _told(model, names, rates),
-        "baselines": {"majority": _told(always, names, rates)},
+        "test": _told(model, names, rates, seed),
+        "baselines": {"majority": _told(always, names, rates, seed)},
     }
 
 
@@ -235,20 +251,28 @@ def _reference(sample: Any) -> np.ndarray:
 
 
 def _told(
-    tally: MultilabelTally, names: tuple[str, ...], rates: tuple[float | None, ...]
+    tally: GroupedLabels, names: tuple[str, ...], rates: tuple[float | None, ...], seed: int
 ) -> dict[str, Any]:
     """Scores of one way to answer; those of the majority stand in an entry of their own."""
-    found = multilabel_metrics(tally, names, rates)
+    found = multilabel_metrics(tally.pooled, names, rates)
+    intervals = multilabel_intervals(tally.groups, seed)
     per_label = {
         name: {key: value for key, value in row.items() if not key.startswith("majority_")}
         for name, row in found["per_label"].items()
     }
-    return {
+    leading = {
         "mean_accuracy": found["mean_label_accuracy"],
         "exact_match": found["exact_match"],
         "mean_f1": found["mean_f1"],
+    }
+    scores: dict[str, Any] = {}
+    for name, value in leading.items():
+        scores |= with_interval(name, value, intervals.get(name))
+    return {
+        **scores,
         "chips": found["pictures"],
         "complete_chips": found["complete_pictures"],
+        "groups": len(tally.groups),
         "labels": list(names),
         "per_label": per_label,
     }

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from covermap.assessment.joint import JointCounts
-from covermap.assessment.regression import RegressionTally, regression_metrics
+from covermap.assessment.intervals import with_interval
+from covermap.assessment.regression import regression_metrics
 from covermap.assessment.regression_baselines import MeansByDistance, distance_to_edge
-from covermap.bundle import Bundle, read_bundle
+from covermap.assessment.regression_groups import GroupedNumbers
+from covermap.bundle import read_bundle
 from covermap.chips.audit import shares_of
-from covermap.chips.loading import Chips, Share
-from covermap.chips.parts import Training
+from covermap.chips.loading import Chips
 from covermap.core.files import write_json
-from covermap.core.grid import window_geobox
 from covermap.mapping.reading import read_map_window
 from covermap.verbs.bundle_statistics import statistics_of_bundle
 from covermap.verbs.caps import cap_of
-from covermap.verbs.map_scenes import map_key
-from covermap.verbs.run_engine import run_predictor
+from covermap.verbs.tested_ground import map_tested
 from covermap.verbs.train import bundle_folder
 from covermap.verbs.workspace import Workspace
 
@@ -36,21 +36,20 @@ _NAMES = {
     "r_squared": "r2",
     "nonzero_iou": "iou_nonzero",
 }
+_SCORED = (*_NAMES, "bias", "spearman", "ruzicka")
 
 
-class _Sums:
-    """Truth against one way to answer."""
-
-    def __init__(self) -> None:
-        self.tally, self.joint = RegressionTally(), JointCounts.zero()
-
-    def add(self, truth: np.ndarray, answer: np.ndarray, counted: np.ndarray) -> None:
-        self.tally += RegressionTally.of(truth, answer, counted, _NOT_EMPTY)
-        self.joint = self.joint.with_cells(truth[counted], answer[counted])
-
-    def metrics(self) -> dict[str, Any]:
-        found = regression_metrics(self.tally, self.joint)
-        return {_NAMES.get(key, key): value for key, value in found.items()}
+def number_scores(numbers: GroupedNumbers, seed: int) -> dict[str, Any]:
+    """Scores with their intervals as `metrics.json` calls them; undefined is None."""
+    intervals = numbers.intervals(seed)
+    found = regression_metrics(numbers.pooled, numbers.joint)
+    scores: dict[str, Any] = {"groups": len(numbers)}
+    for key, value in found.items():
+        if key in _SCORED:
+            scores |= with_interval(_NAMES.get(key, key), value, intervals.get(key))
+        else:
+            scores[key] = value
+    return scores
 
 
 def number_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, Any]:
@@ -58,7 +57,8 @@ def number_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, A
 
     The maps of the tested ground hold the quantity itself; they are divided by the cap again.
     """
-    model, mean, edge = _Sums(), _Sums(), _Sums()
+    seed = workspace.project.seed
+    model, mean, edge = (GroupedNumbers(_NOT_EMPTY) for _ in range(3))
     caps = []
     for training in workspace.split.trainings:
         if not training.score:
@@ -70,29 +70,39 @@ def number_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, A
         caps.append(cap.points)
         answers, statistics = workspace.answers(cap), statistics_of_bundle(bundle)
         means = _means(Chips(teach, statistics, answers))
-        _map_ground(workspace, training, score, bundle)
+        map_tested(
+            workspace,
+            score,
+            bundle,
+            partial(number_map, workspace, training.name),
+            ("value",),
+            f"Test ground, {training.name}",
+        )
         tested = Chips(score, statistics, answers)
         for place, (name, window) in enumerate(score.windows):
-            sample = tested[place]
+            sample, groups = tested[place], score.read(place).groups
             path = number_map(workspace, training.name, name)
             mapped = read_map_window(path, window, np.nan) / np.float32(cap.points)
             if not np.isfinite(mapped[sample.counted]).all():
                 raise RuntimeError(f"{path}: scored pixels are not mapped")
-            model.add(sample.target, mapped, sample.counted)
+            model.add(sample.target, mapped, sample.counted, groups)
             always = np.full(sample.target.shape, means.mean, np.float32)
-            mean.add(sample.target, always, sample.counted)
+            mean.add(sample.target, always, sample.counted, groups)
             rule = means.predicted(distance_to_edge(sample.valid))
-            edge.add(sample.target, rule, sample.counted)
+            edge.add(sample.target, rule, sample.counted, groups)
     write_json(
         workspace.folder.path / "evaluation" / JOINT, {"counts": model.joint.counts.tolist()}
     )
     return {
-        "test": {**model.metrics(), "caps": caps},
-        "baselines": {"mean": mean.metrics(), "distance_to_edge": edge.metrics()},
+        "test": {**number_scores(model, seed), "caps": caps},
+        "baselines": {
+            "mean": number_scores(mean, seed),
+            "distance_to_edge": number_scores(edge, seed),
+        },
     }
 
 
-def number_map(workspace: Workspace, training: str, scene: str) -> Any:
+def number_map(workspace: Workspace, training: str, scene: str) -> Path:
     """Where the value map of tested ground lies."""
     return workspace.folder.path / "evaluation" / f"{training}_{scene}.tif"
 
@@ -106,29 +116,3 @@ def _means(teach: Chips) -> MeansByDistance:
                 sample.target, distance_to_edge(sample.valid), sample.counted
             )
     return total
-
-
-def _map_ground(workspace: Workspace, training: Training, score: Share, bundle: Bundle) -> None:
-    """Map the tested windows of each scene; tiles elsewhere are not computed."""
-    import shapely
-
-    from covermap.mapping.engine import map_scene
-
-    predictor = run_predictor(workspace, bundle)
-    for name in dict.fromkeys(scene for scene, _ in score.windows):
-        scene = workspace.viewer.scenes[name]
-        shapes = [
-            window_geobox(scene.geobox, window).extent.geom
-            for other, window in score.windows
-            if other == name
-        ]
-        map_scene(
-            scene,
-            bundle,
-            predictor,
-            number_map(workspace, training.name, name),
-            workspace.project.map.model_copy(update={"outputs": ("value",)}),
-            ground=shapely.union_all(shapes),
-            title=f"Test ground, {training.name}",
-            key=map_key(bundle, scene),
-        )

@@ -17,6 +17,7 @@ from covermap.mapping.preview import map_picture
 from covermap.project.steps import RunFolder
 from covermap.report.content import Curve, Doubt, ReportContent
 from covermap.report.page import headlines_of, render
+from covermap.report.weak_section import weak_headlines
 from covermap.training.history import EpochRow
 from covermap.verbs.chip_choice import chip_choice
 from covermap.verbs.doubts import read_doubts
@@ -106,6 +107,7 @@ def _content(workspace: Workspace) -> ReportContent:
 
 def _headlines(workspace: Workspace, metrics: dict[str, Any], folds: int | None) -> list[str]:
     lines = headlines_of(metrics, model_word(metrics), workspace.project.split.allow_leak, folds)
+    lines += weak_headlines(metrics["test"])
     choice = metrics["model"].get("choice")
     if choice is not None:
         scores = ", ".join(

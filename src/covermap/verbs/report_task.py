@@ -17,6 +17,7 @@ from covermap.core.files import read_json
 from covermap.core.grid import Window
 from covermap.mapping.preview import value_picture
 from covermap.mapping.reading import read_map_window
+from covermap.report.doubt import has_width, interval_warnings
 from covermap.report.figures import confusion_figures, figure_uri
 from covermap.report.figures_scores import (
     ChipPanel,
@@ -28,6 +29,7 @@ from covermap.report.figures_scores import (
 )
 from covermap.report.page import headlines_of, percent
 from covermap.report.task_page import FigureSection, Table, TaskContent, render_task
+from covermap.report.units import unit_of
 from covermap.verbs.caps import cap_of
 from covermap.verbs.evaluate_chips import TABLE, read_scored
 from covermap.verbs.evaluate_numbers import JOINT, number_map
@@ -114,7 +116,7 @@ def _of_classes(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
         (name, (*(percent(row[key]) for key in keys), f"{row['labelled_pixels']:,}"))
         for name, row in test["per_class"].items()
     )
-    matrices = confusion_figures(np.array(test["confusion_matrix"]), test["classes"])
+    matrices = confusion_figures(np.array(test["confusion_matrix"]), test["classes"], "Chips")
     return _Part(
         kind="a classifier of whole chips",
         counted=f"{test['labelled_pixels']:,} chips that the scored model had not seen in "
@@ -148,7 +150,8 @@ def _of_tags(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFr
         "mean_f1": "Mean F1 of the labels",
     }
     rows = tuple(
-        (title, (percent(test[key]), percent(majority[key]))) for key, title in titles.items()
+        (title, (_with_interval(test, key), _with_interval(majority, key)))
+        for key, title in titles.items()
     )
     keys = ("accuracy", "precision", "recall", "f1", "positive_rate")
     labels = tuple(
@@ -172,8 +175,9 @@ def _of_tags(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFr
         f"{test['complete_chips']:,} all labels are known.",
         meaning="Accuracy of a label: of 100 chips, for how many it is said right whether they "
         "have it. Compare it with the last column but one: where a label is rare, never saying it "
-        "is right for most chips.",
-        headlines=(*_leak(workspace), *ahead),
+        "is right for most chips. Intervals (95 %) are drawn from pictures or blocks of ground, "
+        "not from single chips.",
+        headlines=(*_leak(workspace), *ahead, *_doubts(metrics, titles)),
         scores=Table(("model", "usual labels for all"), rows),
         classes=Table(
             ("accuracy", "precision", "recall", "F1", "chips with it", "usual answer", "chips"),
@@ -201,10 +205,7 @@ def _of_numbers(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
         "ruzicka": "Ružička similarity",
         "iou_nonzero": "IoU of dense cells and cells with points",
     }
-    rows = tuple(
-        (title, tuple(_DASH if way[key] is None else f"{way[key]:.3f}" for way in ways))
-        for key, title in titles.items()
-    )
+    rows = tuple((title, tuple(_number(way, key) for way in ways)) for key, title in titles.items())
     ahead = []
     for key, who in (("mean", "The mean of training"), ("distance_to_edge", "The distance rule")):
         if baselines[key]["mae"] < test["mae"]:
@@ -222,8 +223,9 @@ def _of_numbers(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
         "more, by the training ground alone.",
         meaning="The mean of training is one number for every cell; the distance rule gives each "
         "cell the training mean at its distance from the edge of what is valid. A model that is "
-        "not better than both has learnt nothing of the imagery.",
-        headlines=(*_leak(workspace), *ahead),
+        "not better than both has learnt nothing of the imagery. Intervals (95 %) are drawn from "
+        "whole blocks, regions or images.",
+        headlines=(*_leak(workspace), *ahead, *_doubts(metrics, titles, shares=False)),
         scores=Table(("model", "mean of training", "distance to the edge"), rows),
         classes=None,
         classes_title="",
@@ -254,9 +256,23 @@ def _behind(
 
 def _with_interval(scores: dict[str, Any], key: str) -> str:
     low, high = scores[f"{key}_low"], scores[f"{key}_high"]
-    if low is None:
+    if not has_width(low, high):
         return percent(scores[key])
     return f"{percent(scores[key])} ({percent(low)} to {percent(high)})"
+
+
+def _number(scores: dict[str, Any], key: str) -> str:
+    value, low, high = (scores[f"{key}{end}"] for end in ("", "_low", "_high"))
+    if value is None:
+        return _DASH
+    told = f"{value:.3f}"
+    return f"{told} ({low:.3f} to {high:.3f})" if has_width(low, high, share=False) else told
+
+
+def _doubts(metrics: dict[str, Any], titles: dict[str, str], shares: bool = True) -> list[str]:
+    """Warnings of intervals that say less than they seem."""
+    told = {key: title[0].lower() + title[1:] for key, title in titles.items()}
+    return interval_warnings(metrics["test"], unit_of(metrics), told, shares)
 
 
 def _chip_panels(workspace: Workspace) -> FigureSection:

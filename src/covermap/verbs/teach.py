@@ -18,11 +18,13 @@ from covermap.models.forest import fit_forest, forest_to_bytes
 from covermap.models.settings import ModelSettings
 from covermap.project.schema import Project
 from covermap.verbs.chip_forest import chip_forest
+from covermap.verbs.combine import reading_of
 from covermap.verbs.forest_pixels import forest_answer, labelled_pixels
 from covermap.verbs.plan_told import forecast
 
 if TYPE_CHECKING:
     from covermap.models.sight import Sight
+    from covermap.models.weak import MapReading
 
 # Enough for means of extremes; more would cost a part of an epoch.
 _RANGE_CHIPS = 16
@@ -83,6 +85,8 @@ class Taught:
         Whether an answer depends on all of the tile.
     ranges : dict
         What enters each convolution of a network on teaching chips; empty for a forest.
+    combiner : dict or None
+        Of weak segmentation: how its activation maps become classes.
     """
 
     settings: ModelSettings
@@ -92,6 +96,7 @@ class Taught:
     answer: Callable[[Sample], np.ndarray]
     sees_everything: bool = False
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    combiner: dict[str, Any] | None = None
 
     def tally(self, chips: Chips, classes: int) -> Tally:
         """How it does on the counted pixels of chips."""
@@ -176,7 +181,10 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     )
     if fitted.resumed_from:
         say(f"{lesson.title}: went on after epoch {fitted.resumed_from}")
-    sight = _sight(fitted.network, settings, project.task, size)
+    reading = None
+    if project.task == "weak-segmentation":
+        reading = reading_of(fitted.network, lesson.teach, project.weak, project.seed)
+    sight = _sight(fitted.network, settings, reading, size)
     weighed = project.task == "segmentation"
     return Taught(
         settings=settings,
@@ -198,10 +206,13 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
         },
         answer=lambda sample: _network_answer(fitted.network, sample),
         ranges=activation_ranges(fitted.network, _spread(lesson.teach)) if weighed else {},
+        combiner=None if reading is None else reading.to_dict(),
     )
 
 
-def _sight(network: Any, settings: ModelSettings, task: str, chip_size: int) -> Sight:
+def _sight(
+    network: Any, settings: ModelSettings, reading: MapReading | None, chip_size: int
+) -> Sight:
     """How far a network sees; all of the chip where it answers for the chip."""
     from covermap.models.activation_maps import ActivationMapper
     from covermap.models.registry import output_of
@@ -209,8 +220,8 @@ def _sight(network: Any, settings: ModelSettings, task: str, chip_size: int) -> 
 
     if output_of(settings.name) == "dense":
         return sight_of(network)
-    if task == "weak-segmentation":
-        return sight_of(ActivationMapper(network))
+    if reading is not None:
+        return sight_of(ActivationMapper(network, reading.upsampling, reading.bias))
     return Sight(chip_size // 2, everything=False)
 
 

@@ -78,6 +78,7 @@ def train_step(workspace: Workspace, force: bool) -> None:
             "weights": _weights_digest(workspace),
             "loss": project.loss.model_dump(),
             "training": project.training.model_dump(),
+            "weak": project.weak.model_dump(),
         },
     )
     workspace.folder.claim((*OUTPUTS, _CHECKPOINTS))
@@ -269,6 +270,7 @@ def _bundle(
         trained_on=_trained_on(workspace.scenes, chips, training),
         scores={},
         versions=versions(),
+        combiner=taught.combiner,
         quantity=None if ground.cap is None else quantity_of(ground.cap),
     )
 

@@ -1,0 +1,65 @@
+"""The tested windows of a run, mapped by the engine that maps: what is scored is delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from covermap.bundle import Bundle
+from covermap.chips.loading import Share
+from covermap.core.files import content_digest
+from covermap.core.grid import window_geobox
+from covermap.mapping.settings import MapSettings
+from covermap.verbs.map_scenes import map_key
+from covermap.verbs.run_engine import run_predictor
+from covermap.verbs.workspace import Workspace
+
+
+def map_tested(
+    workspace: Workspace,
+    score: Share,
+    bundle: Bundle,
+    path_of: Callable[[str], Path],
+    outputs: tuple[str, ...],
+    title: str,
+) -> None:
+    """Map the tested windows of each scene; tiles elsewhere are not computed.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    score : Share
+        What is tested.
+    bundle : Bundle
+        Its folder holds the weights; its combiner may be another than that of the folder.
+    path_of : callable
+        Where the map of a scene goes, by the scene's name.
+    outputs : tuple of str
+    title : str
+        Kept in the files.
+    """
+    import shapely
+
+    from covermap.mapping.engine import map_scene
+
+    predictor = run_predictor(workspace, bundle)
+    settings: MapSettings = workspace.project.map.model_copy(update={"outputs": outputs})
+    for name in dict.fromkeys(scene for scene, _ in score.windows):
+        scene = workspace.viewer.scenes[name]
+        shapes = [
+            window_geobox(scene.geobox, window).extent.geom
+            for other, window in score.windows
+            if other == name
+        ]
+        path = path_of(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        map_scene(
+            scene,
+            bundle,
+            predictor,
+            path,
+            settings,
+            ground=shapely.union_all(shapes),
+            title=title,
+            key=content_digest([map_key(bundle, scene), bundle.combiner]),
+        )
