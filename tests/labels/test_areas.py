@@ -121,3 +121,14 @@ def test_a_value_that_the_legend_does_not_name_is_told(tmp_path):
     path = squares(tmp_path / "a.gpkg", [(2, 2, 6, 6)], ["forrest"], geobox=BOX)
     with pytest.raises(LabelError, match=r"'forrest'.*did you mean 'forest'"):
         read(path, legend="deepglobe")
+
+
+def test_a_code_that_the_legend_does_not_name_is_told_with_known_codes(tmp_path):
+    cells = [(2, 2, 6, 6), (12, 2, 6, 6)]
+    path = squares(tmp_path / "a.gpkg", cells, [99999, 11100], geobox=BOX)
+    with pytest.raises(LabelError) as caught:
+        read(path, legend="urban-atlas")
+    message = str(caught.value)
+    assert "holds '99999' (1 row), which the legend does not name; known: 11100, 11210" in message
+    assert " more. Correct it there" in message
+    assert "labels: {ignore: ['99999']}" in message

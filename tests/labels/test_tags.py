@@ -145,6 +145,29 @@ def test_rows_without_a_picture_are_told(tmp_path, scenes):
     assert found.notes[-1] == "1 rows name no picture and are passed over: zz.png"
 
 
+def test_a_class_that_only_rows_without_a_picture_have_is_no_class(tmp_path, scenes):
+    found = tagged(tmp_path, scenes, "file,cover\na,x\nb,x\nc,y\nd,y\nmoon.png,moon\n")
+    assert found.legend.names == ("x", "y")
+
+
+def test_a_label_that_no_picture_has_is_told(tmp_path, scenes):
+    text = "file,oak,elm\na,1,0\nb,1,0\nc,0,0\nd,1,0\n"
+    notes = tagged(tmp_path, scenes, text).checked_on(scenes)
+    assert "no picture has the label elm: it cannot be learnt" in notes[1]
+
+
+def test_an_empty_folder_among_class_folders_is_told(tmp_path, scenes):
+    for scene in scenes:
+        scene.files[0].parent.mkdir(parents=True, exist_ok=True)
+        scene.files[0].touch()
+    (tmp_path / "pictures" / "moon").mkdir()
+    found = read_tags(TagSettings(tags="folders"), tmp_path, scenes)
+    assert found.legend.names == ("field", "lake", "wood")
+    assert found.notes == (
+        f"{tmp_path / 'pictures' / 'moon'}: holds no picture, so it is no class",
+    )
+
+
 def test_pictures_of_one_name_need_their_folder(tmp_path):
     scenes = [picture(tmp_path / folder / "a.png") for folder in ("one", "two")]
     scenes = [ArrayScene(s.values, None, BOX, ["B02"], f"{n}-a", files=s.files)

@@ -2,11 +2,13 @@ import pytest
 import yaml
 
 from covermap.core.errors import ProjectError
+from covermap.core.settings import parse
 from covermap.datasets.registry import dataset_named
 from covermap.project.variants import read_variants
 from covermap.recipes.project_file import recipe_text
 from covermap.recipes.recipe import (
     SCALES,
+    Recipe,
     read_recipe,
     recipe_names,
     recipe_project,
@@ -139,6 +141,21 @@ def test_tiles_are_refused_where_orthophotos_are_to_be_held_out(tmp_path):
         (tmp_path / "tiles" / "output" / name).write_bytes(b"")
     with pytest.raises(ProjectError, match=r"takes files \*\.tif"):
         recipe_project("s1-losses", tmp_path / "tiles", tmp_path, "small")
+
+
+def test_small_scale_changes_variants_and_full_leaves_them(miniatures, tmp_path):
+    small = _variants("s3-density-dates", miniatures, tmp_path, "small")
+    assert {project.split.folds for project in small.values()} == {2}
+    assert small["by date"].split.by == "date"
+    full = _variants("s3-density-dates", miniatures, tmp_path, "full")
+    assert {project.split.folds for project in full.values()} == {None}
+
+
+def test_small_scale_names_variants_that_exist():
+    values = read_recipe("s2-unet").model_dump()
+    values["small"] = {"vary": {"tiles at randm": {"seed": 1}}}
+    with pytest.raises(ProjectError, match="did you mean 'tiles at random'"):
+        parse(Recipe, values, "recipe:x")
 
 
 def test_an_unknown_recipe_is_told_with_the_nearest():

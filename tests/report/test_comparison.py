@@ -10,6 +10,7 @@ from covermap.report.comparison import (
     ComparedPanel,
     ComparedRun,
     Comparison,
+    compared_splits,
     comparison_facts,
     comparison_headlines,
     render_comparison,
@@ -132,3 +133,31 @@ def test_scores_of_other_tasks_are_shown_in_their_own_units():
     assert "RMSE" in page
     assert "How they learnt" not in page
     assert json.dumps(comparison_facts(Comparison("x", (other,))))
+
+
+def regression(name, spearman, r2, leaky=""):
+    test = {"spearman": spearman, "r2": r2, "mae": 0.1, "iou_nonzero": None}
+    baselines = {"mean": {"r2": 0.0, "spearman": None}, "distance_to_edge": {"spearman": 0.2}}
+    return ComparedRun(
+        name=name, folder=name, model="deeplabv3", tested_on="x", leaky=leaky,
+        metrics={"test": test, "baselines": baselines}, curve=ComparedCurve("", ()),
+    )  # fmt: skip
+
+
+def test_the_published_split_stands_beside_the_honest_one_by_every_score_of_both():
+    runs = (regression("dates", 0.8, 0.6, leaky="leaky"), regression("regions", 0.3, -2.0))
+    told = Published(source="s", honest={"dates": "regions"})
+    content = Comparison("x", runs, published=told)
+    rows = compared_splits(content)
+    # Of errors the lower is the better: they do not belong on an axis of scores.
+    assert [(row.score, row.leaky.value, row.honest.value, row.baseline) for row in rows] == [
+        ("R2", 0.6, -2.0, 0.0),
+        ("Spearman", 0.8, 0.3, 0.2),
+    ]
+    assert "What other ground costs" in render_comparison(content)
+
+
+def test_without_an_honest_partner_no_split_is_compared():
+    content = Comparison("x", (run("a"), run("b")), published=published())
+    assert compared_splits(content) == []
+    assert "What other ground costs" not in render_comparison(content)

@@ -89,3 +89,25 @@ def test_the_command_line_finds_class_folders(tmp_path):
     assert done.status == 0, done.err
     project = read_project(tmp_path / "project.yaml")
     assert (project.task, project.imagery[0].join) == ("classification", False)
+
+
+def test_photographs_have_red_green_and_blue_so_that_weights_learnt_on_them_fit(folder):
+    project = read_project(init_tags(folder / "set", folder / "project.yaml"))
+    assert project.imagery[0].bands == ["red", "green", "blue"]
+
+
+def test_other_files_of_three_nameless_bands_keep_them_nameless(tmp_path):
+    for name in ("lake", "wood"):
+        for number in range(2):
+            path = tmp_path / "set" / name / f"{name}_{number}.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_scene(path, bands=("a", "b", "c"), descriptions=False, height=32, width=32)
+    project = read_project(init_tags(tmp_path / "set", tmp_path / "project.yaml"))
+    assert project.imagery[0].bands is None
+
+
+def test_an_empty_folder_among_class_folders_is_told_and_is_no_class(folder, capsys):
+    (folder / "set" / "moon").mkdir()
+    assert are_class_folders(folder / "set")
+    assert "moon" not in init_tags(folder / "set", folder / "project.yaml").read_text()
+    assert "moon: holds no picture, so it is no class" in capsys.readouterr().err

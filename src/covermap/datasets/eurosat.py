@@ -35,7 +35,7 @@ _LIST = re.compile(r"/eurosat-(?P<part>train|val|test)\.txt$")
 _PARTS = ("train", "val", "test")
 
 _SIDE = 64
-_RGB_MADE, _MS_MADE = 8, 4
+_RGB_MADE, _MS_MADE = 12, 12
 # Digital numbers that the publisher's pictures stretch to 1..255.
 _STRETCHED = 2750
 # Light that the air adds at the top of the atmosphere, reflectance; more in the blue.

@@ -13,6 +13,7 @@ from covermap.labels.coding import IGNORED, Coding
 from covermap.labels.settings import LabelSettings
 
 BACKGROUND = "background"
+_NAMED = 6
 
 
 def legend_of_column(
@@ -41,6 +42,16 @@ def legend_of_column(
     return legend, {value: legend.ids.index(number) for value, number in id_of.items()}
 
 
+def _known_classes(value: str, coding: Coding) -> str:
+    """The nearest code or name of a legend, or the first few of them."""
+    codes = [str(code) for code in coding.codes]
+    known = codes if codes and value.lstrip("-").isdigit() else list(coding.legend.names)
+    hint = nearest(value, known)
+    if not hint.startswith("known") or len(known) <= _NAMED:
+        return hint.rstrip("?")
+    return f"known: {', '.join(known[:_NAMED])} and {len(known) - _NAMED} more"
+
+
 def legend_of_coding(
     values: Any, coding: Coding, settings: LabelSettings, path: Path, attribute: str
 ) -> tuple[Legend, dict[str, int]]:
@@ -57,9 +68,12 @@ def legend_of_coding(
             continue
         place = named.get(value.casefold(), coding.other)
         if place is None:
+            number = sum(str(item) == value for item in values)
             raise LabelError(
-                f"{path}: column '{attribute}' holds '{value}', which the legend does not name; "
-                f"{nearest(value, coding.legend.names)} Add it to the legend, or to labels: ignore"
+                f"{path}: column '{attribute}' holds '{value}' ({number:,} "
+                f"{'row' if number == 1 else 'rows'}), which the legend does not name; "
+                f"{_known_classes(value, coding)}. Correct it there, add it to the legend, or "
+                f"leave it unlabelled: labels: {{ignore: ['{value}']}}"
             )
         place_of[value] = place
     if not place_of:

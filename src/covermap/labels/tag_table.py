@@ -100,7 +100,8 @@ def read_tag_table(settings: TagSettings, path: Path, images: Mapping[str, Path]
     values = (
         tuple(columns)
         if len(columns) > 1
-        else tuple(dict.fromkeys(value for labels in said for value in labels or ()))
+        # A class that only rows without a picture have is no class of these pictures.
+        else tuple(dict.fromkeys(value for labels in by_scene.values() for value in labels or ()))
     )
     return TagTable(
         path=path,

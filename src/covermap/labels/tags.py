@@ -111,6 +111,16 @@ class Tags:
             for name, number in zip(self.legend.names, self.pictures, strict=True)
         )
         notes = [f"pictures by label: {told}"]
+        unseen = [
+            name
+            for name, number in zip(self.legend.names, self.pictures, strict=True)
+            if not number
+        ]
+        if unseen:
+            notes.append(
+                f"no picture has the label {_listed(unseen)}: it cannot be learnt; add pictures, "
+                "or take it out"
+            )
         bare = [scene.name for scene in scenes if scene.name not in self._leading]
         if bare:
             notes.append(f"{len(bare)} pictures have no label and are unlabelled: {_listed(bare)}")
@@ -172,7 +182,13 @@ def _of_folders(settings: TagSettings, scenes: Sequence[Scene]) -> Tags:
             vector[:] = 0
             vector[index_of[name]] = 1
         by_scene[scene.name] = vector
-    return Tags(legend, roots[0], by_scene, False)
+    notes = tuple(
+        f"{folder}: holds no picture, so it is no class"
+        for root in roots
+        for folder in (sorted(root.iterdir()) if root.is_dir() else ())
+        if folder.is_dir() and folder.name[0] != "." and not any(folder.iterdir())
+    )
+    return Tags(legend, roots[0], by_scene, False, notes=notes)
 
 
 def _as_column(settings: TagSettings) -> LabelSettings:

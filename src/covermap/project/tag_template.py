@@ -31,4 +31,4 @@ def tag_project_text(
         "task: classification    # one class for each whole picture",
     ]
     split = "# split: {by: auto}       # whole pictures; those that overlap stay together"
-    return text_around(name, entries, labels, split)
+    return text_around(name, entries, labels, split, network="classifier")

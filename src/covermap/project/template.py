@@ -16,7 +16,8 @@ class ImageryEntry:
 
     `scales` is a guessed scale for each band or None; `dates` is more than 1 for a stack, and
     `masks` then a glob of a mask for each date. `pictures` is how many scenes the entry holds that
-    have a mask each, and stay apart; `prefix` then goes before their names.
+    have a mask each, and stay apart; `prefix` then goes before their names. `are_colors` says that
+    the bands got their names from the kind of file.
     """
 
     path: str | list[str]
@@ -27,6 +28,7 @@ class ImageryEntry:
     warnings: tuple[str, ...]
     pictures: int = 0
     prefix: str | None = None
+    are_colors: bool = False
 
 
 def project_text(
@@ -51,9 +53,13 @@ def project_text(
 
 
 def text_around(
-    name: str, entries: Sequence[ImageryEntry], labels: Sequence[str], split: str
+    name: str,
+    entries: Sequence[ImageryEntry],
+    labels: Sequence[str],
+    split: str,
+    network: str = "unet",
 ) -> str:
-    """A project file around the lines of its labels (indented) and of its split."""
+    """A project file around the lines of its labels (indented), its split and usual network."""
     lines = [
         f"name: {quoted(name)}",
         "",
@@ -80,7 +86,7 @@ def text_around(
         "# aoi: area.gpkg          # nothing outside it is used or mapped",
         "# chips: {size: auto, place: grid}    # random, whole, ...; max_cloud: 0.15, ...",
         split,
-        "# model: {name: unet, encoder: efficientnet-lite0, weights: imagenet}",
+        f"# model: {{name: {network}, encoder: efficientnet-lite0, weights: imagenet}}",
         "# training: {epochs: auto}",
         "# map: {outputs: [class, confidence]}",
         "# seed: 0",
@@ -95,7 +101,11 @@ def _entry_lines(entry: ImageryEntry) -> list[str]:
     ground = f" of {facts.pixel_width_m:.3g} x {facts.pixel_height_m:.3g} m" if facts.crs else ""
     lines.append(f"    # {size}{ground}, {facts.crs or 'no CRS'}, {facts.usable_share:.0%} usable")
     names = [item.band.name for item in facts.bands]
-    lines.append(f"    # bands: {_on_one_line(', '.join(names))}")
+    if entry.are_colors:
+        # Weights learnt on photographs have kernels for these; for nameless bands only a grey one.
+        lines.append(f"    bands: {_list(names)}    # as JPEG and PNG files have them: check")
+    else:
+        lines.append(f"    # bands: {_on_one_line(', '.join(names))}")
     if entry.dates > 1:
         lines += [
             f"    stack: dates          # {entry.dates} dates of one place are one image",

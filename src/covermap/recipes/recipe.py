@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from covermap.core.errors import ProjectError, nearest
 from covermap.core.settings import Settings, parse
@@ -42,7 +42,7 @@ class Recipe(Settings):
     vary : dict
         The variants by name, at least one.
     small : dict
-        Laid over it all at `--scale small`.
+        Laid over it all at `--scale small`; its `vary` over the changes of the variants it names.
     published : Published
     """
 
@@ -56,6 +56,13 @@ class Recipe(Settings):
     vary: dict[str, dict[str, Any]] = Field(min_length=1)
     small: dict[str, Any] = Field(default_factory=dict)
     published: Published
+
+    @model_validator(mode="after")
+    def _small_changes_known_variants(self) -> Recipe:
+        strange = [name for name in self.small.get("vary", {}) if name not in self.vary]
+        if strange:
+            raise ValueError(f"small: vary: {nearest(strange[0], self.vary)}")
+        return self
 
     @property
     def task(self) -> str:
@@ -121,11 +128,12 @@ def recipe_project(
     _require_form(recipe, values, folder, where)
     values = laid_over(values, {"name": name, **recipe.project}, where)
     if scale == "small":
-        values = laid_over(values, recipe.small, where)
+        own = {key: value for key, value in recipe.small.items() if key != "vary"}
+        values = laid_over(values, own, where)
     if weights is not None:
         values = laid_over(values, {"model.weights": _from_base(weights, base)}, where)
         _require_encoder(values, where)
-    return {**values, "vary": recipe.vary}
+    return {**values, "vary": _small_variants(recipe) if scale == "small" else recipe.vary}
 
 
 def told_weights(recipe: Recipe, weights: str | None) -> str | None:
@@ -137,6 +145,11 @@ def told_weights(recipe: Recipe, weights: str | None) -> str | None:
         "encoders; here they begin at random (model: {weights: none}) and learn less. With "
         "`--weights hub:imagenet` or a file of weights they begin as published."
     )
+
+
+def _small_variants(recipe: Recipe) -> dict[str, dict[str, Any]]:
+    more = recipe.small.get("vary", {})
+    return {name: {**changes, **more.get(name, {})} for name, changes in recipe.vary.items()}
 
 
 def _require_form(recipe: Recipe, values: dict[str, Any], folder: Path, where: str) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from covermap.core.legend import Legend
 from covermap.report import figures
 from covermap.report.comparison_figure import ComparedCurve, curves_figure, variant_color
+from covermap.report.comparison_pairs import PairRow, Reached, pairs_figure
 from covermap.report.doubt import has_width
 from covermap.report.page import page_template, percent
 from covermap.report.published import Published, PublishedNumber, score_at
@@ -35,6 +36,8 @@ SCORES = {
     "ruzicka": ("Ruzicka", True),
 }
 _BASELINES = ("random_forest", "majority", "mean", "distance_to_edge")
+# The lower the better.
+_ERRORS = ("mae", "rmse")
 _LEADING = "class_mean_iou"
 _DASH = "\u2013"
 
@@ -169,6 +172,7 @@ def render_comparison(content: Comparison) -> str:
         baselines=_baseline_rows(content.runs, scores),
         classes=_class_rows(content.runs),
         numbers=_number_rows(content),
+        pairs=_pairs_uri(content),
         curves=_curves_uri(content),
         grounds=[(ground, _panel_rows(ground)) for ground in content.grounds],
     )
@@ -352,6 +356,43 @@ def _undecided(runs: Sequence[ComparedRun]) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names)
+
+
+def _pairs_uri(content: Comparison) -> str | None:
+    """The figure of scores that fall from the published kind of split to an honest one."""
+    rows = compared_splits(content)
+    return figures.figure_uri(pairs_figure(rows)) if rows else None
+
+
+def compared_splits(content: Comparison) -> list[PairRow]:
+    """Every score, the higher the better, that a leaky variant and its honest partner both have."""
+    honest_of = content.published.honest if content.published else {}
+    rows = []
+    for leaky_name, honest_name in honest_of.items():
+        leaky, honest = content.run(leaky_name), content.run(honest_name)
+        known = [item.get("test", {}) for item in (leaky.metrics, honest.metrics)]
+        for key, (title, _) in SCORES.items():
+            if key in _ERRORS or any(test.get(key) is None for test in known):
+                continue
+            own = [
+                base[key]
+                for base in honest.metrics.get("baselines", {}).values()
+                if base.get(key) is not None
+            ]
+            rows.append(
+                PairRow(
+                    pair=f"{leaky_name} / {honest_name}",
+                    score=title,
+                    leaky=_reached(known[0], key),
+                    honest=_reached(known[1], key),
+                    baseline=max(own, default=None),
+                )
+            )
+    return rows
+
+
+def _reached(test: Mapping[str, Any], key: str) -> Reached:
+    return Reached(test[key], test.get(f"{key}_low"), test.get(f"{key}_high"))
 
 
 def _curves_uri(content: Comparison) -> str | None:

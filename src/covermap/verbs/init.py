@@ -23,6 +23,7 @@ from covermap.verbs.doctor import is_vector, require_images
 # As many images of one place are taken for dates of it; two may as well be a before and an after.
 _FEWEST_DATES = 3
 _MASK_NAME = re.compile(r"mask|cloud", re.IGNORECASE)
+_PHOTOGRAPHS, _COLORS = (".jpg", ".jpeg", ".png"), ("red", "green", "blue")
 
 
 def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
@@ -157,8 +158,22 @@ def entry_of(
     path: str | list[str], scene: Scene, dates: int = 1, masks: str | None = None
 ) -> ImageryEntry:
     """One entry of a project's imagery, described by a scene of it."""
+    are_colors = _is_photograph(scene)
+    if are_colors:
+        own = ImagerySettings(path=str(scene.files[0]), name=scene.name, bands=list(_COLORS))
+        (scene,) = open_scenes(own, Path())
     facts = inspect(scene)
-    return ImageryEntry(path, facts, guess_scale(facts), dates, masks, tuple(warnings_of(facts)))
+    warnings = tuple(warnings_of(facts))
+    return ImageryEntry(
+        path, facts, guess_scale(facts), dates, masks, warnings, are_colors=are_colors
+    )
+
+
+def _is_photograph(scene: Scene) -> bool:
+    """Three bands without names in a file whose format is for red, green and blue."""
+    return [band.name for band in scene.bands] == ["band_1", "band_2", "band_3"] and all(
+        path.suffix.lower() in _PHOTOGRAPHS for path in scene.files
+    )
 
 
 def _stack(scenes: Sequence[Scene], base: Path) -> ImageryEntry | None:

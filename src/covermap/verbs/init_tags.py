@@ -106,7 +106,12 @@ def _opened(path: Path, name: str | None = None) -> list[Scene]:
 
 
 def _folders(path: Path) -> list[Path]:
-    return sorted(item for item in path.iterdir() if item.is_dir() and item.name[0] != ".")
+    """Folders that hold something; an empty one is no class, and `read_tags` says so."""
+    return sorted(
+        item
+        for item in path.iterdir()
+        if item.is_dir() and item.name[0] != "." and any(item.iterdir())
+    )
 
 
 def _require_equal_bands(scenes: list[Scene]) -> None:
@@ -132,5 +137,5 @@ def _verify(text: str, target: Path, tags: Tags) -> None:
             f"{target}: the imagery that it names opens as {len(scenes)} scenes, but "
             f"{len(tags.by_scene)} pictures were found; move files that are no pictures away"
         )
-    for note in tags.checked_on(scenes):
+    for note in (*tags.notes, *tags.checked_on(scenes)):
         say(note)
