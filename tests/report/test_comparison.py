@@ -157,6 +157,24 @@ def test_the_published_split_stands_beside_the_honest_one_by_every_score_of_both
     assert "What other ground costs" in render_comparison(content)
 
 
+def test_what_the_mean_beats_is_named_too():
+    poor, fair = regression("a", 0.1, 0.0), regression("b", 0.5, 0.3)
+    for item, ours in ((poor, 0.2), (fair, 0.6)):
+        item.metrics["test"]["ruzicka"] = ours
+        item.metrics["baselines"]["mean"]["ruzicka"] = 0.3
+    lines = comparison_headlines(Comparison("x", (poor, fair)))
+    assert lines == [
+        "The mean of the training cells has a higher Ruzicka than a on the same ground."
+    ]
+
+
+def test_a_forest_that_knew_more_than_tags_is_told_as_such():
+    weak = run("a", 0.3, forest=0.4)
+    weak.metrics["task"] = "weak-segmentation"
+    (line,) = comparison_headlines(Comparison("x", (weak,)))
+    assert line.startswith("The random forest, which was told the class of every training pixel, ")
+
+
 def test_without_an_honest_partner_no_split_is_compared():
     content = Comparison("x", (run("a"), run("b")), published=published())
     assert compared_splits(content) == []

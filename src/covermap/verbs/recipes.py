@@ -89,7 +89,10 @@ def run_recipe(
     _write_project(project, recipe_text(name, recipe, chosen, values))
     warnings = [text for text in (_told_data(recipe, data), told_weights(recipe, weights)) if text]
     if chosen == "small":
-        warnings.append("--scale small: fewer epochs and smaller chips than published.")
+        warnings.append(
+            "--scale small: fewer epochs, smaller chips, batches and some encoders, and learning "
+            "rates of its own; --scale full has the published ones."
+        )
     for line in warnings:
         say(line)
     published = recipe.published.model_copy(update={"warnings": tuple(warnings)})
