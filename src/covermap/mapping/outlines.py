@@ -218,7 +218,7 @@ def _walks(steps: _Steps) -> _Walks:
     walks, walk = connected_components(graph, directed=False)
     # A closed walk begins where it comes to its first corner, an open one where it enters.
     by_key = np.lexsort((steps.keys, walk))
-    firsts = by_key[np.unique(walk[by_key], return_index=True)[1]]
+    firsts = by_key[np.flatnonzero(np.diff(walk[by_key], prepend=-1))]
     firsts[walk[steps.heads]] = steps.heads
     onward = np.where(goes_on, steps.following, number)
     is_first = np.zeros(count, bool)

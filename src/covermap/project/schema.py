@@ -11,7 +11,12 @@ from covermap.chips.settings import ChipSettings, SplitSettings
 from covermap.core.errors import ProjectError
 from covermap.core.settings import Settings, parse
 from covermap.imagery.settings import ImagerySettings
-from covermap.labels.kind_settings import AnyLabelSettings, DensitySettings, require_one_kind
+from covermap.labels.kind_settings import (
+    AnyLabelSettings,
+    DensitySettings,
+    TagSettings,
+    require_one_kind,
+)
 from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.mapping.settings import MapSettings
 from covermap.models.loss_settings import LossSettings
@@ -121,6 +126,22 @@ class Project(Settings):
                         f"labels: {key} is for whole chips, such as task: classification, not for "
                         f"{self.task}; leave it out"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _polygons_of_a_map_of_classes(self) -> Project:
+        if "polygons" not in self.map.outputs:
+            return self
+        if self.task == "regression":
+            raise ValueError(
+                "map: outputs: polygons are of classes, and task: regression maps values; leave "
+                "polygons out"
+            )
+        if isinstance(self.labels, TagSettings):
+            raise ValueError(
+                "map: outputs: polygons are of a map, and of whole pictures a table is written; "
+                "leave polygons out"
+            )
         return self
 
     @model_validator(mode="after")
