@@ -25,3 +25,16 @@ def test_a_tile_that_no_network_can_take_is_refused(tile):
 def test_a_tile_may_be_left_to_the_program():
     assert parse(MapSettings, {"tile": "auto"}, "map").tile == "auto"
     assert parse(MapSettings, {"tile": 512}, "map").tile == 512
+
+
+def test_polygons_are_no_raster_of_the_network():
+    chosen = parse(MapSettings, {"outputs": ["polygons", "margin"], "min_area_m2": 500}, "map")
+    assert chosen.outputs == ("class", "polygons", "margin")
+    assert chosen.rasters == ("class", "margin")
+
+
+def test_a_minimum_mapping_unit_without_polygons_is_refused():
+    with pytest.raises(ProjectError, match=r"min_area_m2 .* polygons.*outputs: \[polygons\]"):
+        parse(MapSettings, {"min_area_m2": 500}, "map")
+    with pytest.raises(ProjectError, match="min_area_m2: .*greater than 0"):
+        parse(MapSettings, {"outputs": ["polygons"], "min_area_m2": 0}, "map")

@@ -7,7 +7,13 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from covermap.core.legend import Legend
-from covermap.mapping.style import colormap, style_paths, write_attributes, write_styles
+from covermap.mapping.style import (
+    colormap,
+    style_paths,
+    write_attributes,
+    write_polygon_style,
+    write_styles,
+)
 
 NAMES = {0: "water & ice", 3: "<forest>", 7: "Äcker"}
 SLD = "{http://www.opengis.net/sld}"
@@ -57,3 +63,18 @@ def test_wide_ids_have_an_attribute_table_alone(tmp_path):
 
 def test_styles_stand_beside_the_map(tmp_path):
     assert [p.name for p in style_paths(tmp_path / "map.tif")] == ["map.qml", "map.sld"]
+
+
+def test_a_style_of_polygons_fills_every_class_with_its_colour(tmp_path, legend):
+    write_polygon_style(tmp_path / "map_polygons.qml", legend)
+    root = ET.parse(tmp_path / "map_polygons.qml").getroot()
+    renderer = root.find("renderer-v2")
+    assert renderer.get("attr") == "class_id"
+    fills = {
+        symbol.get("name"): symbol.find("layer/prop[@k='color']").get("v")
+        for symbol in renderer.iter("symbol")
+    }
+    for category, (number, name) in zip(renderer.iter("category"), NAMES.items(), strict=True):
+        assert (int(category.get("value")), category.get("label")) == (number, name)
+        rgba = ",".join(map(str, colormap(legend)[number]))
+        assert fills[category.get("symbol")] == rgba

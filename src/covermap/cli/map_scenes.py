@@ -26,7 +26,7 @@ def map_command(
     ] = None,
     output: Annotated[
         list[str] | None,
-        typer.Option(help="Also write: confidence, margin, entropy, probability. Repeatable."),
+        typer.Option(help="Also: polygons, confidence, margin, entropy, probability. Repeatable."),
     ] = None,
     engine: Annotated[
         str,
@@ -41,6 +41,13 @@ def map_command(
     probability_type: Annotated[
         str, typer.Option(help="Of --output probability: uint8 (per cent) or float32.")
     ] = "uint8",
+    min_area_m2: Annotated[
+        float | None,
+        typer.Option(
+            "--min-area-m2",
+            help="Of --output polygons: smaller ones are merged into their neighbours.",
+        ),
+    ] = None,
 ) -> None:
     """Example:  covermap map run/bundle scene.tif --out map.tif
 
@@ -49,8 +56,9 @@ def map_command(
     from covermap.verbs.map_scenes import map_scenes
 
     outputs = ("class", *(output or ()))
-    for result in map_scenes(
-        bundle, scenes, out, tile, outputs, engine, precision, tta, probability_type
-    ):
+    results = map_scenes(
+        bundle, scenes, out, tile, outputs, engine, precision, tta, probability_type, min_area_m2
+    )
+    for result in results:
         for path in result.paths.values():
             print(path)

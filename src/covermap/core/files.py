@@ -110,6 +110,20 @@ def refuse_strangers(paths: Iterable[Path], owned: set[Path]) -> None:
             )
 
 
+@contextmanager
+def fixed_date() -> Iterator[None]:
+    """GeoPackages hold the time of writing: let it be the same each time."""
+    import pyogrio
+
+    name = "OGR_CURRENT_DATE"
+    before = pyogrio.get_gdal_config_option(name)
+    pyogrio.set_gdal_config_options({name: "2020-01-01T00:00:00Z"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({name: before})
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from covermap.imagery.raster import Scene
 from covermap.mapping.ledger import Ledger, chosen_before, ledger_path, open_ledger
 from covermap.mapping.memory import GDAL_CACHE_BYTES, Sizes, foretold_bytes, sizes_for
 from covermap.mapping.pipeline import Pipeline, StageSeconds
+from covermap.mapping.polygons import polygons_path, write_polygons
 from covermap.mapping.predictor import Predictor
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.source import Ground, Source
@@ -92,7 +93,8 @@ def map_scene(
     predictor : Predictor
         Of as many classes as the legend.
     out : Path
-        The class map; further outputs stand beside it as `<stem>_<output>.tif`.
+        The class map; further outputs stand beside it as `<stem>_<output>.tif`, polygons as
+        `<stem>_polygons.gpkg`.
     settings : MapSettings
     ground : shapely geometry, optional
         In the scene's CRS: only pixels with their centre in it are mapped. What lies around it is
@@ -229,6 +231,9 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
     begun = time.perf_counter()
     result = _count(work, scratch, plan, pipeline.seconds)
     if result.valid_pixels:
+        if "polygons" in work.settings.outputs:
+            # Those of an earlier map would contradict this one if its own did not come about.
+            polygons_path(work.out).unlink(missing_ok=True)
         scratch.publish(bundle.legend)
     scratch.remove()
     ledger.closed()
@@ -239,7 +244,10 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
             f"{' in the wanted area' if work.area else ''}; expected valid values in the bands "
             f"{', '.join(bundle.channel_names)}: check nodata and quality"
         )
-    return result
+    if "polygons" not in work.settings.outputs:
+        return result
+    write_polygons(work.out, bundle.legend, work.settings.min_area_m2, work.title)
+    return replace(result, paths={**result.paths, "polygons": polygons_path(work.out)})
 
 
 def _tell_memory(work: _Work, plan: TilePlan, batch: int) -> None:
@@ -259,7 +267,10 @@ def _inputs(work: _Work, plan: TilePlan, batch: int, tags: dict[str, str]) -> di
         "grid": [list(scene.geobox.affine), list(scene.geobox.shape), str(scene.geobox.crs)],
         "channels": [[c.name, c.mean, c.std] for c in bundle.channels],
         "legend": bundle.legend.to_dict(),
-        "settings": work.settings.model_dump(exclude={"tile", "engine", "precision"}),
+        "settings": work.settings.model_dump(
+            exclude={"outputs", "min_area_m2", "tile", "engine", "precision"}
+        ),
+        "outputs": work.settings.rasters,
         "plan": str(plan),
         "batch": batch,
         "tags": tags,

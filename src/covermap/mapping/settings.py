@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator, model_validator
 
 from covermap.core.settings import Settings
 
-MapOutput = Literal["class", "confidence", "margin", "entropy", "probability", "value"]
+MapOutput = Literal[
+    "class", "polygons", "confidence", "margin", "entropy", "probability", "value"
+]
 EngineName = Literal["auto", "torch", "openvino"]
 PrecisionName = Literal["auto", "float32", "bfloat16", "int8"]
 
@@ -23,9 +25,13 @@ class MapSettings(Settings):
     Attributes
     ----------
     outputs : tuple of str
-        Which files besides the class map, which is always written: `confidence` (highest
-        probability), `margin` (highest minus second highest), `entropy` (of the probabilities,
-        0..1), `probability` (one band a class). A regression writes its `value` alone.
+        Which files besides the class map, which is always written: `polygons` (its regions as a
+        GeoPackage), `confidence` (highest probability), `margin` (highest minus second highest),
+        `entropy` (of the probabilities, 0..1), `probability` (one band a class). A regression
+        writes its `value` alone.
+    min_area_m2 : float, optional
+        Minimum mapping unit of `polygons` in square metres (pixels for pictures without a CRS):
+        smaller regions are merged into their neighbours. The class map keeps them.
     probability_type : str
         Of the file `probability`: whole per cent in `uint8`, or shares in `float32`.
     tile : int or "auto"
@@ -42,6 +48,7 @@ class MapSettings(Settings):
     """
 
     outputs: tuple[MapOutput, ...] = ("class",)
+    min_area_m2: float | None = Field(None, gt=0, allow_inf_nan=False)
     probability_type: Literal["uint8", "float32"] = "uint8"
     tile: int | Literal["auto"] = "auto"
     engine: EngineName = "auto"
@@ -54,6 +61,20 @@ class MapSettings(Settings):
         if "value" in outputs:
             raise ValueError("`value` is what a regression writes by itself; leave it out")
         return tuple(dict.fromkeys(("class", *outputs)))
+
+    @model_validator(mode="after")
+    def _unit_of_polygons(self) -> MapSettings:
+        if self.min_area_m2 is not None and "polygons" not in self.outputs:
+            raise ValueError(
+                "min_area_m2 is the smallest of the polygons, which are not among the outputs; add "
+                "them (outputs: [polygons] in a project, --output polygons), or leave it out"
+            )
+        return self
+
+    @property
+    def rasters(self) -> tuple[MapOutput, ...]:
+        """The outputs that a network's answers are written to, tile by tile."""
+        return tuple(output for output in self.outputs if output != "polygons")
 
     @field_validator("tile")
     @classmethod

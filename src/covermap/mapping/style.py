@@ -32,6 +32,28 @@ def write_styles(path: Path, legend: Legend) -> None:
     _write(sld, _sld(legend, path.stem))
 
 
+def write_polygon_style(path: Path, legend: Legend) -> None:
+    """Write the QGIS style of a layer of polygons with a column `class_id`."""
+    root = Element("qgis", version="3.0", styleCategories="Symbology")
+    renderer = SubElement(root, "renderer-v2", type="categorizedSymbol", attr="class_id")
+    categories = SubElement(renderer, "categories")
+    symbols = SubElement(renderer, "symbols")
+    for number, item in enumerate(legend.classes):
+        SubElement(
+            categories, "category", value=str(item.id), label=item.name, symbol=str(number),
+            render="true",
+        )  # fmt: skip
+        symbol = SubElement(symbols, "symbol", type="fill", name=str(number), alpha="1")
+        layer = SubElement(symbol, "layer", **{"class": "SimpleFill"}, enabled="1")
+        fill = ",".join(map(str, (*_rgb(item), 255)))
+        for key, value in [
+            ("color", fill), ("style", "solid"), ("outline_color", "35,35,35,255"),
+            ("outline_style", "solid"), ("outline_width", "0.1"), ("outline_width_unit", "MM"),
+        ]:  # fmt: skip
+            SubElement(layer, "prop", k=key, v=value)
+    _write(path, root)
+
+
 def write_attributes(path: Path, legend: Legend) -> None:
     """Class names and colours beside a map, where GDAL and QGIS look for them (`.aux.xml`).
 

@@ -77,7 +77,7 @@ def plan_layers(out: Path, legend: Legend, settings: MapSettings) -> tuple[Layer
     if not len(legend):
         scratch = out.with_name(f".{out.stem}.value.scratch.tif")
         return (Layer("value", out, scratch, (_DESCRIPTIONS["value"],), "float32", math.nan),)
-    return tuple(_layer(out, legend, output, settings) for output in settings.outputs)
+    return tuple(_layer(out, legend, output, settings) for output in settings.rasters)
 
 
 def _layer(out: Path, legend: Legend, output: MapOutput, settings: MapSettings) -> Layer:
@@ -116,7 +116,7 @@ def encode(
         return {"value": np.where(wanted, shares, np.float32(math.nan))}
     best, highest, second = _highest_two(shares, with_second="margin" in settings.outputs)
     layers: dict[MapOutput, np.ndarray] = {}
-    for output in settings.outputs:
+    for output in settings.rasters:
         if output == "class":
             layers[output] = legend.to_ids(best, wanted)[np.newaxis]
             continue

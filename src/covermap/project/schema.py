@@ -11,7 +11,12 @@ from covermap.chips.settings import ChipSettings, SplitSettings
 from covermap.core.errors import ProjectError
 from covermap.core.settings import Settings, parse
 from covermap.imagery.settings import ImagerySettings
-from covermap.labels.kind_settings import AnyLabelSettings, DensitySettings, require_one_kind
+from covermap.labels.kind_settings import (
+    AnyLabelSettings,
+    DensitySettings,
+    TagSettings,
+    require_one_kind,
+)
 from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.mapping.settings import MapSettings
 from covermap.models.loss_settings import LossSettings
@@ -138,6 +143,22 @@ class Project(Settings):
             raise ValueError(
                 "weak: combiner: regression learns from labels of pixels, and labels: tags are of "
                 "whole pictures; write weak: {combiner: argmax}, or give masks or polygons"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _polygons_of_a_map_of_classes(self) -> Project:
+        if "polygons" not in self.map.outputs:
+            return self
+        if self.task == "regression":
+            raise ValueError(
+                "map: outputs: polygons are of classes, and task: regression maps values; leave "
+                "polygons out"
+            )
+        if isinstance(self.labels, TagSettings):
+            raise ValueError(
+                "map: outputs: polygons are of a map, and of whole pictures a table is written; "
+                "leave polygons out"
             )
         return self
 

@@ -73,7 +73,7 @@ def evaluate_step(workspace: Workspace, force: bool) -> None:
         "evaluate",
         {
             "train": workspace.standing_on("train"),
-            "map": workspace.project.map.model_dump(exclude={"outputs"}),
+            "map": workspace.project.map.model_dump(exclude={"outputs", "min_area_m2"}),
             "truth": None if truth is None else file_digest(_existing(workspace.base / truth)),
         },
     )

@@ -16,6 +16,7 @@ from covermap.imagery.opening import open_scene
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.mapping.ledger import chosen_before, ledger_path
+from covermap.mapping.polygons import is_own, polygon_files
 from covermap.mapping.reading import pictures_allowed
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.style import style_paths
@@ -39,6 +40,7 @@ def map_scenes(
     precision: str = "auto",
     tta: bool = False,
     probability_type: str = "uint8",
+    min_area_m2: float | None = None,
 ) -> list[MapResult]:
     """Map scenes with a trained model.
 
@@ -53,7 +55,7 @@ def map_scenes(
     tile : int, optional
         Largest side in pixels that the network sees at once.
     outputs : sequence of str
-        `class` and more: confidence, margin, entropy, probability.
+        `class` and more: polygons, confidence, margin, entropy, probability.
     engine : str
         `torch`, `openvino`, or `auto`: the fastest here that agrees with torch in float32.
     precision : str
@@ -62,6 +64,8 @@ def map_scenes(
         Average over the flips and quarter turns of each tile.
     probability_type : str
         `uint8` (per cent) or `float32`.
+    min_area_m2 : float, optional
+        Minimum mapping unit of the polygons in square metres (pixels for pictures without a CRS).
 
     Returns
     -------
@@ -87,9 +91,15 @@ def map_scenes(
             "precision": precision,
             "tta": tta,
             "probability_type": probability_type,
+            "min_area_m2": min_area_m2,
         },
         "map",
     )
+    if "polygons" in settings.outputs and model.quantity is not None:
+        raise BundleError(
+            f"{bundle}: polygons are of classes, and this model maps values of "
+            f"'{model.quantity.name}'; leave out --output polygons"
+        )
     opened = [open_for(model, Path(path)) for path in scenes]
     targets = _targets(opened, Path(out))
     files = [path for target in targets for path in output_files(target, settings)]
@@ -151,13 +161,14 @@ def output_files(target: Path, settings: MapSettings) -> list[Path]:
     """All files that a map with these settings writes."""
     further = [
         target.with_name(f"{target.stem}_{name}.tif")
-        for name in settings.outputs
+        for name in settings.rasters
         if name != "class"
     ]
     files = [target, *further]
     # GDAL keeps category names in a file of its own beside the raster.
     sidecars = [sidecar_of(path) for path in files]
-    return [*files, *sidecars, *style_paths(target), preview_of(target)]
+    polygons = polygon_files(target) if "polygons" in settings.outputs else ()
+    return [*files, *polygons, *sidecars, *style_paths(target), preview_of(target)]
 
 
 def sidecar_of(path: Path) -> Path:
@@ -265,6 +276,10 @@ def _is_map_of(path: Path, bundle: Bundle) -> bool:
         return _is_map_of(path.with_name(path.name.removesuffix(".aux.xml")), bundle)
     if path.suffix == ".png":
         return (path.parent / f"{path.stem.removesuffix('_preview')}.tif").exists()
+    if path.suffix == ".gpkg":
+        return is_own(path)
+    if path.suffix == ".qml" and path.with_suffix(".gpkg").exists():
+        return is_own(path.with_suffix(".gpkg"))
     if path.suffix in {".qml", ".sld"}:
         return _is_map_of(path.with_suffix(".tif"), bundle) and path.with_suffix(".tif").exists()
     return str(_tags_of(path).get("software", "")).startswith("covermap")

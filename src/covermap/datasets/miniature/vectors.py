@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from covermap.datasets.world.labels import fixed_date
+from covermap.core.files import fixed_date
 
 # What a shapefile's table says of its last change.
 _CHANGED = "2020-01-01"

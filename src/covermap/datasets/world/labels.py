@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import shapely.affinity
 from affine import Affine
 from shapely.geometry import shape
 
+from covermap.core.files import fixed_date
 from covermap.core.grid import Window
 from covermap.datasets.world import noise
 from covermap.datasets.world.cover import NAMES, Cover
@@ -128,17 +128,3 @@ def _written(number: int, key: np.uint64, seed: int) -> int:
         return number
     others = [other for other in NAMES if other != number]
     return others[int(noise.uniform(noise.stream(seed, "mistaken for"), one)[0] * len(others))]
-
-
-@contextmanager
-def fixed_date() -> Iterator[None]:
-    """GeoPackages hold the time of writing: let it be the same each time."""
-    import pyogrio
-
-    name = "OGR_CURRENT_DATE"
-    before = pyogrio.get_gdal_config_option(name)
-    pyogrio.set_gdal_config_options({name: "2020-01-01T00:00:00Z"})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({name: before})

@@ -1,0 +1,96 @@
+"""What `covermap map` writes beside the class map, and what it refuses to write over."""
+
+import dataclasses
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from covermap.bundle import Quantity, write_bundle
+from covermap.core.errors import BundleError, OutputError
+from covermap.core.settings import parse
+from covermap.mapping.engine import map_scene
+from covermap.mapping.polygons import polygons_path
+from covermap.mapping.settings import MapSettings
+from covermap.verbs.map_scenes import map_scenes, output_files
+from oracle_predictors import Constant, Echo, tiny_bundle
+from tiny import ArrayScene, tiny_geobox, write_scene
+
+
+def settings_of(**values):
+    return parse(MapSettings, values, "map")
+
+
+@pytest.fixture
+def scene():
+    rows, cols = np.mgrid[:150, :100]
+    truth = (rows // 70 + cols // 40) % 3
+    truth[10, 10] = 2
+    valid = np.ones((1, 150, 100), bool)
+    valid[:, 140:] = False
+    return ArrayScene(truth[None], valid, tiny_geobox(150, 100), ("B02",))
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    folder = tmp_path / "bundle"
+    write_bundle(folder, tiny_bundle(("B02",)), {})
+    return folder
+
+
+@pytest.mark.parametrize("tile", [64, 128])
+def test_polygons_are_those_of_the_class_map_however_it_was_tiled(tmp_path, scene, tile):
+    settings = settings_of(outputs=["polygons"], min_area_m2=500, tile=tile)
+    bundle, out = tiny_bundle(("B02",)), tmp_path / "map.tif"
+    result = map_scene(scene, bundle, Echo(), out, settings)
+    assert result.paths["polygons"] == polygons_path(out)
+    table = gpd.read_file(result.paths["polygons"])
+    # The fields of 70 by 40 pixels cross tiles; the single pixel is below the unit.
+    assert len(table) == 6
+    assert table.area_m2.sum() == pytest.approx(140 * 100 * 100, rel=1e-3)
+    assert not table.geometry.interiors.map(len).any()
+    class_only = map_scene(scene, bundle, Echo(), tmp_path / "b.tif", settings_of(tile=tile))
+    assert class_only.paths["class"].read_bytes() == out.read_bytes()
+    assert not polygons_path(tmp_path / "b.tif").exists()
+
+
+def test_a_map_without_polygons_leaves_a_file_of_their_name_alone(tmp_path, scene):
+    polygons_path(tmp_path / "map.tif").write_text("mine")
+    map_scene(scene, tiny_bundle(("B02",)), Constant(), tmp_path / "map.tif", MapSettings())
+    assert polygons_path(tmp_path / "map.tif").read_text() == "mine"
+
+
+def test_polygons_and_their_style_are_among_the_files_of_a_map(tmp_path):
+    names = {path.name for path in output_files(tmp_path / "m.tif", settings_of(outputs=["polygons"]))}
+    assert {"m.tif", "m_polygons.gpkg", "m_polygons.qml", "m.qml"} <= names
+    assert not any(name.startswith("m_polygons.tif") for name in names)
+
+
+@pytest.mark.parametrize("name", ["map_polygons.gpkg", "map_polygons.qml"])
+def test_a_strangers_polygons_in_the_way_stop_before_the_work(tmp_path, bundle, name):
+    image = write_scene(tmp_path / "scene.tif", bands=("B02",), scale=0.0001)
+    stranger = tmp_path / name
+    if name.endswith("gpkg"):
+        table = gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs=4326)
+        table.to_file(stranger, layer="polygons")
+    else:
+        stranger.write_text("<qgis/>")
+    before = stranger.read_bytes()
+    with pytest.raises(OutputError, match=rf"{name}: already exists"):
+        map_scenes(bundle, [image], tmp_path / "map.tif", outputs=("class", "polygons"))
+    assert stranger.read_bytes() == before
+
+
+def test_polygons_of_a_map_of_values_are_refused(tmp_path):
+    numbers = dataclasses.replace(
+        tiny_bundle(("B02",), names=()),
+        task="regression",
+        quantity=Quantity("tracks per hectare", 45.0),
+    )
+    write_bundle(tmp_path / "numbers", numbers, {})
+    image = write_scene(tmp_path / "scene.tif", bands=("B02",), scale=0.0001)
+    with pytest.raises(BundleError, match=r"polygons are of classes.*'tracks per hectare'"):
+        map_scenes(
+            tmp_path / "numbers", [image], tmp_path / "map.tif", outputs=("class", "polygons")
+        )
