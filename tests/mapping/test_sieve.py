@@ -33,7 +33,9 @@ def by_brute_force(ids, unit):
                     border[a, b] = border[b, a] = border.get((a, b), 0) + 1
         pick = {}
         for name in names:
-            around = [(-border[pair], -area[pair[1]], pair[1]) for pair in border if pair[0] == name]
+            around = [
+                (-border[pair], -area[pair[1]], pair[1]) for pair in border if pair[0] == name
+            ]
             if area[name] < unit and around:
                 pick[name] = min(around)[2]
         if not pick:

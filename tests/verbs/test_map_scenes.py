@@ -62,7 +62,8 @@ def test_a_map_without_polygons_leaves_a_file_of_their_name_alone(tmp_path, scen
 
 
 def test_polygons_and_their_style_are_among_the_files_of_a_map(tmp_path):
-    names = {path.name for path in output_files(tmp_path / "m.tif", settings_of(outputs=["polygons"]))}
+    files = output_files(tmp_path / "m.tif", settings_of(outputs=["polygons"]))
+    names = {path.name for path in files}
     assert {"m.tif", "m_polygons.gpkg", "m_polygons.qml", "m.qml"} <= names
     assert not any(name.startswith("m_polygons.tif") for name in names)
 

@@ -272,7 +272,7 @@ def _pieces(
     for place in np.flatnonzero(steps.chains[walk] != NOTHING):
         yield _points(walk[begin:place], steps, width)
         yield from opened[int(steps.chains[walk[place]])].points
-        begin = place
+        begin = int(place)
     yield _points(walk[begin:], steps, width)
 
 
@@ -281,9 +281,7 @@ def _points(walk: np.ndarray, steps: _Steps, width: int) -> np.ndarray:
     return np.stack([keys % (width + 1), keys // (width + 1)], axis=1).astype(np.int32)
 
 
-def _rings(
-    walks: _Walks, steps: _Steps, joined: dict[int, np.ndarray], width: int
-) -> Rings:
+def _rings(walks: _Walks, steps: _Steps, joined: dict[int, np.ndarray], width: int) -> Rings:
     """The closed walks as rings."""
     closed = np.arange(walks.chains, len(walks.offsets) - 1)
     plain = np.setdiff1d(closed, np.fromiter(joined, np.int64, len(joined)), assume_unique=True)

@@ -74,16 +74,16 @@ def write_polygons(
 
     A polygon is a 4-connected region of one class, however many tiles it crosses, with its
     `class_id`, `class_name` and `area_m2` on the ground (`area_px` for pictures without a CRS).
-    Nodata is no polygon. Vertices are corners of pixels, the same in all polygons that meet there, so
-    that they tile the mapped ground without gaps or overlaps. They stand in order of their lowest,
-    then of their first pixel. The file depends on the pixels of the map alone.
+    Nodata is no polygon. Vertices are corners of pixels, the same in all polygons that meet there,
+    so that they tile the mapped ground without gaps or overlaps. They stand in order of their
+    lowest, then of their first pixel. The file depends on the pixels of the map alone.
 
     Memory is that of a strip of two million pixels (about a hundred bytes for each of its runs of
     equal pixels), of the outlines that are not closed yet (8 bytes a vertex), and of one batch of
     polygons, or the largest one, while they are written (about 100 bytes a vertex). Holes of a
     region that goes on, as the islands in a sea, wait on the disk, and so do the tables of all
-    strips. A region is never cut, so one that covers the whole scene takes memory for its outline and
-    its holes once, in the end.
+    strips. A region is never cut, so one that covers the whole scene takes memory for its outline
+    and its holes once, in the end.
 
     Parameters
     ----------

@@ -52,15 +52,15 @@ class RegionStrip:
     @cached_property
     def open(self) -> np.ndarray:
         """The regions that may go on below, in order."""
-        return np.unique(self.regions[self.runs.last_row][:0 if self.is_last else None])
+        return np.unique(self.regions[self.runs.last_row][: 0 if self.is_last else None])
 
 
 def find_regions(strips: Strips, ground: GroundArea) -> None:
     """Label the 4-connected regions of equal class, for `region_strips` to tell.
 
     A way down joins what touches (connected components by strip, which the regions that are
-    still open enter as nodes), a way up brings every region's first pixel and area back to all of its
-    strips. Memory is that of one strip, in which the open regions are numbers.
+    still open enter as nodes), a way up brings every region's first pixel and area back to all of
+    its strips. Memory is that of one strip, in which the open regions are numbers.
     """
     _way_down(strips, ground)
     _way_up(strips)
@@ -95,8 +95,8 @@ def end_of(strip: RegionStrip) -> RegionStrip:
 def _way_down(strips: Strips, ground: GroundArea) -> None:
     """Tables of the strips: `label` of each run, and by label the `first` pixel and `area` so far.
 
-    `next` is the place of a label among those that are open, or `NOTHING`; `before` has the label of
-    each region that was open above.
+    `next` is the place of a label among those that are open, or `NOTHING`; `before` has the label
+    of each region that was open above.
     """
     upper = nothing_above(strips.width)
     # Of the regions that are open: place by run of the last row, first pixel, area.

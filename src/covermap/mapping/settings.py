@@ -8,9 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from covermap.core.settings import Settings
 
-MapOutput = Literal[
-    "class", "polygons", "confidence", "margin", "entropy", "probability", "value"
-]
+MapOutput = Literal["class", "polygons", "confidence", "margin", "entropy", "probability", "value"]
 EngineName = Literal["auto", "torch", "openvino"]
 PrecisionName = Literal["auto", "float32", "bfloat16", "int8"]
 
@@ -48,7 +46,7 @@ class MapSettings(Settings):
     """
 
     outputs: tuple[MapOutput, ...] = ("class",)
-    min_area_m2: float | None = Field(None, gt=0, allow_inf_nan=False)
+    min_area_m2: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     probability_type: Literal["uint8", "float32"] = "uint8"
     tile: int | Literal["auto"] = "auto"
     engine: EngineName = "auto"

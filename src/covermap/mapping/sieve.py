@@ -43,13 +43,13 @@ def sieve(
     equally long ones the larger, then the one that begins first. Regions that picked each other, in
     a chain as well, become one, of the class of the largest of them (of equal ones the first).
     Rounds follow until nothing is left to merge; since each at least doubles what is below the
-    unit, there are at most as many as halvings from the unit to a pixel. So the result is that of the
-    whole raster, however it is cut. A region counts as below the unit when it lacks half a pixel or
-    more: the true size of pixels varies a little over a map.
+    unit, there are at most as many as halvings from the unit to a pixel. So the result is that of
+    the whole raster, however it is cut. A region counts as below the unit when it lacks half a
+    pixel or more: the true size of pixels varies a little over a map.
 
     Nodata is no neighbour and never filled: a region with nothing but nodata around stays, however
-    small. Memory is that of one strip, and of the small regions that are open or whose picks lead to
-    open ones; all others lie in the tables of the strips.
+    small. Memory is that of one strip, and of the small regions that are open or whose picks lead
+    to open ones; all others lie in the tables of the strips.
 
     Parameters
     ----------
@@ -150,9 +150,7 @@ class _Picks:
         links = picks[picks[:, _OTHER_AREA] < self._limit]
         names = np.union1d(picks[:, _REGION], links[:, _OTHER])
         ends = [np.searchsorted(names, links[:, column]) for column in (_REGION, _OTHER)]
-        graph = coo_matrix(
-            (np.ones(len(links), bool), tuple(ends)), shape=(len(names), len(names))
-        )
+        graph = coo_matrix((np.ones(len(links), bool), tuple(ends)), shape=(len(names), len(names)))
         groups, group = connected_components(graph, directed=False)
         place = np.searchsorted(names, picks[:, _REGION])
         has_picked = np.zeros(len(names), bool)

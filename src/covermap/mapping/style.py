@@ -44,7 +44,7 @@ def write_polygon_style(path: Path, legend: Legend) -> None:
             render="true",
         )  # fmt: skip
         symbol = SubElement(symbols, "symbol", type="fill", name=str(number), alpha="1")
-        layer = SubElement(symbol, "layer", **{"class": "SimpleFill"}, enabled="1")
+        layer = SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1"})
         fill = ",".join(map(str, (*_rgb(item), 255)))
         for key, value in [
             ("color", fill), ("style", "solid"), ("outline_color", "35,35,35,255"),
