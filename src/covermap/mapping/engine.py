@@ -17,13 +17,14 @@ from covermap.core.files import content_digest
 from covermap.core.grid import row_areas_m2, whole
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
+from covermap.mapping.filling import Filler, Job, fill_here
 from covermap.mapping.ledger import Ledger, chosen_before, ledger_path, open_ledger
 from covermap.mapping.memory import GDAL_CACHE_BYTES, Sizes, foretold_bytes, sizes_for
-from covermap.mapping.pipeline import Pipeline, StageSeconds
+from covermap.mapping.pipeline import StageSeconds
 from covermap.mapping.polygons import polygons_path, write_polygons
 from covermap.mapping.predictor import Predictor
 from covermap.mapping.settings import MapSettings
-from covermap.mapping.source import Ground, Source
+from covermap.mapping.source import Ground
 from covermap.mapping.tiles import TilePlan, plan_tiles, plan_whole_tiles
 from covermap.mapping.writing import Scratch, map_tags, plan_layers
 
@@ -78,6 +79,7 @@ def map_scene(
     ground: BaseGeometry | None = None,
     title: str = "map",
     key: str = "",
+    fill: Filler = fill_here,
 ) -> MapResult:
     """Map a scene on its own grid to Cloud Optimized GeoTIFFs.
 
@@ -104,6 +106,8 @@ def map_scene(
     key : str
         Digest of the contents of bundle and scene. Unfinished work of the same key is taken up;
         without a key the map begins anew.
+    fill : callable
+        Who computes the tiles: this process, or the workers of a cluster. The bytes are the same.
 
     Raises
     ------
@@ -126,7 +130,7 @@ def map_scene(
             f"{_bounds_text(scene.geobox)}"
         )
     sizes = _sizes(bundle, predictor, settings)
-    work = _Work(scene, bundle, predictor, out, settings, ground, wanted, title, key)
+    work = _Work(scene, bundle, predictor, out, settings, ground, wanted, title, key, fill)
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
         return _with_room(work, sizes, _sizes_before(out, key, sizes))
 
@@ -144,6 +148,7 @@ class _Work:
     ground: Ground
     title: str
     key: str
+    fill: Filler
 
     def plan(self, sizes: Sizes) -> TilePlan:
         height, width = (int(size) for size in self.scene.geobox.shape)
@@ -219,17 +224,16 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
         "batch": sizes.batch,
     }
     ledger = open_ledger(ledger_path(work.out), content_digest(_inputs(work, plan, batch, tags)))
-    if not work.key or not ledger.rows_done or not scratch.exists():
+    if not work.key or not ledger.done or not scratch.exists():
         # The old ledger goes first: it must never vouch for files that are being made anew.
         ledger.closed()
         scratch.create(tags, bundle.legend)
-        ledger = Ledger(ledger.path, ledger.digest, chosen=chosen).noted(0)
+        ledger = Ledger(ledger.path, ledger.digest, chosen=chosen).noted(range(0))
     _tell_memory(work, plan, batch)
-    source = Source(work.scene, bundle, plan, work.ground)
-    pipeline = Pipeline(source, predictor, scratch, work.settings, batch)
-    pipeline.fill(ledger, work.title)
+    job = Job(work.scene, bundle, plan, work.area, work.settings, batch)
+    seconds = work.fill(job, predictor, scratch, ledger, work.title)
     begun = time.perf_counter()
-    result = _count(work, scratch, plan, pipeline.seconds)
+    result = _count(work, scratch, plan, seconds)
     if result.valid_pixels:
         if "polygons" in work.settings.outputs:
             # Those of an earlier map would contradict this one if its own did not come about.
@@ -237,7 +241,7 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
         scratch.publish(bundle.legend)
     scratch.remove()
     ledger.closed()
-    pipeline.seconds.finish += time.perf_counter() - begun
+    seconds.finish += time.perf_counter() - begun
     if not result.valid_pixels:
         raise ImageryError(
             f"{work.scene.name}: no usable pixel to map"
