@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
 
 from covermap import __version__
-from covermap.core.errors import ImageryError, ModelError, ProjectError
+from covermap.core.errors import ImageryError, ModelError, NothingToMapError, ProjectError
 from covermap.core.files import content_digest
-from covermap.core.grid import row_areas_m2, whole
+from covermap.core.grid import whole
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
 from covermap.mapping.filling import Filler, Job, fill_here
 from covermap.mapping.ledger import Ledger, chosen_before, ledger_path, open_ledger
 from covermap.mapping.memory import GDAL_CACHE_BYTES, Sizes, foretold_bytes, sizes_for
-from covermap.mapping.pipeline import StageSeconds
 from covermap.mapping.polygons import polygons_path, write_polygons
 from covermap.mapping.predictor import Predictor
+from covermap.mapping.result import MapResult, counted
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.source import Ground
 from covermap.mapping.tiles import TilePlan, plan_tiles, plan_whole_tiles
@@ -32,42 +31,6 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from covermap.bundle import Bundle
-
-
-@dataclass(frozen=True)
-class MapResult:
-    """A finished map.
-
-    Attributes
-    ----------
-    paths : dict
-        Output (`class`, `confidence`, ...) to file.
-    class_pixels : dict
-        Class id to number of pixels, for every class of the legend.
-    class_area_m2 : dict
-        Class id to area in square metres (square pixels for pictures without a CRS). Areas counted
-        on a map are biased by its errors.
-    valid_pixels : int
-        Pixels that have a class, or a value.
-    total_pixels : int
-        Pixels of the scene, or of the wanted ground in it.
-    engine, precision : str
-        What computed the network, and in which arithmetic.
-    tile : (int, int)
-        Rows and columns that the network saw at once.
-    seconds : StageSeconds
-        Where the time went.
-    """
-
-    paths: dict[str, Path]
-    class_pixels: dict[int, int]
-    class_area_m2: dict[int, float]
-    valid_pixels: int
-    total_pixels: int
-    engine: str
-    precision: str
-    tile: tuple[int, int]
-    seconds: StageSeconds = field(default_factory=StageSeconds, compare=False)
 
 
 def map_scene(
@@ -112,7 +75,7 @@ def map_scene(
     Raises
     ------
     ImageryError
-        No pixel of the scene is usable and wanted.
+        No pixel of the scene is usable and wanted (`NothingToMapError`), or it is damaged.
     ModelError
         The network gives values that are no numbers, or memory does not suffice for any tile.
     OutputError
@@ -233,7 +196,16 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
     job = Job(work.scene, bundle, plan, work.area, work.settings, batch)
     seconds = work.fill(job, predictor, scratch, ledger, work.title)
     begun = time.perf_counter()
-    result = _count(work, scratch, plan, seconds)
+    result = counted(
+        scratch,
+        bundle.legend,
+        work.scene.geobox,
+        engine=predictor.engine,
+        precision=predictor.precision,
+        tile=plan.tile_shape,
+        ground=work.ground,
+        seconds=seconds,
+    )
     if result.valid_pixels:
         if "polygons" in work.settings.outputs:
             # Those of an earlier map would contradict this one if its own did not come about.
@@ -243,7 +215,7 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
     ledger.closed()
     seconds.finish += time.perf_counter() - begun
     if not result.valid_pixels:
-        raise ImageryError(
+        raise NothingToMapError(
             f"{work.scene.name}: no usable pixel to map"
             f"{' in the wanted area' if work.area else ''}; expected valid values in the bands "
             f"{', '.join(bundle.channel_names)}: check nodata and quality"
@@ -280,38 +252,6 @@ def _inputs(work: _Work, plan: TilePlan, batch: int, tags: dict[str, str]) -> di
         "tags": tags,
         "ground": None if work.area is None else work.area.wkb_hex,
     }
-
-
-def _count(work: _Work, scratch: Scratch, plan: TilePlan, seconds: StageSeconds) -> MapResult:
-    """Pixels and areas by class, counted on what was written."""
-    legend, areas = work.bundle.legend, row_areas_m2(work.scene.geobox)
-    equal_areas = bool((areas == areas[0]).all())
-    largest = legend.nodata if len(legend) else 0
-    pixels, area_m2 = np.zeros(largest + 1, np.int64), np.zeros(largest + 1)
-    total = valid = 0
-    for window, ids in scratch.class_windows():
-        total += int(work.ground.mask(window).sum())
-        if not len(legend):
-            valid += int(np.isfinite(ids).sum())
-            continue
-        counts = np.bincount(ids.ravel(), minlength=len(pixels))
-        pixels += counts
-        if equal_areas:
-            area_m2 += counts * areas[0]
-            continue
-        for row, line in zip(areas[window.row_off : window.row_stop], ids, strict=True):
-            area_m2 += np.bincount(line, minlength=len(pixels)) * row
-    return MapResult(
-        paths={layer.output: layer.path for layer in scratch.layers},
-        class_pixels={number: int(pixels[number]) for number in legend.ids},
-        class_area_m2={number: float(area_m2[number]) for number in legend.ids},
-        valid_pixels=valid + int(pixels[list(legend.ids)].sum()),
-        total_pixels=total,
-        engine=work.predictor.engine,
-        precision=work.predictor.precision,
-        tile=plan.tile_shape,
-        seconds=seconds,
-    )
 
 
 def _bounds_text(geobox: GeoBox) -> str:

@@ -33,6 +33,13 @@ class StageSeconds:
     blend_and_write: float = 0.0
     finish: float = 0.0
 
+    def __iadd__(self, other: StageSeconds) -> StageSeconds:
+        self.read += other.read
+        self.forward += other.forward
+        self.blend_and_write += other.blend_and_write
+        self.finish += other.finish
+        return self
+
 
 class Rows(Protocol):
     """Where finished rows of tiles go: called by one thread, from the top."""
