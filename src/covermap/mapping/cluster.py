@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import itertools
 import logging
 import threading
 import time
@@ -193,20 +194,16 @@ class Cluster:
             return self._filled(self._blocks(job, predictor, spans), into, bar)
 
     def _filled(self, blocks: Iterator[Block], into: ScratchRows, bar: Progress) -> StageSeconds:
-        seconds, left = StageSeconds(), True
+        seconds = StageSeconds()
         pending: dict[Future, Block] = {}
         try:
-            while left or pending:
-                while left and len(pending) < self._in_flight():
-                    block = next(blocks, None)
-                    if block is None:
-                        left = False
-                        break
-                    future = self._submitted(block, bar)
-                    pending[future] = block
+            while True:
+                for block in itertools.islice(blocks, max(0, self._in_flight() - len(pending))):
+                    pending[self._submitted(block, bar)] = block
+                if not pending:
+                    return seconds
                 for future in self._ready(list(pending)):
-                    made = self._made(future, pending.pop(future), into)
-                    seconds += made.seconds
+                    seconds += self._made(future, pending.pop(future), into).seconds
                     self._bars.pop(future.key).finish()
                     future.release()
         finally:
@@ -216,7 +213,6 @@ class Cluster:
                 # A scheduler that is lost cannot be told.
                 with contextlib.suppress(Exception):
                     self._client.cancel(list(pending), force=True)
-        return seconds
 
     def _blocks(self, job: Job, predictor: Predictor, spans: list[range]) -> Iterator[Block]:
         bundle = anchored(job.bundle)
