@@ -5,7 +5,7 @@ import numpy as np
 
 from covermap.core.legend import Legend
 from covermap.mapping.checks import drift_warnings, self_check
-from covermap.mapping.engine import MapResult
+from covermap.mapping.result import MapResult
 from oracle_predictors import tiny_bundle
 from tiny import ArrayScene, tiny_geobox
 

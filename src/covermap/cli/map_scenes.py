@@ -19,8 +19,13 @@ def map_command(
         list[Path], typer.Argument(metavar="SCENE...", help="Images or product folders.")
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The map; a folder when there are several scenes.")
-    ],
+        Path | None,
+        typer.Option("--out", "-o", help="The map; a folder when there are several scenes."),
+    ] = None,
+    mosaic: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="One map of all scenes instead, merged without seams."),
+    ] = None,
     tile: Annotated[
         int | None, typer.Option(help="Side in pixels of what the network sees at once.")
     ] = None,
@@ -48,16 +53,43 @@ def map_command(
             help="Of --output polygons: smaller ones are merged into their neighbours.",
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ADDRESS",
+            help="Compute with workers of dask: local starts some here, tcp://host:8786 joins "
+            "a scheduler.",
+        ),
+    ] = None,
 ) -> None:
     """Example:  covermap map run/bundle scene.tif --out map.tif
 
     Map any scene with just a bundle, on the scene's own grid.
     """
+    from covermap.core.errors import OutputError
     from covermap.verbs.map_scenes import map_scenes
 
+    if (out is None) == (mosaic is None):
+        raise OutputError(
+            "give one of --out (a map a scene) and --mosaic (one map of all scenes), such as "
+            "--out map.tif"
+        )
+    target = mosaic if out is None else out
+    assert target is not None
     outputs = ("class", *(output or ()))
     results = map_scenes(
-        bundle, scenes, out, tile, outputs, engine, precision, tta, probability_type, min_area_m2
+        bundle,
+        scenes,
+        target,
+        tile,
+        outputs,
+        engine,
+        precision,
+        tta,
+        probability_type,
+        min_area_m2,
+        cluster,
+        mosaic is not None,
     )
     for result in results:
         for path in result.paths.values():

@@ -18,6 +18,10 @@ class ImageryError(CovermapError):
     """An image cannot be used."""
 
 
+class NothingToMapError(ImageryError):
+    """No pixel of an image is usable and wanted."""
+
+
 class LabelError(CovermapError):
     """The labels cannot be used."""
 
@@ -36,6 +40,10 @@ class BundleError(CovermapError):
 
 class DatasetError(CovermapError):
     """A published data set is not there, not complete, or no data set at all."""
+
+
+class ClusterError(CovermapError):
+    """Workers cannot be had, or were lost."""
 
 
 class OutputError(CovermapError):

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,6 +126,11 @@ def fixed_date() -> Iterator[None]:
 
 
 def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
+    # It can only be read by setting it: two threads at once would leave it at 0.
+    with _UMASK:
+        current = os.umask(0)
+        os.umask(current)
     return current
+
+
+_UMASK = threading.Lock()

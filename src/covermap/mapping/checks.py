@@ -9,7 +9,7 @@ import numpy as np
 from covermap.core.legend import Legend
 from covermap.imagery.inspection import sample_windows
 from covermap.imagery.raster import Scene
-from covermap.mapping.engine import MapResult
+from covermap.mapping.result import MapResult
 
 if TYPE_CHECKING:
     from covermap.bundle import Bundle

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
 
 from covermap import __version__
-from covermap.core.errors import ImageryError, ModelError, ProjectError
+from covermap.core.errors import ImageryError, ModelError, NothingToMapError, ProjectError
 from covermap.core.files import content_digest
-from covermap.core.grid import row_areas_m2, whole
+from covermap.core.grid import whole
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
+from covermap.mapping.filling import Filler, Job, fill_here
 from covermap.mapping.ledger import Ledger, chosen_before, ledger_path, open_ledger
 from covermap.mapping.memory import GDAL_CACHE_BYTES, Sizes, foretold_bytes, sizes_for
-from covermap.mapping.pipeline import Pipeline, StageSeconds
 from covermap.mapping.polygons import polygons_path, write_polygons
 from covermap.mapping.predictor import Predictor
+from covermap.mapping.result import MapResult, counted
 from covermap.mapping.settings import MapSettings
-from covermap.mapping.source import Ground, Source
+from covermap.mapping.source import Ground
 from covermap.mapping.tiles import TilePlan, plan_tiles, plan_whole_tiles
 from covermap.mapping.writing import Scratch, map_tags, plan_layers
 
@@ -31,42 +31,6 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from covermap.bundle import Bundle
-
-
-@dataclass(frozen=True)
-class MapResult:
-    """A finished map.
-
-    Attributes
-    ----------
-    paths : dict
-        Output (`class`, `confidence`, ...) to file.
-    class_pixels : dict
-        Class id to number of pixels, for every class of the legend.
-    class_area_m2 : dict
-        Class id to area in square metres (square pixels for pictures without a CRS). Areas counted
-        on a map are biased by its errors.
-    valid_pixels : int
-        Pixels that have a class, or a value.
-    total_pixels : int
-        Pixels of the scene, or of the wanted ground in it.
-    engine, precision : str
-        What computed the network, and in which arithmetic.
-    tile : (int, int)
-        Rows and columns that the network saw at once.
-    seconds : StageSeconds
-        Where the time went.
-    """
-
-    paths: dict[str, Path]
-    class_pixels: dict[int, int]
-    class_area_m2: dict[int, float]
-    valid_pixels: int
-    total_pixels: int
-    engine: str
-    precision: str
-    tile: tuple[int, int]
-    seconds: StageSeconds = field(default_factory=StageSeconds, compare=False)
 
 
 def map_scene(
@@ -78,6 +42,7 @@ def map_scene(
     ground: BaseGeometry | None = None,
     title: str = "map",
     key: str = "",
+    fill: Filler = fill_here,
 ) -> MapResult:
     """Map a scene on its own grid to Cloud Optimized GeoTIFFs.
 
@@ -104,11 +69,13 @@ def map_scene(
     key : str
         Digest of the contents of bundle and scene. Unfinished work of the same key is taken up;
         without a key the map begins anew.
+    fill : callable
+        Who computes the tiles: this process, or the workers of a cluster. The bytes are the same.
 
     Raises
     ------
     ImageryError
-        No pixel of the scene is usable and wanted.
+        No pixel of the scene is usable and wanted (`NothingToMapError`), or it is damaged.
     ModelError
         The network gives values that are no numbers, or memory does not suffice for any tile.
     OutputError
@@ -126,7 +93,7 @@ def map_scene(
             f"{_bounds_text(scene.geobox)}"
         )
     sizes = _sizes(bundle, predictor, settings)
-    work = _Work(scene, bundle, predictor, out, settings, ground, wanted, title, key)
+    work = _Work(scene, bundle, predictor, out, settings, ground, wanted, title, key, fill)
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
         return _with_room(work, sizes, _sizes_before(out, key, sizes))
 
@@ -144,6 +111,7 @@ class _Work:
     ground: Ground
     title: str
     key: str
+    fill: Filler
 
     def plan(self, sizes: Sizes) -> TilePlan:
         height, width = (int(size) for size in self.scene.geobox.shape)
@@ -219,17 +187,25 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
         "batch": sizes.batch,
     }
     ledger = open_ledger(ledger_path(work.out), content_digest(_inputs(work, plan, batch, tags)))
-    if not work.key or not ledger.rows_done or not scratch.exists():
+    if not work.key or not ledger.done or not scratch.exists():
         # The old ledger goes first: it must never vouch for files that are being made anew.
         ledger.closed()
         scratch.create(tags, bundle.legend)
-        ledger = Ledger(ledger.path, ledger.digest, chosen=chosen).noted(0)
+        ledger = Ledger(ledger.path, ledger.digest, chosen=chosen).noted(range(0))
     _tell_memory(work, plan, batch)
-    source = Source(work.scene, bundle, plan, work.ground)
-    pipeline = Pipeline(source, predictor, scratch, work.settings, batch)
-    pipeline.fill(ledger, work.title)
+    job = Job(work.scene, bundle, plan, work.area, work.settings, batch)
+    seconds = work.fill(job, predictor, scratch, ledger, work.title)
     begun = time.perf_counter()
-    result = _count(work, scratch, plan, pipeline.seconds)
+    result = counted(
+        scratch,
+        bundle.legend,
+        work.scene.geobox,
+        engine=predictor.engine,
+        precision=predictor.precision,
+        tile=plan.tile_shape,
+        ground=work.ground,
+        seconds=seconds,
+    )
     if result.valid_pixels:
         if "polygons" in work.settings.outputs:
             # Those of an earlier map would contradict this one if its own did not come about.
@@ -237,9 +213,9 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
         scratch.publish(bundle.legend)
     scratch.remove()
     ledger.closed()
-    pipeline.seconds.finish += time.perf_counter() - begun
+    seconds.finish += time.perf_counter() - begun
     if not result.valid_pixels:
-        raise ImageryError(
+        raise NothingToMapError(
             f"{work.scene.name}: no usable pixel to map"
             f"{' in the wanted area' if work.area else ''}; expected valid values in the bands "
             f"{', '.join(bundle.channel_names)}: check nodata and quality"
@@ -276,38 +252,6 @@ def _inputs(work: _Work, plan: TilePlan, batch: int, tags: dict[str, str]) -> di
         "tags": tags,
         "ground": None if work.area is None else work.area.wkb_hex,
     }
-
-
-def _count(work: _Work, scratch: Scratch, plan: TilePlan, seconds: StageSeconds) -> MapResult:
-    """Pixels and areas by class, counted on what was written."""
-    legend, areas = work.bundle.legend, row_areas_m2(work.scene.geobox)
-    equal_areas = bool((areas == areas[0]).all())
-    largest = legend.nodata if len(legend) else 0
-    pixels, area_m2 = np.zeros(largest + 1, np.int64), np.zeros(largest + 1)
-    total = valid = 0
-    for window, ids in scratch.class_windows():
-        total += int(work.ground.mask(window).sum())
-        if not len(legend):
-            valid += int(np.isfinite(ids).sum())
-            continue
-        counts = np.bincount(ids.ravel(), minlength=len(pixels))
-        pixels += counts
-        if equal_areas:
-            area_m2 += counts * areas[0]
-            continue
-        for row, line in zip(areas[window.row_off : window.row_stop], ids, strict=True):
-            area_m2 += np.bincount(line, minlength=len(pixels)) * row
-    return MapResult(
-        paths={layer.output: layer.path for layer in scratch.layers},
-        class_pixels={number: int(pixels[number]) for number in legend.ids},
-        class_area_m2={number: float(area_m2[number]) for number in legend.ids},
-        valid_pixels=valid + int(pixels[list(legend.ids)].sum()),
-        total_pixels=total,
-        engine=work.predictor.engine,
-        precision=work.predictor.precision,
-        tile=plan.tile_shape,
-        seconds=seconds,
-    )
 
 
 def _bounds_text(geobox: GeoBox) -> str:

@@ -21,22 +21,30 @@ class Ledger:
         A JSON file.
     digest : str
         Of everything that the map's bytes depend on; a ledger of another digest counts as none.
-    rows_done : int
-        Rows of tiles, from the top, that need not be made again.
+    done : tuple of (int, int)
+        Rows of tiles that need not be made again: spans from a row up to another, in order.
     chosen : mapping
         What was chosen by measuring or by need and must be chosen again (law 10).
     """
 
     path: Path
     digest: str
-    rows_done: int = 0
+    done: tuple[tuple[int, int], ...] = ()
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
-    def noted(self, rows_done: int) -> Ledger:
+    def noted(self, rows: range) -> Ledger:
         """The ledger with more rows done, on disk too."""
-        content = {"digest": self.digest, "rows_done": rows_done, "chosen": dict(self.chosen)}
+        done = _joined([*self.done, (rows.start, rows.stop)])
+        content = {"digest": self.digest, "rows_done": done, "chosen": dict(self.chosen)}
         write_json(self.path, content)
-        return replace(self, rows_done=rows_done)
+        return replace(self, done=done)
+
+    def missing(self, count: int) -> tuple[range, ...]:
+        """What is left to make of `count` rows, in order."""
+        starts = (0, *(stop for _, stop in self.done))
+        stops = (*(start for start, _ in self.done), count)
+        spans = (range(start, stop) for start, stop in zip(starts, stops, strict=True))
+        return tuple(span for span in spans if span)
 
     def closed(self) -> None:
         """Forget the work: it is finished, or worth nothing."""
@@ -56,7 +64,8 @@ def open_ledger(path: Path, digest: str) -> Ledger:
     noted = _noted(path)
     try:
         if noted["digest"] == digest:
-            return Ledger(path, digest, int(noted["rows_done"]), dict(noted.get("chosen", {})))
+            spans = [(int(start), int(stop)) for start, stop in noted["rows_done"]]
+            return Ledger(path, digest, _joined(spans), dict(noted.get("chosen", {})))
     except (ValueError, KeyError, TypeError):
         pass
     return Ledger(path, digest)
@@ -66,6 +75,17 @@ def chosen_before(path: Path, key: str) -> dict[str, Any]:
     """What unfinished work on the same contents chose; empty where there is none."""
     chosen = _noted(path).get("chosen")
     return chosen if key and isinstance(chosen, dict) and chosen.get("key") == key else {}
+
+
+def _joined(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Spans in order, those that meet as one; empty ones are left out."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted(span for span in spans if span[0] < span[1]):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
+        else:
+            joined.append((start, stop))
+    return tuple(joined)
 
 
 def _noted(path: Path) -> dict[str, Any]:

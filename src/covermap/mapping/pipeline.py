@@ -1,4 +1,4 @@
-"""A map made in stages side by side: tiles are read, predicted, and blended and written."""
+"""Rows of a map made in stages side by side: tiles are read, predicted, and blended."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from covermap.core.errors import ModelError, OutputError
+from covermap.core.errors import ModelError
 from covermap.core.grid import Window
-from covermap.core.progress import progress
+from covermap.core.progress import Progress
 from covermap.mapping.blending import Blender
-from covermap.mapping.ledger import Ledger
 from covermap.mapping.predictor import Predictor
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.source import Source, Tile
 from covermap.mapping.tiles import TilePlan
-from covermap.mapping.writing import Scratch, ScratchWriter, encode
+from covermap.mapping.writing import Layers, encode
 
 
 @dataclass
@@ -34,45 +33,66 @@ class StageSeconds:
     blend_and_write: float = 0.0
     finish: float = 0.0
 
+    def __iadd__(self, other: StageSeconds) -> StageSeconds:
+        self.read += other.read
+        self.forward += other.forward
+        self.blend_and_write += other.blend_and_write
+        self.finish += other.finish
+        return self
+
+
+class Rows(Protocol):
+    """Where finished rows of tiles go: called by one thread, from the top."""
+
+    def begin(self, row: int) -> None:
+        """A row begins."""
+        ...
+
+    def write(self, window: Window, layers: Layers) -> None:
+        """A part of the row, inside the scene, as it is written to files."""
+        ...
+
+    def end(self, row: int) -> None:
+        """The row is complete."""
+        ...
+
 
 @dataclass
 class Pipeline:
     """The stages of one map.
 
     One thread reads the tile after the one that the network computes, another blends, encodes and
-    writes the one before it; none runs further ahead, so memory holds three tiles. A fault in any
+    hands on the one before it; none runs further ahead, so memory holds three tiles. A fault in any
     of them is raised in the caller when the next tile is handed over.
     """
 
     source: Source
     predictor: Predictor
-    scratch: Scratch
     settings: MapSettings
     batch: int
     seconds: StageSeconds = field(default_factory=StageSeconds)
 
-    def fill(self, ledger: Ledger, title: str) -> None:
-        """Make the rows of tiles that the ledger lacks."""
-        plan, done = self.source.plan, ledger.rows_done
-        if done == plan.rows.count:
-            return
-        # The row above still adds to the first one that is missing: make it again, not write it.
-        first = max(0, done - 1)
-        total = (plan.rows.count - first) * plan.cols.count
-        with (
-            # Left in reverse order: the files are closed when no thread writes any more.
-            _Rows(self, ledger) as rows,
-            _Stage() as reading,
-            _Stage() as writing,
-            progress(title, total, "tiles") as bar,
-        ):
-            tiles = self._read_ahead(self.source.tiles(first), reading)
+    def fill(self, rows: range, into: Rows, bar: Progress) -> None:
+        """Make some rows of tiles that follow each other.
+
+        Parameters
+        ----------
+        rows : range
+            Not empty.
+        into : Rows
+        bar : Progress
+            Told of every tile, `tile_count(plan, rows)` in all.
+        """
+        plan = self.source.plan
+        with _Stage() as reading, _Stage() as writing:
+            blending = _Blending(self, rows, into)
+            tiles = self._read_ahead(self.source.tiles(_computed(rows)), reading)
             for row, in_row in itertools.groupby(tiles, key=lambda tile: tile.row):
-                writing.hand_over(rows.begin, row)
+                writing.hand_over(blending.begin, row)
                 for tile, shares in self._predicted(in_row, plan):
-                    writing.hand_over(rows.add, tile, shares)
+                    writing.hand_over(blending.add, tile, shares)
                     bar.advance()
-                writing.hand_over(rows.end, row)
+                writing.hand_over(blending.end, row)
             writing.wait()
 
     def _read_ahead(self, tiles: Iterator[Tile], reading: _Stage) -> Iterator[Tile]:
@@ -143,26 +163,20 @@ class _Stage(AbstractContextManager["_Stage"]):
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _Rows(AbstractContextManager["_Rows"]):
-    """Blends, encodes and writes tiles; what the writing thread does.
+class _Blending:
+    """Blends and encodes tiles and hands them on; what the writing thread does."""
 
-    A row is noted in the ledger when its pixels are on disk.
-    """
-
-    def __init__(self, pipeline: Pipeline, ledger: Ledger) -> None:
-        self._source, self._scratch = pipeline.source, pipeline.scratch
-        self._settings, self._seconds = pipeline.settings, pipeline.seconds
-        self._ledger, self._done = ledger, ledger.rows_done
+    def __init__(self, pipeline: Pipeline, rows: range, into: Rows) -> None:
+        self._source, self._settings = pipeline.source, pipeline.settings
+        self._seconds, self._rows, self._into = pipeline.seconds, rows, into
         self._plan = plan = pipeline.source.plan
         self._scene = Window(0, 0, plan.rows.length, plan.cols.length)
         self._blender = Blender(plan, pipeline.predictor.classes)
-        self._files = ExitStack()
-        self._writer: ScratchWriter | None = None
 
     def begin(self, row: int) -> None:
         self._blender.begin_row()
-        if row >= self._done:
-            self._writer = self._files.enter_context(self._scratch.opened())
+        if row in self._rows:
+            self._into.begin(row)
 
     def add(self, tile: Tile, shares: np.ndarray | None) -> None:
         begun = time.perf_counter()
@@ -171,9 +185,8 @@ class _Rows(AbstractContextManager["_Rows"]):
 
     def end(self, row: int) -> None:
         begun = time.perf_counter()
-        self._files.close()
-        if row >= self._done:
-            self._ledger = self._ledger.noted(row + 1)
+        if row in self._rows:
+            self._into.end(row)
         self._seconds.blend_and_write += time.perf_counter() - begun
 
     def _add(self, tile: Tile, shares: np.ndarray | None) -> None:
@@ -183,25 +196,24 @@ class _Rows(AbstractContextManager["_Rows"]):
         total = self._blender.add(tile.row, tile.col, shares)
         window = self._plan.completed_window(tile.row, tile.col)
         inside = window.intersection(self._scene)
-        if self._writer is None or inside is None:
+        if tile.row not in self._rows or inside is None:
             return
         rows, cols = inside.relative_to(window).slices
         wanted = tile.wanted[rows, cols]
         shown, quantity = total[:, rows, cols], self._source.quantity
         if quantity is not None:
             shown = quantity.of(shown)
-        layers = encode(shown, wanted, self._source.legend, self._settings)
-        self._writer.write(inside, layers)
+        self._into.write(inside, encode(shown, wanted, self._source.legend, self._settings))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        # After a fault only that counts, not what closing half a row says.
-        with suppress(OutputError) if kind else nullcontext():
-            self._files.close()
+
+def tile_count(plan: TilePlan, rows: range) -> int:
+    """How many tiles are computed to make some rows."""
+    return len(_computed(rows)) * plan.cols.count
+
+
+def _computed(rows: range) -> range:
+    # The row above still adds to the first one that is wanted: it is made again, and not handed on.
+    return range(max(0, rows.start - 1), rows.stop)
 
 
 def _batched(arrays: list[np.ndarray], size: int) -> np.ndarray:

@@ -75,9 +75,9 @@ class Source:
         self._names, self._tells_usable = bundle.channel_names, bundle.standardises
         self._normalisation = Normalisation.of(bundle)
 
-    def tiles(self, first_row: int) -> Iterator[Tile]:
-        """Tiles from a row on, in the order of the plan."""
-        for row in range(first_row, self.plan.rows.count):
+    def tiles(self, rows: range) -> Iterator[Tile]:
+        """Tiles of some rows, in the order of the plan."""
+        for row in rows:
             for col in range(self.plan.cols.count):
                 yield self._tile(row, col)
 

@@ -28,6 +28,9 @@ from covermap.mapping.style import colormap, write_attributes, write_styles
 SHARE_SCALE = 0.01
 SHARE_NODATA = 255
 
+# Output to what is written of it: (bands, h, w) in the layer's type.
+Layers = dict[MapOutput, np.ndarray]
+
 _BLOCK = 512
 _CACHED_ROWS = 32
 _DESCRIPTIONS: dict[MapOutput, str] = {
@@ -91,9 +94,7 @@ def _layer(out: Path, legend: Legend, output: MapOutput, settings: MapSettings) 
     return Layer(output, path, scratch, bands, "uint8", SHARE_NODATA, SHARE_SCALE)
 
 
-def encode(
-    shares: np.ndarray, wanted: np.ndarray, legend: Legend, settings: MapSettings
-) -> dict[MapOutput, np.ndarray]:
+def encode(shares: np.ndarray, wanted: np.ndarray, legend: Legend, settings: MapSettings) -> Layers:
     """Numbers to be written, nodata where a pixel is not wanted.
 
     Parameters
@@ -115,7 +116,7 @@ def encode(
     if not len(legend):
         return {"value": np.where(wanted, shares, np.float32(math.nan))}
     best, highest, second = _highest_two(shares, with_second="margin" in settings.outputs)
-    layers: dict[MapOutput, np.ndarray] = {}
+    layers: Layers = {}
     for output in settings.rasters:
         if output == "class":
             layers[output] = legend.to_ids(best, wanted)[np.newaxis]
@@ -245,7 +246,7 @@ class ScratchWriter:
     def __init__(self, path: Path, datasets: dict[MapOutput, rasterio.io.DatasetWriter]) -> None:
         self._path, self._datasets = path, datasets
 
-    def write(self, window: Window, layers: dict[MapOutput, np.ndarray]) -> None:
+    def write(self, window: Window, layers: Layers) -> None:
         place = RasterioWindow(window.col_off, window.row_off, window.width, window.height)
         with _told_of(self._path):
             for output, values in layers.items():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from covermap.assessment.kept_scores import told_scores
 from covermap.bundle import Bundle, bundle_digest, check_fits, read_bundle
@@ -24,8 +25,11 @@ from covermap.project.steps import RunFolder
 
 if TYPE_CHECKING:
     from covermap.mapping.choice import Choice
-    from covermap.mapping.engine import MapResult
+    from covermap.mapping.filling import Filler
+    from covermap.mapping.predictor import Predictor
+    from covermap.mapping.result import MapResult
 
+T = TypeVar("T")
 # Under which key `run.json` keeps the engine that evaluates and maps.
 ENGINE_CHOICE = "engine"
 
@@ -41,6 +45,8 @@ def map_scenes(
     tta: bool = False,
     probability_type: str = "uint8",
     min_area_m2: float | None = None,
+    cluster: str | None = None,
+    mosaic: bool = False,
 ) -> list[MapResult]:
     """Map scenes with a trained model.
 
@@ -66,20 +72,24 @@ def map_scenes(
         `uint8` (per cent) or `float32`.
     min_area_m2 : float, optional
         Minimum mapping unit of the polygons in square metres (pixels for pictures without a CRS).
+    cluster : str, optional
+        Who computes: `local` starts worker processes on this machine, an address such as
+        `tcp://host:8786` joins a scheduler of dask.distributed. This process otherwise.
+    mosaic : bool
+        Whether `out` is one map of all scenes, on the grid of the first extended to hold them.
 
     Returns
     -------
     list of MapResult
-        One a scene, in order.
+        One a scene, in order; of a mosaic one.
 
     Raises
     ------
     CovermapError
         A scene does not fit the bundle, or a file is in the way.
     """
-    from covermap.mapping.checks import drift_warnings, self_check
     from covermap.mapping.choice import open_chosen
-    from covermap.mapping.engine import map_scene
+    from covermap.verbs.map_mosaic import map_mosaic, mosaic_key, mosaic_target, part_paths
 
     model = read_bundle(Path(bundle))
     settings = parse(
@@ -101,24 +111,72 @@ def map_scenes(
             f"'{model.quantity.name}'; leave out --output polygons"
         )
     opened = [open_for(model, Path(path)) for path in scenes]
-    targets = _targets(opened, Path(out))
+    targets = mosaic_target(Path(out)) if mosaic else _targets(opened, Path(out))
     files = [path for target in targets for path in output_files(target, settings)]
     refuse_strangers([p for p in files if not _is_map_of(p, model)], set())
     say(told_scores(model.scores))
     keys = [map_key(model, scene) for scene in opened]
-    kept = kept_for(model, dict(zip(targets, keys, strict=True)))
-    predictor, choice = open_chosen(model, opened, settings, kept)
+    # Of a mosaic also what it is made from: it is there while the mosaic is unfinished.
+    made = part_paths(targets[0], keys) if mosaic else targets
+    inputs = dict(zip(made, keys, strict=True))
+    if mosaic:
+        inputs[targets[0]] = mosaic_key(keys, opened)
+    predictor, choice = open_chosen(model, opened, settings, kept_for(model, inputs))
     say(choice.told)
-    results = []
-    for scene, target, key in zip(opened, targets, keys, strict=True):
-        for warning in drift_warnings(scene, model):
-            say(f"WARNING  {warning}")
-        result = map_scene(scene, model, predictor, target, settings, title=scene.name, key=key)
-        for warning in self_check(result, model.legend) if len(model.legend) else ():
-            say(f"WARNING  {warning}")
-        preview_of_map(model, target, preview_of(target), scene.name)
-        results.append(result)
-    return results
+    if mosaic:
+        compute = partial(_computed, cluster)
+        result = map_mosaic(model, opened, keys, predictor, targets[0], settings, compute)
+        _show(result, model, targets[0], targets[0].stem)
+        return [result]
+    return _computed(
+        cluster,
+        [
+            partial(_map_one, scene, model, predictor, target, settings, key)
+            for scene, target, key in zip(opened, targets, keys, strict=True)
+        ],
+    )
+
+
+def _computed(cluster: str | None, tasks: Sequence[Callable[[Filler], T]]) -> list[T]:
+    """Results of tasks that map a scene each, computed here or by a cluster."""
+    from covermap.mapping.cluster import opened_cluster
+    from covermap.mapping.filling import fill_here
+
+    if cluster is None:
+        return [task(fill_here) for task in tasks]
+    with opened_cluster(cluster, len(tasks)) as workers:
+        return workers.each([partial(task, workers.fill) for task in tasks])
+
+
+def _map_one(
+    scene: Scene,
+    bundle: Bundle,
+    predictor: Predictor,
+    target: Path,
+    settings: MapSettings,
+    key: str,
+    fill: Filler,
+) -> MapResult:
+    """The map of a scene with what is told and shown of it."""
+    from covermap.mapping.checks import drift_warnings
+    from covermap.mapping.engine import map_scene
+
+    for warning in drift_warnings(scene, bundle):
+        say(f"WARNING  {warning}")
+    result = map_scene(
+        scene, bundle, predictor, target, settings, title=scene.name, key=key, fill=fill
+    )
+    _show(result, bundle, target, scene.name)
+    return result
+
+
+def _show(result: MapResult, bundle: Bundle, target: Path, title: str) -> None:
+    """Tell what looks wrong about a finished map, and write its picture."""
+    from covermap.mapping.checks import self_check
+
+    for warning in self_check(result, bundle.legend) if len(bundle.legend) else ():
+        say(f"WARNING  {warning}")
+    preview_of_map(bundle, target, preview_of(target), title)
 
 
 def preview_of_map(bundle: Bundle, path: Path, out: Path, title: str) -> None:

@@ -1,0 +1,106 @@
+"""A finished map, and what is counted on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from covermap.core.grid import row_areas_m2
+from covermap.core.legend import Legend
+from covermap.mapping.pipeline import StageSeconds
+from covermap.mapping.source import Ground
+from covermap.mapping.writing import Scratch
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """A finished map.
+
+    Attributes
+    ----------
+    paths : dict
+        Output (`class`, `confidence`, ...) to file.
+    class_pixels : dict
+        Class id to number of pixels, for every class of the legend.
+    class_area_m2 : dict
+        Class id to area in square metres (square pixels for pictures without a CRS). Areas counted
+        on a map are biased by its errors.
+    valid_pixels : int
+        Pixels that have a class, or a value.
+    total_pixels : int
+        Pixels of the scene, or of the wanted ground in it.
+    engine, precision : str
+        What computed the network, and in which arithmetic.
+    tile : (int, int)
+        Rows and columns that the network saw at once.
+    seconds : StageSeconds
+        Where the time went.
+    """
+
+    paths: dict[str, Path]
+    class_pixels: dict[int, int]
+    class_area_m2: dict[int, float]
+    valid_pixels: int
+    total_pixels: int
+    engine: str
+    precision: str
+    tile: tuple[int, int]
+    seconds: StageSeconds = field(default_factory=StageSeconds, compare=False)
+
+
+def counted(
+    scratch: Scratch,
+    legend: Legend,
+    geobox: GeoBox,
+    engine: str,
+    precision: str,
+    tile: tuple[int, int],
+    ground: Ground | None = None,
+    seconds: StageSeconds | None = None,
+) -> MapResult:
+    """Pixels and areas by class, counted on what was written.
+
+    Parameters
+    ----------
+    scratch : Scratch
+        Complete.
+    legend : Legend
+    geobox : GeoBox
+        The map's grid.
+    engine, precision, tile, seconds
+        Kept in the result.
+    ground : Ground, optional
+        The wanted part of the grid; all of it otherwise.
+    """
+    areas = row_areas_m2(geobox)
+    equal_areas = bool((areas == areas[0]).all())
+    largest = legend.nodata if len(legend) else 0
+    pixels, area_m2 = np.zeros(largest + 1, np.int64), np.zeros(largest + 1)
+    wanted = Ground(geobox, None) if ground is None else ground
+    total = valid = 0
+    for window, ids in scratch.class_windows():
+        total += int(wanted.mask(window).sum())
+        if not len(legend):
+            valid += int(np.isfinite(ids).sum())
+            continue
+        counts = np.bincount(ids.ravel(), minlength=len(pixels))
+        pixels += counts
+        if equal_areas:
+            area_m2 += counts * areas[0]
+            continue
+        for row, line in zip(areas[window.row_off : window.row_stop], ids, strict=True):
+            area_m2 += np.bincount(line, minlength=len(pixels)) * row
+    return MapResult(
+        paths={layer.output: layer.path for layer in scratch.layers},
+        class_pixels={number: int(pixels[number]) for number in legend.ids},
+        class_area_m2={number: float(area_m2[number]) for number in legend.ids},
+        valid_pixels=valid + int(pixels[list(legend.ids)].sum()),
+        total_pixels=total,
+        engine=engine,
+        precision=precision,
+        tile=tile,
+        seconds=StageSeconds() if seconds is None else seconds,
+    )

@@ -1,0 +1,226 @@
+"""map --mosaic: many scenes as one map."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from covermap import __version__
+from covermap.bundle import Bundle
+from covermap.core.errors import CovermapError, ImageryError, NothingToMapError, OutputError
+from covermap.core.files import content_digest, read_json, write_json
+from covermap.core.progress import say
+from covermap.imagery.raster import Scene
+from covermap.mapping.polygons import polygons_path, write_polygons
+from covermap.mapping.settings import MapSettings
+from covermap.mapping.writing import Scratch, map_tags, plan_layers
+
+if TYPE_CHECKING:
+    from covermap.mapping.filling import Filler
+    from covermap.mapping.predictor import Predictor
+    from covermap.mapping.result import MapResult
+
+_NOTED = "parts.json"
+PartTask = Callable[["Filler"], bool]
+
+
+def mosaic_target(out: Path) -> list[Path]:
+    """The one file of a mosaic.
+
+    Raises
+    ------
+    OutputError
+        It is a folder, or not called a GeoTIFF.
+    """
+    if out.is_dir() or out.suffix.lower() not in {".tif", ".tiff"}:
+        raise OutputError(
+            f"{out}: a mosaic is one GeoTIFF; call it {out.with_suffix('.tif').name}, or give "
+            "--out FOLDER for a map a scene"
+        )
+    return [out]
+
+
+def part_paths(out: Path, keys: Sequence[str]) -> list[Path]:
+    """Where the scenes' own maps lie until the mosaic is finished.
+
+    Raises
+    ------
+    ImageryError
+        A scene is given twice.
+    """
+    if len(set(keys)) < len(keys):
+        raise ImageryError(f"{out}: a scene is given twice; name each once")
+    # By content, not by place in the list: the order of the scenes may change.
+    return [_folder(out) / f"{key[:16]}.tif" for key in keys]
+
+
+def mosaic_key(keys: Sequence[str], scenes: Sequence[Scene]) -> str:
+    """Digest of what a mosaic depends on: its scenes in any order, and the grid of the first."""
+    grid = scenes[0].geobox
+    return content_digest([sorted(keys), list(grid.affine)[:6], str(grid.crs)])
+
+
+def map_mosaic(
+    bundle: Bundle,
+    scenes: Sequence[Scene],
+    keys: Sequence[str],
+    predictor: Predictor,
+    out: Path,
+    settings: MapSettings,
+    compute: Callable[[Sequence[PartTask]], list[bool]],
+) -> MapResult:
+    """Map scenes, and merge their probabilities on the grid of the first.
+
+    The scenes' probabilities are kept in a hidden folder beside `out`, 4 bytes a class and pixel,
+    until the mosaic is finished; a mosaic that was killed takes them up.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    scenes : sequence of Scene
+        All with a CRS.
+    keys : sequence of str
+        Digests of bundle and scene, one each.
+    predictor : Predictor
+    out : Path
+    settings : MapSettings
+        Outputs of the mosaic.
+    compute : callable
+        Runs a task for each scene, here or on a cluster.
+
+    Raises
+    ------
+    ImageryError
+        A scene has no CRS, or none has a usable pixel.
+    """
+    from covermap.mapping.mosaic import Part, common_grid, merge
+    from covermap.mapping.result import counted
+
+    grid = common_grid([s.geobox for s in scenes], [s.name for s in scenes])
+    paths = part_paths(out, keys)
+    _begin(out, settings, predictor)
+    tasks = [
+        partial(_part, scene, bundle, predictor, path, settings, key)
+        for scene, path, key in zip(scenes, paths, keys, strict=True)
+    ]
+    made = compute(tasks)
+    parts = [
+        Part(f"{scene.name} {key}", _shares_of(path, bundle), scene.geobox, bundle.outputs)
+        for scene, path, key, here in zip(scenes, paths, keys, made, strict=True)
+        if here
+    ]
+    if not parts:
+        raise ImageryError(
+            f"{out}: none of the {len(scenes)} scenes has a usable pixel; check nodata and quality"
+        )
+    scratch = Scratch(plan_layers(out, bundle.legend, settings), grid)
+    tags = map_tags(
+        bundle.legend,
+        str(bundle.model.get("name", "")),
+        predictor.engine,
+        predictor.precision,
+        __version__,
+        out.stem,
+        mosaic_key(keys, scenes),
+    )
+    scratch.create(tags, bundle.legend)
+    say(f"{out.name}: {len(parts)} scenes on {grid.shape[0]} x {grid.shape[1]} px")
+    merge(parts, grid, scratch, bundle.legend, settings, out.name)
+    result = counted(
+        scratch,
+        bundle.legend,
+        grid,
+        engine=predictor.engine,
+        precision=predictor.precision,
+        tile=(0, 0),
+    )
+    with_polygons = "polygons" in settings.outputs
+    if with_polygons:
+        # Those of an earlier mosaic would contradict this one if its own did not come about.
+        polygons_path(out).unlink(missing_ok=True)
+    scratch.publish(bundle.legend)
+    scratch.remove()
+    shutil.rmtree(_folder(out))
+    if not with_polygons:
+        return result
+    write_polygons(out, bundle.legend, settings.min_area_m2, out.name)
+    return replace(result, paths={**result.paths, "polygons": polygons_path(out)})
+
+
+def _part(
+    scene: Scene,
+    bundle: Bundle,
+    predictor: Predictor,
+    path: Path,
+    settings: MapSettings,
+    key: str,
+    fill: Filler,
+) -> bool:
+    """Map a scene's probabilities, unless they are there; False where nothing can be mapped."""
+    from covermap.mapping.checks import drift_warnings
+    from covermap.mapping.engine import map_scene
+
+    # The class map is published last: where it is, all of them are.
+    if path.exists():
+        return True
+    for warning in drift_warnings(scene, bundle):
+        say(f"WARNING  {warning}")
+    try:
+        map_scene(
+            scene,
+            bundle,
+            predictor,
+            path,
+            _of_parts(settings),
+            title=scene.name,
+            key=key,
+            fill=fill,
+        )
+    except NothingToMapError as error:
+        say(f"WARNING  {error}; left out of the mosaic")
+        return False
+    return True
+
+
+def _of_parts(settings: MapSettings) -> MapSettings:
+    return settings.model_copy(
+        update={
+            "outputs": ("class", "probability"),
+            "probability_type": "float32",
+            "min_area_m2": None,
+        }
+    )
+
+
+def _shares_of(path: Path, bundle: Bundle) -> Path:
+    """The file of probabilities beside a part's class map; the map itself where it holds values."""
+    return path if not len(bundle.legend) else path.with_name(f"{path.stem}_probability.tif")
+
+
+def _folder(out: Path) -> Path:
+    return out.with_name(f".{out.stem}.parts")
+
+
+def _begin(out: Path, settings: MapSettings, predictor: Predictor) -> None:
+    """Keep the parts of an earlier start with the same settings; remove others."""
+    folder = _folder(out)
+    # Scenes and bundle are in the names of the parts.
+    wanted = content_digest(
+        [
+            _of_parts(settings).model_dump(exclude={"engine", "precision"}),
+            predictor.engine,
+            predictor.precision,
+            __version__,
+        ]
+    )
+    try:
+        same = read_json(folder / _NOTED) == wanted
+    except CovermapError:
+        same = False
+    if not same and folder.is_dir():
+        shutil.rmtree(folder)
+    write_json(folder / _NOTED, wanted)
