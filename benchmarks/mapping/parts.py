@@ -199,7 +199,7 @@ def _killed(asked: Figures, out: Path, rows: int) -> int:
 
 def _rows_done(ledger: Path) -> int:
     try:
-        return int(json.loads(ledger.read_text())["rows_done"])
+        return sum(stop - start for start, stop in json.loads(ledger.read_text())["rows_done"])
     except (OSError, ValueError, KeyError):
         return 0
 
