@@ -26,6 +26,6 @@ def test_every_error_of_a_user_has_one_root():
         for item in vars(errors).values()
         if isinstance(item, type) and "Error" in item.__name__
     ]
-    assert len(kinds) == 9
+    assert errors.CovermapError in kinds and len(kinds) > 1
     assert all(issubclass(kind, errors.CovermapError) for kind in kinds)
     assert not issubclass(errors.CovermapWarning, errors.CovermapError)

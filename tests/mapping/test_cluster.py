@@ -168,11 +168,12 @@ def test_a_damaged_scene_is_named_and_the_others_are_given_up_d48(tmp_path, work
     content = path.read_bytes()
     half = len(content) // 2
     path.write_bytes(content[: half - 9000] + b"\xff" * 18_000 + content[half + 9000 :])
-    bundle = bundle_in(tmp_path)
+    # In a folder of its own: bundles are read while the other map begins.
+    bundle, slow = bundle_in(tmp_path), bundle_in(tmp_path / "slow", wait=2)
     several = Cluster(workers._client, "test", scenes=2)
     tasks = [
         lambda: mapped(bad, bundle, tmp_path / "bad-map", several.fill),
-        lambda: mapped(good, bundle_in(tmp_path, wait=2), tmp_path / "good-map", several.fill),
+        lambda: mapped(good, slow, tmp_path / "good-map", several.fill),
     ]
     with pytest.raises(ImageryError, match=r"bad\.tif: damaged or cut short"):
         several.each(tasks)
@@ -182,7 +183,8 @@ def test_a_damaged_scene_is_named_and_the_others_are_given_up_d48(tmp_path, work
 
 def test_several_scenes_at_once_are_the_maps_of_each(tmp_path, workers):
     scenes = [scene_in(tmp_path, f"scene{number}", number) for number in range(3)]
-    bundle = bundle_in(tmp_path)
+    # In a folder of its own: bundles are read while the other map begins.
+    bundle, slow = bundle_in(tmp_path), bundle_in(tmp_path / "slow", wait=2)
     several = Cluster(workers._client, "test", scenes=3)
     tasks = [
         lambda scene=scene: mapped(scene, bundle, tmp_path / f"{scene.name}-there", several.fill)
