@@ -183,8 +183,7 @@ def test_a_damaged_scene_is_named_and_the_others_are_given_up_d48(tmp_path, work
 
 def test_several_scenes_at_once_are_the_maps_of_each(tmp_path, workers):
     scenes = [scene_in(tmp_path, f"scene{number}", number) for number in range(3)]
-    # In a folder of its own: bundles are read while the other map begins.
-    bundle, slow = bundle_in(tmp_path), bundle_in(tmp_path / "slow", wait=2)
+    bundle = bundle_in(tmp_path)
     several = Cluster(workers._client, "test", scenes=3)
     tasks = [
         lambda scene=scene: mapped(scene, bundle, tmp_path / f"{scene.name}-there", several.fill)
