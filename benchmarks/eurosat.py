@@ -69,12 +69,10 @@ def scores(run: Path) -> dict[str, object]:
     import pandas
 
     metrics = json.loads((run / "metrics.json").read_text())
-    table = pandas.read_csv(run / "predictions.csv")
-    tested = table[table["tested"]]
-    right = tested["class"] == tested["true_class"]
+    tested = pandas.read_csv(run / "evaluation" / "chips.csv")
+    right = tested["truth"] == tested["prediction"]
     folds = {
-        str(name): (float(right[own.index].mean()), len(own))
-        for name, own in tested.groupby("split")
+        str(name): (float(own.mean()), len(own)) for name, own in right.groupby(tested["training"])
     }
     shares = [share for share, _ in folds.values()]
     return {

@@ -71,3 +71,16 @@ def test_truth_and_prediction_share_a_scale_and_unknown_cells_are_masked():
     assert [picture.get_clim() for picture in pictures] == [(0, 3), (0, 3)]
     assert pictures[0].get_array().mask.sum() == 1
     assert figure_uri(figure) == figure_uri(figure)
+
+
+def test_a_long_name_of_a_piece_of_ground_does_not_run_into_the_titles():
+    numbers = np.ones((8, 8))
+    name = "S2A2A_20190704_065_Linkoping, row 64, column 128"
+    figure = scores.number_panels_figure([scores.NumberPanel(name, IMAGE, numbers, numbers)], 1.0)
+    first = figure.axes[0]
+    assert [axes.get_title(loc="left") for axes in figure.axes[:3]] == [
+        "image", "truth", "prediction",
+    ]  # fmt: skip
+    (caption,) = first.texts
+    assert caption.get_text() == name
+    assert caption.get_position()[1] < 0

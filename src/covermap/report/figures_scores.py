@@ -214,12 +214,16 @@ def number_panels_figure(panels: Sequence[NumberPanel], highest: float, unit: st
                     np.ma.masked_invalid(numbers), cmap=colors, vmin=0, vmax=highest,
                     interpolation="nearest",
                 )  # fmt: skip
-            row[0].set_title(shortened(panel.caption, 30), fontsize=9, loc="left")
+            # Below, where a name may be as long as the three pictures are wide together.
+            row[0].text(
+                0, -0.03, shortened(panel.caption, 80), fontsize=9, color=MUTED, va="top",
+                transform=row[0].transAxes,
+            )  # fmt: skip
             for axes in row:
                 axes.set_xticks([])
                 axes.set_yticks([])
                 axes.spines[:].set_visible(False)
-        for axes, title in zip(grid[0][1:], ("truth", "prediction"), strict=True):
+        for axes, title in zip(grid[0], ("image", "truth", "prediction"), strict=True):
             axes.set_title(title, fontsize=10, loc="left")
         assert picture is not None
         figure.colorbar(picture, ax=grid.ravel().tolist(), label=unit, fraction=0.03, pad=0.02)
