@@ -203,10 +203,9 @@ def untiled(bundle_path: Path, scene_path: Path) -> tuple[np.ndarray, np.ndarray
     raster = scene.read(bundle.channel_names, whole(scene.geobox))
     values = Normalisation.of(bundle).applied(raster)
     height, width = values.shape[1:]
-    margin = -(-predictor.halo // 32) * 32 + 32
-    sides = [(margin, margin + -size % 32) for size in (height, width)]
+    sides = [(0, -size % predictor.stride) for size in (height, width)]
     shares = predictor.probabilities(np.pad(values, ((0, 0), *sides))[None])[0]
-    shares = shares[:, margin : margin + height, margin : margin + width]
+    shares = shares[:, :height, :width]
     ids = np.asarray(bundle.legend.ids)[shares.argmax(axis=0)]
     return ids, scene.usable(raster)
 

@@ -175,7 +175,7 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     )
     if fitted.resumed_from:
         say(f"{lesson.title}: went on after epoch {fitted.resumed_from}")
-    sight = _sight(fitted.network, settings, project.task, size)
+    sight = _sight(fitted.network, settings, project.task, lesson.teach)
     weighed = project.task == "segmentation"
     return Taught(
         settings=settings,
@@ -200,17 +200,17 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     )
 
 
-def _sight(network: Any, settings: ModelSettings, task: str, chip_size: int) -> Sight:
+def _sight(network: Any, settings: ModelSettings, task: str, teach: Chips) -> Sight:
     """How far a network sees; all of the chip where it answers for the chip."""
     from covermap.models.activation_maps import ActivationMapper
     from covermap.models.registry import output_of
     from covermap.models.sight import Sight, sight_of
 
     if output_of(settings.name) == "dense":
-        return sight_of(network)
+        return sight_of(network, _spread(teach))
     if task == "weak-segmentation":
-        return sight_of(ActivationMapper(network))
-    return Sight(chip_size // 2, everything=False)
+        return sight_of(ActivationMapper(network), _spread(teach))
+    return Sight(teach[0].valid.shape[0] // 2, everything=False)
 
 
 def _spread(chips: Chips) -> Iterator[np.ndarray]:
