@@ -8,6 +8,7 @@ import numpy as np
 
 from covermap.bundle import Bundle, Channel
 from covermap.core.legend import Legend
+from covermap.mapping.predictor import Predictor
 from covermap.mapping.tiles import TilePlan
 
 
@@ -110,18 +111,15 @@ class Convolutions:
 
 
 def in_one_pass(
-    predictor: Convolutions, values: np.ndarray, valid: np.ndarray | None = None
+    predictor: Predictor, values: np.ndarray, valid: np.ndarray | None = None
 ) -> np.ndarray:
-    """Probabilities (K, H, W) of a whole scene (C, H, W), normalised, in zeros all around."""
+    """Probabilities (K, H, W) of a whole scene (C, H, W), normalised, filled up to the stride."""
     height, width = values.shape[1:]
     if valid is not None:
         values = np.where(valid, values, 0)
-    stride = predictor.stride
-    margin = -(-(predictor.halo + stride) // stride) * stride
-    after = [margin + -size % stride for size in (height, width)]
-    padded = np.pad(values, ((0, 0), (margin, after[0]), (margin, after[1])))
+    padded = np.pad(values, ((0, 0), *((0, -size % predictor.stride) for size in (height, width))))
     whole = predictor.probabilities(padded[None].astype(np.float32))[0]
-    return whole[:, margin : margin + height, margin : margin + width]
+    return whole[:, :height, :width]
 
 
 def blended(plan: TilePlan, predictor: Constant | Convolutions, values: np.ndarray) -> np.ndarray:

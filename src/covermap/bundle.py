@@ -97,7 +97,7 @@ class Bundle:
     chip_size : int
         Side of the training chips, px.
     receptive_radius : int
-        How far the network sees in effect, px.
+        How far the network sees in effect, px: the halo of its tiles.
     sees_everything : bool
         Whether an answer depends on all that the network is shown, however far: it is then mapped
         at the chip size that was validated.

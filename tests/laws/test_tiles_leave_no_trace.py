@@ -42,8 +42,8 @@ def test_weights_sum_to_one_everywhere_also_in_the_corners_d1_d2_d4(plan):
     for axis in (plan.rows, plan.cols):
         total = np.full(axis.span, 0, np.float64)
         for number in range(axis.count):
-            start = number * axis.step
-            total[start : start + axis.core] += ramp_weights(axis, number)
+            start = axis.core_start(number) - axis.first
+            total[start : start + axis.core(number)] += ramp_weights(axis, number)
         begin = -axis.core_start(0)
         assert begin >= 0
         assert begin + axis.length <= axis.span

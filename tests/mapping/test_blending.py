@@ -17,8 +17,7 @@ def test_a_single_tile_is_taken_as_it_is():
     planes = np.random.default_rng(0).random((2, *plan.tile_shape)).astype(np.float32)
     blender = Blender(plan, 2)
     blender.begin_row()
-    core = planes[:, 8 : 8 + plan.rows.core, 8 : 8 + plan.cols.core]
-    np.testing.assert_array_equal(blender.add(0, 0, planes), core)
+    np.testing.assert_array_equal(blender.add(0, 0, planes.copy()), planes)
 
 
 def test_a_skipped_tile_does_not_carry_its_neighbour_over():

@@ -19,7 +19,7 @@ ALL = MapSettings(tile=64, outputs=("confidence", "margin", "entropy", "probabil
 BANDS = ("B02", "B03")
 
 
-def noise_scene(height: int = 230, width: int = 170, **grid: object) -> ArrayScene:
+def noise_scene(height: int = 270, width: int = 190, **grid: object) -> ArrayScene:
     rng = np.random.default_rng(7)
     values = rng.normal(size=(2, height, width)).astype(np.float32)
     valid = np.broadcast_to(rng.random((height, width)) > 0.1, values.shape)

@@ -10,7 +10,6 @@ from covermap.models.plain_unet import PlainUNet
 from covermap.models.registry import build_network, has_encoder, network_names
 from covermap.models.settings import ModelSettings
 from covermap.models.sight import sees_everything, sight_of
-from covermap.training.freezing import freeze_encoder
 
 PLAIN, SQUEEZING = "timm:convnext_atto", "timm:mobilenetv3_small_050"
 
@@ -73,15 +72,29 @@ def test_the_published_u_net_sees_what_its_convolutions_reach():
     assert 2 < sight.radius <= 107
 
 
-@pytest.mark.slow
-def test_a_frozen_encoder_is_measured_like_any_other():
-    free = network("segformer", "efficientnet-lite0")
-    expected = sight_of(free).radius
-    freeze_encoder(free, frozen=True)
-    assert sight_of(free).radius == expected
-    assert not any(
-        p.requires_grad for name, p in free.encoder.named_parameters() if "blocks" in name
-    )
+def test_beyond_the_radius_a_cut_changes_next_to_nothing_and_before_it_something():
+    network = calibrated(PlainUNet(4, 3, widths=(4, 8, 16, 32, 64)))
+    random = np.random.default_rng(3)
+    chips = [random.normal(size=(4, 64, 64)).astype(np.float32).cumsum(2) / 8 for _ in range(5)]
+    radius = sight_of(network, chips).radius
+    picture = torch.from_numpy(np.concatenate([np.concatenate(chips[:4], 1)] * 6, 2))[None]
+    with torch.inference_mode():
+        whole, alone = network(picture)[0], network(picture[..., 192:])[0]
+    change = (alone - whole[..., 192:]).abs().mean((0, 1)) / whole.std(dim=(1, 2)).mean()
+    assert change[radius + 16 :].max() < 2e-3
+    assert change[: radius // 2].max() > 1e-3
+
+
+def test_the_radius_is_at_most_half_of_the_picture():
+    class Far(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Conv2d(1, 1, 1)
+
+        def forward(self, image):
+            return image + image.mean((2, 3), keepdim=True) + image.shape[3]
+
+    assert sight_of(Far()).radius == 512
 
 
 @pytest.mark.slow

@@ -13,20 +13,21 @@ def ramp_weights(axis: TileAxis, number: int) -> np.ndarray:
     Neighbours' weights add up to one where they share pixels. At the border of the scene there is
     no neighbour, and the weight is one.
     """
-    weights = np.ones(axis.core, dtype=np.float32)
+    weights = np.ones(axis.core(number), dtype=np.float32)
     rising = ((np.arange(axis.ramp) + 0.5) / max(axis.ramp, 1)).astype(np.float32)
     # Where the ramp is as long as the step both ends may touch, never overlap: ramp <= step.
     if number > 0:
         weights[: axis.ramp] = rising
     if number < axis.count - 1:
-        weights[axis.step :] = 1 - rising
+        weights[axis.completed(number) :] = 1 - rising
     return weights
 
 
 def _ramps(axis: TileAxis, number: int) -> tuple[slice, ...]:
     """The parts of a core where weights differ from one; they do not overlap."""
     rising = slice(0, axis.ramp) if number > 0 else None
-    falling = slice(axis.step, axis.core) if number < axis.count - 1 else None
+    ends = number < axis.count - 1
+    falling = slice(axis.completed(number), axis.core(number)) if ends else None
     return tuple(part for part in (rising, falling) if part is not None)
 
 
@@ -49,7 +50,7 @@ class Blender:
     def __init__(self, plan: TilePlan, classes: int) -> None:
         self.plan = plan
         rows, cols = plan.rows, plan.cols
-        self._left = np.zeros((classes, rows.core, cols.ramp), dtype=np.float32)
+        self._left = np.zeros((classes, rows.longest_core, cols.ramp), dtype=np.float32)
         # What the row above left for this one, replaced tile by tile by what is left for the next.
         self._seam = np.zeros((classes, rows.ramp, cols.span), dtype=np.float32)
 
@@ -79,7 +80,8 @@ class Blender:
             The sums of `plan.completed_window(row, col)`.
         """
         rows, cols = self.plan.rows, self.plan.cols
-        core = planes[:, rows.halo : rows.halo + rows.core, cols.halo : cols.halo + cols.core]
+        read, trusted = self.plan.read_window(row, col), self.plan.core_window(row, col)
+        core = planes[(slice(None), *trusted.relative_to(read).slices)]
         total = core.astype(np.float32, copy=False)
         # Between the ramps weights are one: most of a tile needs no arithmetic.
         across = ramp_weights(cols, col)
@@ -88,19 +90,21 @@ class Blender:
         down = ramp_weights(rows, row)[:, np.newaxis]
         for strip in _ramps(rows, row):
             total[:, strip] *= down[strip]
-        total[:, :, : cols.ramp] += self._left
+        left = self._left[:, : rows.core(row)]
+        total[:, :, : cols.ramp] += left
         width = cols.completed(col)
-        if width < cols.core:
-            self._left[:] = total[:, :, width:]
+        if width < cols.core(col):
+            left[:] = total[:, :, width:]
         total = total[:, :, :width]
         seam = self._seam[self._strip(col)]
         total[:, : rows.ramp] += seam
         height = rows.completed(row)
-        if height < rows.core:
+        if height < rows.core(row):
             seam[:] = total[:, height:]
         return total[:, :height]
 
     def _strip(self, col: int) -> tuple[slice, slice, slice]:
         """The part of the seam that a tile completes; no two tiles of a row share any of it."""
-        start = col * self.plan.cols.step
-        return slice(None), slice(None), slice(start, start + self.plan.cols.completed(col))
+        cols = self.plan.cols
+        start = cols.core_start(col) - cols.first
+        return slice(None), slice(None), slice(start, start + cols.completed(col))

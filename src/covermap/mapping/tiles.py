@@ -11,8 +11,9 @@ from covermap.core.grid import Window
 class TileAxis:
     """Tiles along one direction of a scene.
 
-    Tile i reads `tile` pixels from `first + i * step`. Of these the `core` from `halo` on is
-    trusted; neighbouring cores share `ramp` pixels, over which one hands over to the next.
+    Tile i reads `tile` pixels from `first + i * step`; the last one begins at `last`, so that it
+    ends where the scene does. Its core is what is trusted: all but a halo at each end that has a
+    neighbour. Neighbouring cores share `ramp` pixels, over which one hands over to the next.
 
     Attributes
     ----------
@@ -21,13 +22,15 @@ class TileAxis:
     tile : int
         Pixels that a tile reads, a multiple of the network's stride.
     halo : int
-        Pixels at each end of a tile that are context only.
+        Pixels at an end of a tile that are context only, where a neighbour answers for them.
     step : int
-        Distance of neighbouring tiles.
+        Distance of neighbouring cores.
     ramp : int
         Pixels that neighbouring cores share, at most `step`.
     first : int
         Where the first tile begins, 0 or less.
+    last : int
+        Where the last tile begins.
     count : int
         Number of tiles, at least 1.
     """
@@ -38,29 +41,36 @@ class TileAxis:
     step: int
     ramp: int
     first: int
+    last: int
     count: int
-
-    @property
-    def core(self) -> int:
-        """Pixels of a tile that are trusted."""
-        return self.step + self.ramp
 
     @property
     def span(self) -> int:
         """Pixels from the beginning of the first core to the end of the last."""
-        return self.count * self.step + self.ramp
+        return self.last + self.tile - self.first
+
+    @property
+    def longest_core(self) -> int:
+        """Pixels of the longest core."""
+        return max(self.core(number) for number in {0, min(1, self.count - 1), self.count - 1})
 
     def read_start(self, number: int) -> int:
         """Where a tile begins; may lie before the scene."""
-        return self.first + number * self.step
+        return self.last if number == self.count - 1 else self.first + number * self.step
 
     def core_start(self, number: int) -> int:
         """Where the trusted part of a tile begins; may lie before the scene."""
-        return self.read_start(number) + self.halo
+        return self.first + (number * self.step + self.halo if number else 0)
+
+    def core(self, number: int) -> int:
+        """Pixels of a tile that are trusted."""
+        return self.completed(number) + (self.ramp if number < self.count - 1 else 0)
 
     def completed(self, number: int) -> int:
         """How many pixels of its core no later tile adds to."""
-        return self.core if number == self.count - 1 else self.step
+        if number < self.count - 1:
+            return self.core_start(number + 1) - self.core_start(number)
+        return self.last + self.tile - self.core_start(number)
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,10 @@ class TilePlan:
     def core_window(self, row: int, col: int) -> Window:
         """The part of a tile that has a weight; may reach beyond the scene."""
         return Window(
-            self.rows.core_start(row), self.cols.core_start(col), self.rows.core, self.cols.core
+            self.rows.core_start(row),
+            self.cols.core_start(col),
+            self.rows.core(row),
+            self.cols.core(col),
         )
 
     def completed_window(self, row: int, col: int) -> Window:
@@ -107,7 +120,10 @@ def plan_tiles(shape: tuple[int, int], tile: int, halo: int, stride: int) -> Til
 
     The plan depends on the scene's size alone, never on which part of it is wanted: a map of a
     part is made by the very tiles that make the whole map. Tiles begin at multiples of the stride,
-    so that every pixel meets the network in the same phase whatever the tile size.
+    so that every pixel meets the network in the same phase whatever the tile size. They end at the
+    scene's own ends (the far ones rounded up to the stride), where a network meets its own padding,
+    as it does at the ends of a training chip: whatever the tile size, the border is answered alike,
+    and a small scene costs no more than itself.
 
     Parameters
     ----------
@@ -154,13 +170,13 @@ def _whole_axis(length: int, tile: int) -> TileAxis:
     more = max(0, length - tile)
     count = 1 + -(-more // (tile - tile // 4))
     step = max(-(-more // (count - 1)), -(-tile // 2)) if count > 1 else tile
-    span = (count - 1) * step + tile
-    return TileAxis(length, tile, 0, step, tile - step, -((span - length) // 2), count)
+    first = -(((count - 1) * step + tile - length) // 2)
+    return TileAxis(length, tile, 0, step, tile - step, first, first + (count - 1) * step, count)
 
 
 def _fitted_axis(length: int, tile: int, halo: int, stride: int) -> TileAxis:
     axis = _axis(length, tile, halo, stride)
-    while axis.tile > smallest_tile(halo, stride):
+    while axis.count > 1 and axis.tile > smallest_tile(halo, stride):
         smaller = _axis(length, axis.tile - stride, halo, stride)
         if smaller.count > axis.count:
             break
@@ -169,14 +185,16 @@ def _fitted_axis(length: int, tile: int, halo: int, stride: int) -> TileAxis:
 
 
 def _axis(length: int, tile: int, halo: int, stride: int) -> TileAxis:
+    whole = _multiple_above(length, stride)
+    if whole <= tile:
+        return TileAxis(length, whole, halo, whole, 0, 0, 0, 1)
     trusted = tile - 2 * halo
     # A network's output is the same only after a shift by its stride, so steps are multiples of
     # it; half a stride at least is kept for handing over where the tile has room for that.
     step = max(stride, (trusted - stride // 2) // stride * stride)
     ramp = min(trusted - step, step)
-    first = -_multiple_above(halo, stride)
-    count = max(1, -(-(length - first - halo - ramp) // step))
-    return TileAxis(length, tile, halo, step, ramp, first, count)
+    count = 1 + -(-(whole - tile) // step)
+    return TileAxis(length, tile, halo, step, ramp, 0, whole - tile, count)
 
 
 def _multiple_above(value: int, of: int) -> int:

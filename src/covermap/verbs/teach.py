@@ -184,7 +184,7 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     reading = None
     if project.task == "weak-segmentation":
         reading = reading_of(fitted.network, lesson.teach, project.weak, project.seed)
-    sight = _sight(fitted.network, settings, reading, size)
+    sight = _sight(fitted.network, settings, reading, lesson.teach)
     weighed = project.task == "segmentation"
     return Taught(
         settings=settings,
@@ -211,7 +211,7 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
 
 
 def _sight(
-    network: Any, settings: ModelSettings, reading: MapReading | None, chip_size: int
+    network: Any, settings: ModelSettings, reading: MapReading | None, teach: Chips
 ) -> Sight:
     """How far a network sees; all of the chip where it answers for the chip."""
     from covermap.models.activation_maps import ActivationMapper
@@ -219,10 +219,10 @@ def _sight(
     from covermap.models.sight import Sight, sight_of
 
     if output_of(settings.name) == "dense":
-        return sight_of(network)
+        return sight_of(network, _spread(teach))
     if reading is not None:
-        return sight_of(ActivationMapper(network, reading.upsampling, reading.bias))
-    return Sight(chip_size // 2, everything=False)
+        return sight_of(ActivationMapper(network, reading.upsampling, reading.bias), _spread(teach))
+    return Sight(teach[0].valid.shape[0] // 2, everything=False)
 
 
 def _spread(chips: Chips) -> Iterator[np.ndarray]:
