@@ -12,9 +12,9 @@ from torch import Tensor, nn
 # Rows and columns of the picture that is cut in two; a distance beyond half its width counts as it.
 _CANVAS = (256, 1024)
 # Mean change of the logits by what lies beyond a tile's end, over their spread, below which it is
-# nothing. Measured on a U-Net with EfficientNet-Lite0 / ResNet-18: 183 / 128 px, where fewer than 7 /
-# 2 pixels in 10,000 change their class, and that in the narrow strip alone. A limit of 0.001 asks for
-# 275 / 144 px: twice the scene to compute instead of one and a half times, for what no map shows.
+# nothing. Measured on a U-Net with EfficientNet-Lite0 / ResNet-18: 183 / 128 px, where fewer than
+# 7 / 2 pixels in 10,000 change their class, and that in the narrow strip alone. A limit of 0.001
+# asks for 275 / 144 px: twice the scene to compute instead of one and a half times.
 _NOTHING = 5e-3
 # A long strip reaches farther than the convolutions of any encoder for the price of a small image.
 _STRIP, _FAR, _NEAR = (32, 4096), 1024, 128
