@@ -134,6 +134,7 @@ def test_a_quantity_is_cut_to_what_was_learnt_and_scaled():
     values = np.array([-0.5, 0.0, 0.2, 1.0, 1.5])
     assert Quantity("density", "1", 45.0).of(values).tolist() == [0, 0, 9, 45, 45]
     assert Quantity("height", "m").of(values).tolist() == values.tolist()
+    assert Quantity("yield", "", mean=10.0, spread=4.0).of(values).tolist() == [8, 10, 10.8, 14, 16]
 
 
 @pytest.mark.parametrize(

@@ -62,20 +62,28 @@ class Quantity:
         E.g. `points per cell`, `1`.
     cap : float or None
         The quantity that the network's 1 stands for, where all above was learnt as 1 and answers
-        are cut to 0..1; None: the network answers in `unit`.
+        are cut to 0..1; None: nothing is cut.
+    mean, spread : float
+        Without a cap: the quantity that the network's 0 stands for, and by how much its 1 is more.
     """
 
     name: str
     unit: str
     cap: float | None = None
+    mean: float = 0.0
+    spread: float = 1.0
 
     def __post_init__(self) -> None:
         if self.cap is not None and not (math.isfinite(self.cap) and self.cap > 0):
             raise ValueError(f"cap is {self.cap}, expected a number above 0, or None")
+        if not (math.isfinite(self.mean) and math.isfinite(self.spread) and self.spread > 0):
+            raise ValueError(f"mean {self.mean} and spread {self.spread}, expected one above 0")
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """The quantity, in `unit`, of values that the network answers."""
-        return values if self.cap is None else np.clip(values, 0.0, 1.0) * self.cap
+        if self.cap is None:
+            return values * self.spread + self.mean
+        return np.clip(values, 0.0, 1.0) * self.cap
 
 
 @dataclass(frozen=True)
@@ -473,7 +481,13 @@ def _quantity(facts: dict[str, Any] | None) -> Quantity | None:
     if facts is None:
         return None
     cap = facts["cap"]
-    return Quantity(str(facts["name"]), str(facts["unit"]), None if cap is None else float(cap))
+    return Quantity(
+        str(facts["name"]),
+        str(facts["unit"]),
+        None if cap is None else float(cap),
+        float(facts.get("mean", 0.0)),
+        float(facts.get("spread", 1.0)),
+    )
 
 
 def _thresholds(facts: list[float] | None) -> tuple[float, ...] | None:

@@ -115,6 +115,54 @@ def test_points_become_a_map_of_density_that_beats_the_mean(tmp_path):
     assert mapped[index == 2].mean() > mapped[index == 0].mean()
 
 
+def test_a_column_of_numbers_becomes_a_table_of_numbers(tmp_path):
+    random, truth = np.random.default_rng(0), {}
+    for number in range(30):
+        share = random.random()
+        cover = 2 * (random.random((40, 40)) < share)
+        write_picture(tmp_path / "pictures" / f"p{number}.png", cover, number)
+        truth[f"p{number}.png"] = 3000 * share + 500
+    rows = "".join(f"{name},{value:.1f}\n" for name, value in truth.items())
+    (tmp_path / "table.csv").write_text(f"file,yield\n{rows}")
+    metrics = run(
+        tmp_path,
+        "imagery: pictures/*.png\nlabels: {tags: table.csv, column: yield}\ntask: regression\n"
+        + QUICK.replace("epochs: 4", "epochs: 10"),
+    )
+    test = metrics["test"]
+    assert test["mae"] < metrics["baselines"]["mean"]["mae"]
+    assert test["mae_low"] <= test["mae"] <= test["mae_high"]
+    assert test["iou_nonzero"] is None
+    chips = gpd.read_parquet(tmp_path / "run" / "chips.parquet")
+    assert test["labelled_pixels"] == (chips["split"] == "test").sum()
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Prediction against truth" in page
+
+    said = covermap("predict", "run/bundle", "pictures", "--out", "table2.csv", cwd=tmp_path)
+    assert said.status == 0, said.err
+    with (tmp_path / "table2.csv").open() as file:
+        told = {row["path"].split("/")[-1]: float(row["value"]) for row in csv.DictReader(file)}
+    assert told.keys() == truth.keys()
+    assert np.corrcoef([told[name] for name in truth], list(truth.values()))[0, 1] > 0.8
+
+
+def test_the_mean_density_of_chips_is_learnt_and_mapped(tmp_path):
+    index = write_world(tmp_path)
+    metrics = run(
+        tmp_path,
+        "imagery: scene.tif\nlabels: {points: points.gpkg, cap: 1}\ntask: regression\n"
+        "chips: {size: 32}\nmodel: {name: shallow-cnn}\n"
+        "training: {epochs: 10, batch_size: 8, precision: float32}\n",
+    )
+    test = metrics["test"]
+    assert test["caps"] == [1.0]
+    assert test["mae"] < metrics["baselines"]["mean"]["mae"]
+    assert test["labelled_pixels"] == 10
+    with rasterio.open(tmp_path / "run" / "map.tif") as dataset:
+        mapped = dataset.read(1)
+    assert mapped[index == 2].mean() > mapped[index == 0].mean()
+
+
 OF_SHARES = (
     "imagery: scene.tif\nlabels: {path: ids.tif, presence: {threshold: 0.1}, legend: "
     "{classes: {1: field, 2: forest, 3: town}}}\nchips: {size: 32}\nmodel: {name: shallow-cnn}\n"

@@ -152,3 +152,29 @@ def test_combiners_that_cannot_be_are_named(tmp_path, more, told):
         read(tmp_path, f"imagery: scene.tif\nlabels: {labels}\n{more}\n")
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "more", "told"),
+    [
+        ("{tags: folders}", "", "task: regression needs numbers as labels"),
+        ("polygons.gpkg", "", "task: regression needs numbers as labels"),
+        ("{tags: t.csv}", "", "needs the name of one column of numbers"),
+        ("{tags: t.csv, column: [a, b]}", "", "needs the name of one column of numbers"),
+        ("{tags: t.csv, column: a}", "model: {name: unet}", "write model: {name: classifier}"),
+        ("{tags: t.csv, column: a}", "model: {activation: sigmoid}", "leave activation out"),
+    ],
+)
+def test_a_regression_without_numbers_is_told_what_to_write(tmp_path, labels, more, told):
+    with pytest.raises(ProjectError) as caught:
+        read(tmp_path, f"imagery: a.tif\nlabels: {labels}\ntask: regression\n{more}\n")
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_of_pictures_are_learnt_by_a_classifier_and_densities_by_a_unet(tmp_path):
+    text = "imagery: a.tif\nlabels: {tags: t.csv, column: a}\ntask: regression\n"
+    assert read(tmp_path, text).model.name == "classifier"
+    text = "imagery: a.tif\nlabels: {points: p.gpkg}\ntask: regression\n"
+    assert read(tmp_path, text).model.name == "unet"
+    assert read(tmp_path, text + "model: {name: shallow-cnn}\n").model.name == "shallow-cnn"

@@ -11,6 +11,7 @@ from covermap.chips.view import View
 from covermap.core.grid import Window, window_geobox
 from covermap.imagery.raster import Scene
 from covermap.labels.density import Cap, Density, scaled
+from covermap.labels.numbers import Numbers
 from covermap.labels.presence import class_counts, main_class, presence
 from covermap.labels.protocol import Labels
 from covermap.labels.settings import PresenceSettings
@@ -122,8 +123,56 @@ class CellDensity:
         return Answer(scaled(counts.number, self.cap), place.counted)
 
 
+@dataclass(frozen=True)
+class ChipDensity:
+    """The mean density of a chip's counted cells: float32, 0..1, without an axis."""
+
+    cells: CellDensity
+
+    def of(self, place: Place) -> Answer:
+        cells = self.cells.of(place)
+        known = bool(cells.counted.any())
+        mean = cells.target[cells.counted].mean(dtype=np.float64) if known else 0.0
+        return Answer(np.asarray(mean, dtype=np.float32), np.asarray(known))
+
+
+@dataclass(frozen=True)
+class ChipNumber:
+    """The number of the picture that a chip is of: float32, without an axis.
+
+    Attributes
+    ----------
+    labels : Numbers
+    mean, spread : float
+        What 0 stands for, and by how much 1 is more.
+    """
+
+    labels: Numbers
+    mean: float
+    spread: float
+
+    def of(self, place: Place) -> Answer:
+        number = self.labels.number_of(place.scene.name)
+        known = bool(place.counted.any()) and not np.isnan(number)
+        target = (number - self.mean) / self.spread if known else 0.0
+        return Answer(np.asarray(target, dtype=np.float32), np.asarray(known))
+
+
+class Scale(Protocol):
+    """Of numbers: what 0 stands for, and by how much 1 is more."""
+
+    @property
+    def mean(self) -> float: ...
+    @property
+    def spread(self) -> float: ...
+
+
 def answers_of(
-    task: str, labels: Labels, rule: PresenceSettings | None = None, cap: Cap | None = None
+    task: str,
+    labels: Labels,
+    rule: PresenceSettings | None = None,
+    scale: Cap | Scale | None = None,
+    of_chips: bool = False,
 ) -> Answers:
     """What a task asks of its chips.
 
@@ -132,18 +181,23 @@ def answers_of(
     task : str
         As a project file names it.
     labels : Labels
-        For `regression` a `Density`.
+        For `regression` a `Density`, or `Numbers`.
     rule : PresenceSettings, optional
         For `multilabel` and `weak-segmentation`; the usual one when not given.
-    cap : Cap, optional
-        For `regression`, fitted to training ground.
+    scale : Cap or Scale, optional
+        For `regression`, fitted to training ground: a cap of densities, else a scale.
+    of_chips : bool
+        Whether a regression asks for one number a chip.
     """
     if task == "classification":
         return ChipClass(len(labels.legend))
     if task in ("multilabel", "weak-segmentation"):
         return ChipTags(labels, rule or PresenceSettings())
     if task == "regression":
-        if not isinstance(labels, Density) or cap is None:
-            raise ValueError("a regression needs counted points and their cap")
-        return CellDensity(labels, cap)
+        if isinstance(labels, Numbers) and scale is not None and not isinstance(scale, Cap):
+            return ChipNumber(labels, scale.mean, scale.spread)
+        if not isinstance(labels, Density) or not isinstance(scale, Cap):
+            raise ValueError("a regression needs counted points and their cap, or numbers")
+        cells = CellDensity(labels, scale)
+        return ChipDensity(cells) if of_chips else cells
     return PixelClasses()

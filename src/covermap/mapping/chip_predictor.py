@@ -12,6 +12,7 @@ from covermap.bundle import Bundle, read_forest
 from covermap.mapping.activation_predictor import ActivationPredictor
 from covermap.mapping.settings import TILE_MULTIPLE
 from covermap.models.forest import Forest, forest_from_bytes
+from covermap.models.registry import output_of
 from covermap.models.settings import Activation, ModelSettings
 from covermap.models.weak import reading_from_dict
 
@@ -91,6 +92,42 @@ class ChipNetwork:
                 shares = tag_probabilities(logits) if self._tags else class_probabilities(logits)
                 found.append(shares.cpu().numpy())
         return np.concatenate(found) if found else np.zeros((0, self.classes), np.float32)
+
+
+class ChipValues:
+    """A network of chips that answers with one number, as it was learnt."""
+
+    classes = 1
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        activation: Activation,
+        precision: Precision = "float32",
+        device: str = "cpu",
+    ) -> None:
+        import torch
+
+        self.precision = precision
+        self._activation: Activation = activation
+        self._device = device
+        self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self._network = network.eval().to(device=device, dtype=self._dtype)
+
+    def answers(self, values: np.ndarray) -> np.ndarray:
+        """Numbers (N, 1), float32, of normalised chips (N, C, S, S), float32."""
+        import torch
+
+        from covermap.models.decoding import activated
+
+        found = [np.zeros((0, 1), np.float32)]
+        size = max(1, _BATCH_SIDE**2 // (values.shape[2] * values.shape[3]))
+        with torch.inference_mode():
+            for begin in range(0, len(values), size):
+                part = torch.from_numpy(np.ascontiguousarray(values[begin : begin + size]))
+                part = part.to(self._device, self._dtype, memory_format=torch.channels_last)
+                found.append(activated(self._network(part), self._activation).cpu().numpy())
+        return np.concatenate(found)
 
 
 class ChipForest:
@@ -177,13 +214,20 @@ def cell_side(chip_size: int) -> int:
     return side
 
 
+def answers_chips(bundle: Bundle) -> bool:
+    """Whether a model answers for whole chips and not for pixels."""
+    if bundle.task == "regression":
+        return output_of(str(bundle.model["name"])) == "chip"
+    return bundle.task != "segmentation"
+
+
 def open_chip_model(bundle: Bundle, precision: str = "auto") -> ChipModel:
     """The model of a bundle that answers for whole chips.
 
     Parameters
     ----------
     bundle : Bundle
-        Of task `classification`, `multilabel` or `weak-segmentation`.
+        Of task `classification`, `multilabel`, `weak-segmentation`, or a `regression` of chips.
     precision : str
         `auto` takes bfloat16 where the processor computes it in hardware.
     """
@@ -194,6 +238,9 @@ def open_chip_model(bundle: Bundle, precision: str = "auto") -> ChipModel:
     from covermap.models.loading import load_network
 
     network = load_network(bundle)
+    if bundle.task == "regression":
+        activation = ModelSettings(**bundle.model).activation
+        return ChipValues(network, activation, *resolved(precision))
     tags = bundle.task != "classification"
     return ChipNetwork(network, classes, tags, *resolved(precision))
 
@@ -271,7 +318,7 @@ def open_task_predictor(
     BundleError
         It holds no combiner that this version knows.
     """
-    if bundle.task in ("classification", "multilabel"):
+    if bundle.task != "weak-segmentation" and answers_chips(bundle):
         return SlidingPredictor(open_chip_model(bundle, precision), bundle.chip_size)
     from covermap.models.loading import load_network
 

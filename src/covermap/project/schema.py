@@ -12,6 +12,7 @@ from covermap.core.errors import ProjectError
 from covermap.core.settings import Settings, parse
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.kind_settings import (
+    FOLDERS,
     AnyLabelSettings,
     DensitySettings,
     TagSettings,
@@ -20,6 +21,7 @@ from covermap.labels.kind_settings import (
 from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.mapping.settings import MapSettings
 from covermap.models.loss_settings import LossSettings
+from covermap.models.registry import output_of
 from covermap.models.settings import ModelSettings
 from covermap.models.tasks import TASKS, check_task, task_of
 from covermap.models.weak import WeakSettings
@@ -81,7 +83,9 @@ class Project(Settings):
             return values
         model, loss = values.get("model") or {}, values.get("loss") or task.usual
         if isinstance(model, dict) and "name" not in model:
-            model = {"name": task.network, **model}
+            labels = values.get("labels")
+            of_pictures = isinstance(labels, dict) and "tags" in labels
+            model = {"name": "classifier" if of_pictures else task.network, **model}
         return {**values, "model": model, "loss": loss}
 
     @field_validator("imagery", mode="before")
@@ -114,10 +118,8 @@ class Project(Settings):
 
     @model_validator(mode="after")
     def _labels_for_task(self) -> Project:
-        if self.task == "regression" and not isinstance(self.labels, DensitySettings):
-            raise ValueError(
-                "task: regression needs counted points as labels: labels: {points: tracks.gpkg}"
-            )
+        if self.task == "regression":
+            self._require_numbers()
         if self.task in _OF_CHIPS and isinstance(self.labels, DensitySettings):
             raise ValueError(
                 f"labels: points is for task: regression, or segmentation by its levels, not for "
@@ -131,6 +133,32 @@ class Project(Settings):
                         f"{self.task}; leave it out"
                     )
         return self
+
+    def _require_numbers(self) -> None:
+        """Labels of a regression are counted points, or a column of numbers of pictures."""
+        if isinstance(self.labels, DensitySettings):
+            return
+        if not isinstance(self.labels, TagSettings) or self.labels.tags == FOLDERS:
+            raise ValueError(
+                "task: regression needs numbers as labels: counted points (labels: {points: "
+                "tracks.gpkg}), or a column of a table of pictures (labels: {tags: table.csv, "
+                "column: yield})"
+            )
+        if not isinstance(self.labels.column, str):
+            raise ValueError(
+                "task: regression needs the name of one column of numbers: labels: {tags: "
+                f"{self.labels.tags}, column: yield}}"
+            )
+        if output_of(self.model.name) != "chip":
+            raise ValueError(
+                f"model: {self.model.name} answers for pixels, and labels: tags are of whole "
+                "pictures; write model: {name: classifier}, or leave model out"
+            )
+        if self.model.activation != "identity":
+            raise ValueError(
+                f"model: activation: {self.model.activation} keeps answers within 0 to 1, and "
+                f"column {self.labels.column} may lie anywhere; leave activation out"
+            )
 
     @model_validator(mode="after")
     def _weak_for_task(self) -> Project:

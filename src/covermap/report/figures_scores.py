@@ -129,6 +129,36 @@ def scatter_figure(joint: JointCounts, unit: str = "") -> Figure:
     return figure
 
 
+def points_figure(truth: np.ndarray, value: np.ndarray, unit: str = "") -> Figure:
+    """A point for each chip: its predicted against its true number, with the line of equal ones.
+
+    Parameters
+    ----------
+    truth, value : ndarray of float, shape (N,)
+        At least one.
+    unit : str
+        Of both axes.
+    """
+    suffix = f", {unit}" if unit else ""
+    both = np.concatenate([truth, value])
+    margin = 0.05 * (float(np.ptp(both)) or 1.0)
+    ends = (float(both.min()) - margin, float(both.max()) + margin)
+    with style():
+        figure = blank_figure(4.0, 3.8)
+        axes = figure.add_subplot()
+        axes.plot(ends, ends, color=_WRONG, lw=0.9, ls="--", zorder=1)
+        axes.scatter(truth, value, s=14, color=ACCENT, alpha=0.6, linewidths=0, zorder=2)
+        axes.set_xlim(ends)
+        axes.set_ylim(ends)
+        axes.set_aspect("equal")
+        axes.set_xlabel(f"truth{suffix}")
+        axes.set_ylabel(f"prediction{suffix}")
+        axes.grid(color=FAINT)
+        axes.set_axisbelow(True)
+        figure.tight_layout()
+    return figure
+
+
 def cap_figure(cells: Mapping[int, int], cap: float, rule: str) -> Figure:
     """How many training cells hold each number of points, and the number that stands for 1.
 

@@ -27,6 +27,7 @@ from covermap.report.leaks import leak_headlines
 from covermap.verbs.baseline_scores import Baselines, fit_baselines
 from covermap.verbs.bundle_statistics import statistics_of_bundle
 from covermap.verbs.doubts import DoubtCounts, write_doubts
+from covermap.verbs.evaluate_chip_numbers import chip_number_metrics
 from covermap.verbs.evaluate_chips import chip_metrics
 from covermap.verbs.evaluate_numbers import number_metrics
 from covermap.verbs.evaluate_weak import weak_metrics
@@ -91,7 +92,9 @@ def _evaluate(workspace: Workspace) -> tuple[str, ...]:
     folder, split = workspace.folder.path, workspace.split
     chips = read_chips(folder / "chips.parquet")
     shutil.rmtree(folder / "evaluation", ignore_errors=True)
-    if workspace.of_chips:
+    if workspace.of_chips and workspace.project.task == "regression":
+        metrics = chip_number_metrics(workspace, chips)
+    elif workspace.of_chips:
         metrics = chip_metrics(workspace, chips)
     elif workspace.project.task == "regression":
         metrics = number_metrics(workspace, chips)
@@ -268,11 +271,13 @@ def _say_scores(metrics: dict[str, Any]) -> None:
         say(f"\n  {line}")
     rows = [("model", test)]
     rows += [(title, baselines[key]) for key, title in _TITLES.items() if key in baselines]
-    say(f"\n  {'':<16}" + "".join(f"{title:>26}" for title in said.values()))
     rows += [(f"  {name}", scores) for name, scores in test.get("combiners", {}).items() if scores]
-    for name, scores in rows:
-        say(f"  {name:<16}" + "".join(f"{told_score(scores, key):>26}" for key in said))
+    cells = [(name, [told_score(scores, key) for key in said]) for name, scores in rows]
+    width = 2 + max(24, *(len(text) for _, texts in cells for text in texts))
+    say(f"\n  {'':<16}" + "".join(f"{title:>{width}}" for title in said.values()))
+    for name, texts in cells:
+        say(f"  {name:<16}" + "".join(f"{text:>{width}}" for text in texts))
     true = test.get("true_overall_accuracy")
     if true is not None:
-        say(f"  {'true':<16}{true:>26.3f}{test['true_class_mean_iou']:>26.3f}")
+        say(f"  {'true':<16}{true:>{width}.3f}{test['true_class_mean_iou']:>{width}.3f}")
     say("")

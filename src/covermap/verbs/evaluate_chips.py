@@ -25,7 +25,7 @@ from covermap.assessment.multilabel_intervals import multilabel_intervals
 from covermap.assessment.tally import GroupedTally
 from covermap.bundle import read_bundle
 from covermap.chips.audit import shares_of
-from covermap.chips.loading import Chips
+from covermap.chips.loading import Chips, Share
 from covermap.chips.parts import Training
 from covermap.core.files import complete_file
 from covermap.mapping.chip_predictor import ChipModel, chip_features, open_chip_model
@@ -122,6 +122,13 @@ def _metrics(
     return metrics
 
 
+def commonest_group(share: Share, number: int) -> int:
+    """The group (block, region, scene) of most counted pixels of a chip that has some."""
+    view = share.read(number)
+    values, times = np.unique(view.groups[share.counted(view)], return_counts=True)
+    return int(values[times.argmax()])
+
+
 @dataclass(frozen=True)
 class _Lesson:
     """One network with what taught it and what it is scored on."""
@@ -150,11 +157,7 @@ class _Lesson:
 
     def group(self, number: int) -> np.ndarray:
         """The commonest group among the counted pixels, int32 (1,)."""
-        share = self.score.share
-        view = share.read(number)
-        groups = view.groups[share.counted(view)]
-        values, times = np.unique(groups, return_counts=True)
-        return values[[times.argmax()]].astype(np.int32)
+        return np.array([commonest_group(self.score.share, number)], np.int32)
 
     def scored(
         self,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 JOINT = "joint.json"
 # Densities above it count as not empty: half a point of a cap of one, as the seed's systems had it.
-_NOT_EMPTY = 0.5
+NOT_EMPTY = 0.5
 # How `metrics.json` calls the scores.
 _NAMES = {
     "mean_absolute_error": "mae",
@@ -58,7 +58,7 @@ def number_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, A
     The maps of the tested ground hold the quantity itself; they are divided by the cap again.
     """
     seed = workspace.project.seed
-    model, mean, edge = (GroupedNumbers(_NOT_EMPTY) for _ in range(3))
+    model, mean, edge = (GroupedNumbers(NOT_EMPTY) for _ in range(3))
     caps = []
     for training in workspace.split.trainings:
         if not training.score:

@@ -70,7 +70,8 @@ def _predict(workspace: Workspace) -> tuple[str, ...]:
         for scene in workspace.scenes
         for row in predictions(bundle, model, scene, relative_to(image_path(scene), workspace.base))
     )
-    write_predictions(workspace.folder.path / PREDICTIONS, rows)
+    values = bundle.quantity is not None
+    write_predictions(workspace.folder.path / PREDICTIONS, rows, values)
     return (PREDICTIONS,)
 
 

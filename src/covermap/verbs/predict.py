@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from covermap.mapping.chip_predictor import ChipModel
 
 COLUMNS = ("path", "class", "probability")
-_TASKS = ("classification", "multilabel", "weak-segmentation")
+VALUE_COLUMNS = ("path", "value")
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One row of the table.
+    """One row of a table of classes.
 
     Attributes
     ----------
@@ -47,11 +47,31 @@ class Prediction:
     probability: float
 
 
+@dataclass(frozen=True)
+class Value:
+    """One row of a table of numbers.
+
+    Attributes
+    ----------
+    path : str
+        Of the picture.
+    value : float
+        In the unit of the labels that were learnt.
+    """
+
+    path: str
+    value: float
+
+
+Row: TypeAlias = Prediction | Value
+
+
 def predict(bundle: str | Path, pictures: Sequence[str | Path], out: str | Path) -> int:
-    """Write a table of what pictures are: columns `path`, `class` and `probability`.
+    """Write a table of what pictures are: columns `path`, `class` and `probability`, or `value`.
 
     Of a classification each picture has one row, with its likeliest class; of tags it has a row for
-    each tag, which is true from a probability of 0.5 on.
+    each tag, which is true from a probability of 0.5 on. A regression of chips gives each picture
+    a number: columns `path` and `value`.
 
     Parameters
     ----------
@@ -72,13 +92,13 @@ def predict(bundle: str | Path, pictures: Sequence[str | Path], out: str | Path)
     CovermapError
         The bundle is not of whole chips, a picture does not fit it, or a file is in the way.
     """
-    from covermap.mapping.chip_predictor import open_chip_model
+    from covermap.mapping.chip_predictor import answers_chips, open_chip_model
 
     facts, target = read_bundle(Path(bundle)), Path(out)
-    if facts.task not in _TASKS:
+    if not answers_chips(facts):
         raise BundleError(
-            f"{bundle}: is of task {facts.task}, which answers for pixels; predict is for "
-            f"{', '.join(_TASKS)}. Write covermap map {bundle} SCENE --out map.tif"
+            f"{bundle}: is of task {facts.task} and answers for pixels; predict is for models of "
+            f"whole chips, such as classification. Write covermap map {bundle} SCENE --out map.tif"
         )
     _require_table(target)
     paths = picture_paths([Path(item) for item in pictures])
@@ -89,7 +109,7 @@ def predict(bundle: str | Path, pictures: Sequence[str | Path], out: str | Path)
         # What is true of the first picture is mostly true of all: told once.
         for row in predictions(facts, model, open_for(facts, path, tell=place == 0), str(path))
     )
-    write_predictions(target, _told(rows, len(paths)))
+    write_predictions(target, _told(rows, len(paths)), values=facts.quantity is not None)
     return len(paths)
 
 
@@ -117,7 +137,7 @@ def picture_paths(given: Sequence[Path]) -> list[Path]:
     return found
 
 
-def predictions(bundle: Bundle, model: ChipModel, scene: Scene, path: str) -> Iterator[Prediction]:
+def predictions(bundle: Bundle, model: ChipModel, scene: Scene, path: str) -> Iterator[Row]:
     """The rows of one picture; nothing for a picture without a usable pixel.
 
     A picture larger than the chips of the training is cut into such chips, whose probabilities are
@@ -128,6 +148,9 @@ def predictions(bundle: Bundle, model: ChipModel, scene: Scene, path: str) -> It
         say(f"{path}: no usable pixel, passed over")
         return
     mean = np.average(shares, axis=0, weights=weights)
+    if bundle.quantity is not None:
+        yield Value(path, float(bundle.quantity.of(mean)[0]))
+        return
     names = bundle.legend.names
     if bundle.task == "classification":
         best = int(mean.argmax())
@@ -137,13 +160,16 @@ def predictions(bundle: Bundle, model: ChipModel, scene: Scene, path: str) -> It
         yield Prediction(path, name, float(share))
 
 
-def write_predictions(target: Path, rows: Iterable[Prediction]) -> None:
-    """The table, complete or not at all."""
+def write_predictions(target: Path, rows: Iterable[Row], values: bool = False) -> None:
+    """The table, complete or not at all; with `values` one of numbers."""
     with complete_file(target) as scratch, scratch.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(VALUE_COLUMNS if values else COLUMNS)
         for row in rows:
-            writer.writerow((row.path, row.name, f"{row.probability:.4f}"))
+            if isinstance(row, Value):
+                writer.writerow((row.path, f"{row.value:.6g}"))
+            else:
+                writer.writerow((row.path, row.name, f"{row.probability:.4f}"))
 
 
 def relative_to(path: Path, base: Path) -> str:
@@ -167,7 +193,7 @@ def _chips(bundle: Bundle, model: ChipModel, scene: Scene) -> tuple[np.ndarray, 
     return np.stack(shares), np.array(weights)
 
 
-def _told(rows: Iterator[Prediction], pictures: int) -> Iterator[Prediction]:
+def _told(rows: Iterator[Row], pictures: int) -> Iterator[Row]:
     seen = ""
     with progress("Predicting", pictures, "pictures") as bar:
         for row in rows:
@@ -183,5 +209,5 @@ def _require_table(target: Path) -> None:
     if target.exists():
         with target.open(encoding="utf-8", errors="replace") as file:
             first = file.readline().strip()
-        if first != ",".join(COLUMNS):
+        if first not in (",".join(COLUMNS), ",".join(VALUE_COLUMNS)):
             raise OutputError(f"{target}: is no table of predictions; choose another --out")

@@ -25,15 +25,17 @@ from covermap.report.figures_scores import (
     chip_panels_figure,
     label_matrices_figure,
     number_panels_figure,
+    points_figure,
     scatter_figure,
 )
 from covermap.report.page import headlines_of, percent
 from covermap.report.task_page import FigureSection, Table, TaskContent, render_task
 from covermap.report.units import unit_of
 from covermap.verbs.caps import cap_of
+from covermap.verbs.evaluate_chip_numbers import read_numbered
 from covermap.verbs.evaluate_chips import TABLE, read_scored
 from covermap.verbs.evaluate_numbers import JOINT, number_map
-from covermap.verbs.map_run import PREDICTIONS, map_paths
+from covermap.verbs.map_run import PREDICTIONS, answers_pictures, map_paths
 from covermap.verbs.pictures import picture
 from covermap.verbs.report import curves_of, how_tested, provenance_of
 from covermap.verbs.workspace import Workspace
@@ -46,6 +48,16 @@ _NUMBER_PANELS = 3
 _DASH = "–"
 _BETTER = "{who} does better here than the model: {title} {theirs} against {ours}. {advice}"
 _ADVICE = "Label more, or train longer; as it is, the model has learnt nothing of use."
+
+
+_NUMBER_TITLES = {
+    "mae": "Mean absolute error",
+    "rmse": "Root mean squared error",
+    "r2": "R²",
+    "spearman": "Rank correlation (Spearman)",
+    "bias": "Bias",
+    "ruzicka": "Ružička similarity",
+}
 
 
 @dataclass(frozen=True)
@@ -67,10 +79,11 @@ def task_page(workspace: Workspace) -> str:
     folder, project = workspace.folder.path, workspace.project
     metrics = read_json(folder / "metrics.json")
     chips = read_chips(folder / "chips.parquet")
-    fill = {"classification": _of_classes, "regression": _of_numbers}.get(project.task, _of_tags)
+    of_numbers = _of_chip_numbers if workspace.of_chips else _of_numbers
+    fill = {"classification": _of_classes, "regression": of_numbers}.get(project.task, _of_tags)
     part = fill(workspace, metrics, chips)
     maps, picture_of_map = None, None
-    if project.task == "regression":
+    if project.task == "regression" and not answers_pictures(workspace):
         first = next(iter(map_paths(workspace).values()))
         maps = "map.tif" if len(workspace.scenes) == 1 else "maps/"
         picture_of_map = value_picture(first, 1200)
@@ -195,23 +208,11 @@ def _of_tags(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFr
 
 def _of_numbers(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFrame) -> _Part:
     test, baselines = metrics["test"], metrics["baselines"]
-    ways = (test, baselines["mean"], baselines["distance_to_edge"])
-    titles = {
-        "mae": "Mean absolute error",
-        "rmse": "Root mean squared error",
-        "r2": "R²",
-        "spearman": "Rank correlation (Spearman)",
-        "bias": "Bias",
-        "ruzicka": "Ružička similarity",
-        "iou_nonzero": "IoU of dense cells and cells with points",
-    }
-    rows = tuple((title, tuple(_number(way, key) for way in ways)) for key, title in titles.items())
-    ahead = []
-    for key, who in (("mean", "The mean of training"), ("distance_to_edge", "The distance rule")):
-        if baselines[key]["mae"] < test["mae"]:
-            told = {"title": "mean absolute error", "advice": _ADVICE, "who": who}
-            numbers = {"theirs": f"{baselines[key]['mae']:.3f}", "ours": f"{test['mae']:.3f}"}
-            ahead.append(_BETTER.format(**told, **numbers))
+    titles = _NUMBER_TITLES | {"iou_nonzero": "IoU of dense cells and cells with points"}
+    rows = _number_rows((test, baselines["mean"], baselines["distance_to_edge"]), titles)
+    ahead = _numbers_behind(
+        metrics, {"mean": "The mean of training", "distance_to_edge": "The distance rule"}
+    )
     counts = np.array(read_json(workspace.folder.path / "evaluation" / JOINT)["counts"])
     joint = JointCounts(counts, 0.0, 1.0)
     caps = ", ".join(f"{cap:g}" for cap in sorted(set(test["caps"])))
@@ -234,6 +235,71 @@ def _of_numbers(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
             _number_panels(workspace, chips, unit),
         ),
     )
+
+
+def _of_chip_numbers(
+    workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFrame
+) -> _Part:
+    test, baselines = metrics["test"], metrics["baselines"]
+    quantity = read_bundle(workspace.folder.path / "bundle").quantity
+    assert quantity is not None
+    unit = quantity.name
+    if quantity.cap is not None:
+        caps = ", ".join(f"{cap:g}" for cap in sorted(set(test["caps"])))
+        unit = f"mean density, 1 = {caps} points in a cell"
+    titles = _NUMBER_TITLES
+    if test["iou_nonzero"] is not None:
+        titles = titles | {"iou_nonzero": "IoU of dense chips and chips with points"}
+    ways = (test, baselines["random_forest"], baselines["mean"])
+    names = {"random_forest": "The random forest", "mean": "The mean of training"}
+    scored = read_numbered(workspace.folder.path / "evaluation" / TABLE)
+    figure = points_figure(
+        np.array([chip.truth for chip in scored]), np.array([chip.value for chip in scored]), unit
+    )
+    return _Part(
+        kind="one number for each chip",
+        counted=f"{test['labelled_pixels']:,} chips that the scored model had not seen in "
+        f"training; each counts once. Numbers are {unit}.",
+        meaning="The mean of training is one number for every chip; the forest looks at each "
+        "band's mean, spread and percentiles only. A model that is not better than the mean has "
+        "learnt nothing of the imagery. Intervals (95 %) are drawn from pictures or blocks of "
+        "ground, not from single chips.",
+        headlines=(
+            *_leak(workspace),
+            *_numbers_behind(metrics, names),
+            *_doubts(metrics, titles, shares=False),
+        ),
+        scores=Table(
+            ("model", "random forest of statistics", "mean of training"),
+            _number_rows(ways, titles),
+        ),
+        classes=None,
+        classes_title="",
+        figures=(
+            FigureSection(
+                "Prediction against truth",
+                (figure_uri(figure),),
+                "A point is a tested chip; on the line the answer is right.",
+            ),
+        ),
+    )
+
+
+def _number_rows(
+    ways: tuple[dict[str, Any], ...], titles: dict[str, str]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((title, tuple(_number(way, key) for way in ways)) for key, title in titles.items())
+
+
+def _numbers_behind(metrics: dict[str, Any], names: dict[str, str]) -> list[str]:
+    """A line for each baseline with smaller errors than the model."""
+    lines, ours = [], metrics["test"]["mae"]
+    for key, who in names.items():
+        theirs = metrics["baselines"][key]["mae"]
+        if theirs < ours:
+            told = {"title": "mean absolute error", "advice": _ADVICE, "who": who}
+            lines.append(_BETTER.format(theirs=f"{theirs:.3f}", ours=f"{ours:.3f}", **told))
+    return lines
 
 
 def _leak(workspace: Workspace) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from covermap.bundle import Bundle, Channel, write_bundle
+from covermap.bundle import Bundle, Channel, Quantity, write_bundle
 from covermap.chips.answers import Answers
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips, Share
@@ -19,15 +19,13 @@ from covermap.core.errors import ProjectError
 from covermap.core.files import content_digest, file_digest, write_json
 from covermap.core.grid import pixel_size_m
 from covermap.core.legend import Legend
-from covermap.labels.density import Cap
 from covermap.labels.settings import LabelSettings
-from covermap.models.registry import output_of
 from covermap.models.settings import AUTO, FOREST
 from covermap.project.steps import RunFolder, versions
-from covermap.verbs.caps import fitted_cap, quantity_of
 from covermap.verbs.choose import Rivals, choose
 from covermap.verbs.describe import describe_imagery, usable_rule
 from covermap.verbs.plan_told import tell_plan
+from covermap.verbs.quantity import fitted_quantity, scale_of
 from covermap.verbs.teach import Lesson, Taught, taught_chip_forest, taught_forest, taught_network
 from covermap.verbs.workspace import Workspace
 
@@ -100,11 +98,6 @@ def _require_trainable(workspace: Workspace) -> None:
         )
     if project.task != "regression":
         return
-    if output_of(project.model.name) == "chip":
-        raise ProjectError(
-            f"{where}: model: {project.model.name} answers for whole chips, but this version "
-            "regresses densities of cells only; write model: {name: unet}"
-        )
     if project.training.sampling not in ("auto", "uniform"):
         raise ProjectError(
             f"{where}: training: sampling draws chips by class, and task: regression has none; "
@@ -162,15 +155,15 @@ class _Ground:
     validate: Share | None
     score: Share | None
     statistics: Statistics
-    cap: Cap | None
+    quantity: Quantity | None
     answers: Answers
 
     @classmethod
     def of(cls, workspace: Workspace, chips: gpd.GeoDataFrame, training: Training) -> _Ground:
         teach, validate, score = shares_of(workspace.viewer, chips, training)
-        cap = fitted_cap(workspace, teach)
-        answers = workspace.answers(cap)
-        return cls(teach, validate, score, teach.statistics(), cap, answers)
+        quantity = fitted_quantity(workspace, teach)
+        answers = workspace.answers(None if quantity is None else scale_of(quantity))
+        return cls(teach, validate, score, teach.statistics(), quantity, answers)
 
     def chips(self, share: Share | None) -> Chips | None:
         return None if share is None else Chips(share, self.statistics, self.answers)
@@ -185,7 +178,7 @@ def _lesson(
         project=workspace.project,
         base=workspace.base,
         wavelengths=tuple(band.wavelength_nm for band in bands),
-        names=() if ground.cap is not None else workspace.labels.legend.names,
+        names=() if ground.quantity is not None else workspace.labels.legend.names,
         teach=Chips(ground.teach, ground.statistics, ground.answers),
         validate=ground.chips(ground.validate),
         checkpoints=workspace.folder.path / _CHECKPOINTS / training.name,
@@ -261,7 +254,7 @@ def _bundle(
         model=taught.settings.model_dump(),
         channels=channels,
         resolution_m=pixel_size_m(scene.geobox),
-        legend=workspace.labels.legend if ground.cap is None else Legend(()),
+        legend=workspace.labels.legend if ground.quantity is None else Legend(()),
         chip_size=ground.teach.windows[0][1].height,
         receptive_radius=taught.receptive_radius,
         sees_everything=taught.sees_everything,
@@ -271,7 +264,7 @@ def _bundle(
         scores={},
         versions=versions(),
         combiner=taught.combiner,
-        quantity=None if ground.cap is None else quantity_of(ground.cap),
+        quantity=ground.quantity,
     )
 
 

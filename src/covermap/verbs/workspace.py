@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from covermap.bundle import Quantity
 from covermap.chips.answers import Answers, answers_of
 from covermap.chips.parts import Split
 from covermap.chips.split_file import read_split
@@ -19,10 +20,12 @@ from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.labels.density import Cap
 from covermap.labels.kind_settings import FOLDERS, TagSettings
+from covermap.labels.numbers import Numbers, read_numbers
 from covermap.labels.protocol import Labels, MergeableLabels
 from covermap.labels.reading import label_files, parts_of, read_labels
 from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.labels.tags import Tags, class_folder
+from covermap.models.registry import output_of
 from covermap.project.schema import Project, read_project
 from covermap.project.steps import RunFolder, versions
 
@@ -79,18 +82,23 @@ class Workspace:
     @cached_property
     def own_labels(self) -> Labels:
         """The labels in their own legend."""
+        if self.project.task == "regression" and isinstance(self.project.labels, TagSettings):
+            return read_numbers(self.project.labels, self.base, self.scenes)
         return read_labels(self.project.labels, self.base, self.scenes)
 
     @property
     def of_chips(self) -> bool:
         """Whether each tested chip is answered and counted once, and not its pixels."""
-        weak = self.project.task == "weak-segmentation"
-        return self.project.task in ("classification", "multilabel") or (weak and self.of_pictures)
+        task = self.project.task
+        if task == "regression":
+            return output_of(self.project.model.name) == "chip"
+        weak = task == "weak-segmentation"
+        return task in ("classification", "multilabel") or (weak and self.of_pictures)
 
     @property
     def of_pictures(self) -> bool:
         """Whether labels are of whole pictures, whose answers are a table and no map."""
-        return isinstance(self.own_labels, Tags)
+        return isinstance(self.own_labels, Tags | Numbers)
 
     @property
     def class_folders(self) -> dict[str, str]:
@@ -100,11 +108,11 @@ class Workspace:
             return {}
         return {scene.name: class_folder(scene).name for scene in self.scenes}
 
-    def answers(self, cap: Cap | None = None) -> Answers:
-        """What the project's task asks of a chip; a regression needs the cap of its ground."""
+    def answers(self, scale: Cap | Quantity | None = None) -> Answers:
+        """What the project's task asks of a chip; a regression needs the scale of its ground."""
         settings = self.project.labels
         rule = settings.presence if isinstance(settings, LabelSettings) else None
-        return answers_of(self.project.task, self.labels, rule, cap)
+        return answers_of(self.project.task, self.labels, rule, scale, self.of_chips)
 
     @cached_property
     def labels(self) -> Labels:
