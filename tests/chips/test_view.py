@@ -9,6 +9,7 @@ from scipy.ndimage import distance_transform_cdt
 from covermap.chips import view as module
 from covermap.chips.view import scenes_by_name
 from covermap.core.grid import Window, whole
+from covermap.labels.regions import Region
 from drawings import polygons, scattered
 from prepared import noisy_scene, prepared
 from tiny import tiny_geobox
@@ -52,6 +53,20 @@ def test_beyond_the_scene_nothing_is_inside_usable_or_counted(run):
     assert np.array_equal(view.inside, ~outside)
     assert not view.usable[outside].any()
     assert np.all(view.counting[outside] == -1)
+
+
+def test_of_a_region_only_its_box_is_inside_and_only_its_polygon_labels(run):
+    window, box = Window(5, 7, 40, 40), Window(9, 7, 30, 25)
+    plain = run.viewer.view("tiny", window)
+    row = int(np.bincount(plain.target.source[plain.target.source >= 0]).argmax())
+    region = Region(row, box, window)
+    viewer = replace(run.viewer, regions={("tiny", window): region}, _kept={})
+    view = viewer.view("tiny", window)
+    assert np.array_equal(view.inside, region.inside)
+    assert not view.usable[~region.inside].any()
+    own = plain.target.labelled & (plain.target.source == row)
+    assert np.array_equal(view.target.labelled, own)
+    assert np.array_equal(view.counting >= 0, (plain.counting >= 0) & own & region.inside)
 
 
 def test_only_usable_labelled_pixels_count(run):

@@ -209,7 +209,7 @@ def test_another_scene_is_mapped_with_just_the_bundle(finished, tmp_path):
     write_world(tmp_path / "elsewhere", width=200, height=130, seed=9)
     shutil.copytree(folder / "run" / "bundle", tmp_path / "bundle")
     said = covermap(
-        "map", "bundle", "elsewhere", "--out", "other.tif", "--tile", "320", cwd=tmp_path
+        "map", "bundle", "elsewhere", "--out", "other.tif", "--tile", "640", cwd=tmp_path
     )
     assert said.status == 0, said.err
     assert "tested on held-out blocks: overall accuracy 0." in said.err

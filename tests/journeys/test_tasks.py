@@ -12,6 +12,7 @@ import rasterio
 from shapely.geometry import Point
 
 from command_line import covermap
+from drawings import squares
 from pictures import write_picture
 from tiny import tiny_geobox, write_scene
 
@@ -215,3 +216,37 @@ def test_activation_maps_become_a_map_in_all_ways_and_a_few_dense_labels_help(tm
         rasterio.open(tmp_path / "again.tif") as second,
     ):
         assert (first.read(1) == second.read(1)).all()
+
+
+def test_boxes_of_polygons_become_chips_of_one_class_with_invalid_padding(tmp_path):
+    index = write_world(tmp_path)
+    cells = [(32 * r + 3, 32 * c + 3, 14 + r, 20 - c) for r in range(8) for c in range(8)]
+    classes = [CLASSES[index[int(row), int(col)]] for row, col, _, _ in cells]
+    squares(tmp_path / "stands.gpkg", cells, classes, geobox=tiny_geobox(256, 256))
+    metrics = run(
+        tmp_path,
+        "imagery: scene.tif\nlabels: {path: stands.gpkg, attribute: cover, regions: {}}\n"
+        "task: classification\nsplit: {by: blocks}\n" + QUICK,
+    )
+    chips = gpd.read_parquet(tmp_path / "run" / "chips.parquet")
+    assert set(chips["width"]) == set(chips["height"]) == {21}
+    assert sorted(set(zip(chips["row_off"], chips["col_off"], strict=True))) == sorted(
+        (row, col) for row, col, _, _ in cells
+    )
+    assert all(max(dict(shares).values()) == 1 for shares in chips["class_shares"])
+    assert (
+        metrics["test"]["overall_accuracy"] > metrics["baselines"]["majority"]["overall_accuracy"]
+    )
+
+
+def test_regions_are_for_chips_of_one_class(tmp_path):
+    write_world(tmp_path)
+    squares(
+        tmp_path / "stands.gpkg", [(3, 3, 9, 9)] * 4, list("abab"), geobox=tiny_geobox(256, 256)
+    )
+    (tmp_path / "project.yaml").write_text(
+        "imagery: scene.tif\nlabels: {path: stands.gpkg, attribute: cover, regions: {}}\n"
+    )
+    said = covermap("run", "project.yaml", "--out", "run", cwd=tmp_path)
+    assert said.status == 2
+    assert "regions" in said.last_line

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from shapely.geometry import box
 
 from covermap.core.grid import Window
-from covermap.labels.regions import bounding_boxes, chip_shape, planned_regions
+from covermap.labels.regions import (
+    bounding_boxes,
+    chip_shape,
+    planned_regions,
+    regions_by_window,
+)
 from covermap.labels.settings import RegionSettings
 from tiny import tiny_geobox
 
@@ -85,3 +90,24 @@ def test_every_chip_has_one_size_and_holds_what_it_keeps_of_its_box(sizes, size,
         assert region.box.shape == tuple(np.minimum(shape, box_.shape))
         assert region.box.intersection(box_) == region.box
         assert region.inside.sum() == region.box.height * region.box.width
+
+
+def test_chips_of_all_scenes_are_square_and_as_large_as_the_largest_box():
+    shapes = gpd.GeoSeries([at(2, 3, 10, 5), None, at(20, 20, 26, 40)], crs=32633)
+    grids = {"a": BOX, "b": tiny_geobox(30, 80)}
+    found = regions_by_window(shapes, grids, RegionSettings())
+    assert {window.shape for _, window in found} == {(20, 20)}
+    rows = [(scene, region.row) for (scene, _), region in found.items()]
+    assert rows == [("a", 0), ("a", 2), ("b", 0), ("b", 2)]
+    assert found["a", Window(3, 2, 20, 20)].inside.sum() == 2 * 8
+
+
+def test_of_regions_with_one_chip_the_first_is_kept():
+    shapes = gpd.GeoSeries([at(2, 3, 10, 5), at(2, 3, 10, 5)], crs=32633)
+    found = regions_by_window(shapes, {"a": BOX}, RegionSettings())
+    assert [region.row for region in found.values()] == [0]
+
+
+def test_no_polygon_on_any_grid_makes_no_chip():
+    shapes = gpd.GeoSeries([at(900, 900, 910, 910)], crs=32633)
+    assert regions_by_window(shapes, {"a": BOX}, RegionSettings()) == {}

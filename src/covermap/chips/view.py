@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from covermap.core.grid import Window, resolution_m, same_lattice, whole, window
 from covermap.imagery.raster import Raster, Scene
 from covermap.labels.polygons import Polygons
 from covermap.labels.protocol import Labels
+from covermap.labels.regions import Region
 from covermap.labels.target import Target
 
 _KEPT_BYTES = 1 << 29
@@ -79,12 +80,16 @@ class View:
 
 @dataclass(frozen=True)
 class Viewer:
-    """Opens views: scenes, labels, channels and the split in one place."""
+    """Opens views: scenes, labels, channels and the split in one place.
+
+    Of a window in `regions` only the region's box is inside, and only its own polygon labels it.
+    """
 
     scenes: dict[str, Scene]
     labels: Labels
     channels: tuple[str, ...]
     ground: Ground
+    regions: Mapping[tuple[str, Window], Region] = field(default_factory=dict)
     _kept: dict[tuple[str, Window], View] = field(default_factory=dict, repr=False, compare=False)
 
     def view(self, scene_name: str, window: Window) -> View:
@@ -112,6 +117,11 @@ class Viewer:
         target = _cropped_target(wide_target, margin)
         raster = scene.read(self.channels, window)
         inside = _inside(scene, window)
+        region = self.regions.get((scene_name, window))
+        if region is not None:
+            inside &= region.inside
+            own = target.labelled & (target.source == region.row)
+            target = Target(target.index, own, target.source)
         usable = scene.usable(raster) & inside
         counting = self.ground.counting_in(box, target, scene_name)
         return View(

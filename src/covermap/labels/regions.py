@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,6 +105,34 @@ def planned_regions(
     settings : RegionSettings
     """
     return [_placed(row, boxes[row], shape, settings.anchor == "centre") for row in sorted(boxes)]
+
+
+def regions_by_window(
+    shapes: gpd.GeoSeries, grids: Mapping[str, GeoBox], settings: RegionSettings
+) -> dict[tuple[str, Window], Region]:
+    """The region of each chip of all scenes, by scene and window, in order of row in each scene.
+
+    Chips are square, so that they can be turned: their side is the longer one of `chip_shape`. Of
+    regions with one and the same chip the first is kept.
+
+    Parameters
+    ----------
+    shapes : GeoSeries
+        In any CRS.
+    grids : mapping of str to GeoBox
+        Of scenes with a CRS, by name.
+    settings : RegionSettings
+    """
+    boxes = {name: bounding_boxes(shapes, geobox) for name, geobox in grids.items()}
+    every = [box for of_scene in boxes.values() for box in of_scene.values()]
+    if not every:
+        return {}
+    side = max(chip_shape(every, settings))
+    found: dict[tuple[str, Window], Region] = {}
+    for name, of_scene in boxes.items():
+        for region in planned_regions(of_scene, (side, side), settings):
+            found.setdefault((name, region.chip), region)
+    return found
 
 
 def _placed(row: int, box: Window, shape: tuple[int, int], centred: bool) -> Region:

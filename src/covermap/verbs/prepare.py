@@ -9,8 +9,8 @@ from typing import Any
 from covermap.chips.audit import audit, require_passed
 from covermap.chips.filters import reason_counts, select
 from covermap.chips.parts import Split
-from covermap.chips.placing import placements
-from covermap.chips.scan import Scan, scan
+from covermap.chips.placing import Placement, placements
+from covermap.chips.scan import CELL, Scan, scan
 from covermap.chips.split import (
     auto_chip_size,
     decide_split,
@@ -105,7 +105,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     scans = [scan(scene, scanned, workspace.channels) for scene in workspace.scenes]
     _require_usable(labels, scans)
     size = _chip_size(workspace, scans)
-    places = placements(workspace.scenes, scans, labels, project.chips, size, project.seed)
+    places = _places(workspace, scans, labels, size)
     selection = select(places, workspace.scenes, labels, workspace.channels, project.chips)
     if selection.rejected:
         say(f"chips: the filters leave {len(selection.kept)} of {len(places)} windows")
@@ -132,8 +132,19 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     return OUTPUTS
 
 
+def _places(workspace: Workspace, scans: list[Scan], labels: Labels, size: int) -> list[Placement]:
+    """Where chips may lie: at the boxes of regions, or as `chips: place` says."""
+    if workspace.regions:
+        return [Placement(scene, window) for scene, window in workspace.regions]
+    project = workspace.project
+    return placements(workspace.scenes, scans, labels, project.chips, size, project.seed)
+
+
 def _chip_size(workspace: Workspace, scans: list[Scan]) -> int:
     """What the project asks for; by itself whole pictures where these are what is labelled."""
+    if workspace.regions:
+        # Of blocks of a split: chips themselves are as large as the boxes.
+        return -(-max(window.height for _, window in workspace.regions) // CELL) * CELL
     wanted = workspace.project.chips.size
     if wanted != "auto":
         return int(wanted)

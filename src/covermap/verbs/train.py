@@ -13,6 +13,7 @@ from covermap.chips.answers import Answers
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips, Share
 from covermap.chips.parts import Training
+from covermap.chips.scan import CELL
 from covermap.chips.statistics import Statistics
 from covermap.chips.table import read_chips
 from covermap.core.errors import ProjectError
@@ -91,10 +92,11 @@ def train_step(workspace: Workspace, force: bool) -> None:
 def _require_trainable(workspace: Workspace) -> None:
     """Refuse what a project may say but no training takes."""
     project, where = workspace.project, workspace.project_path
-    if isinstance(project.labels, LabelSettings) and project.labels.regions is not None:
+    of_regions = isinstance(project.labels, LabelSettings) and project.labels.regions is not None
+    if of_regions and project.task != "classification":
         raise ProjectError(
-            f"{where}: labels: regions can be planned, but this version trains on square windows "
-            "only; leave regions out, and write chips: {size: 64} or the like"
+            f"{where}: labels: regions make a chip of each polygon, for task: classification; "
+            f"task: {project.task} needs the ground around them too: leave regions out"
         )
     if project.task != "regression":
         return
@@ -255,7 +257,7 @@ def _bundle(
         channels=channels,
         resolution_m=pixel_size_m(scene.geobox),
         legend=workspace.labels.legend if ground.quantity is None else Legend(()),
-        chip_size=ground.teach.windows[0][1].height,
+        chip_size=-(-ground.teach.windows[0][1].height // CELL) * CELL,
         receptive_radius=taught.receptive_radius,
         sees_everything=taught.sees_everything,
         min_dates=usable_rule(project.imagery[0], scene),

@@ -15,14 +15,17 @@ from covermap.chips.split_file import read_split
 from covermap.chips.view import Viewer, scenes_by_name
 from covermap.core.errors import CovermapError, LabelError, ProjectError
 from covermap.core.files import file_digest
+from covermap.core.grid import Window
 from covermap.core.progress import say
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.labels.density import Cap
 from covermap.labels.kind_settings import FOLDERS, TagSettings
 from covermap.labels.numbers import Numbers, read_numbers
+from covermap.labels.polygons import Polygons
 from covermap.labels.protocol import Labels, MergeableLabels
 from covermap.labels.reading import label_files, parts_of, read_labels
+from covermap.labels.regions import Region, regions_by_window
 from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.labels.tags import Tags, class_folder
 from covermap.models.registry import output_of
@@ -153,7 +156,29 @@ class Workspace:
 
     @cached_property
     def viewer(self) -> Viewer:
-        return Viewer(scenes_by_name(self.scenes), self.labels, self.channels, self.split.ground)
+        return Viewer(
+            scenes_by_name(self.scenes),
+            self.labels,
+            self.channels,
+            self.split.ground,
+            self.regions,
+        )
+
+    @cached_property
+    def regions(self) -> dict[tuple[str, Window], Region]:
+        """The region of each chip, where the project makes chips of the boxes of polygons."""
+        settings, labels = self.project.labels, self.own_labels
+        if not isinstance(settings, LabelSettings) or settings.regions is None:
+            return {}
+        if not isinstance(labels, Polygons):
+            raise ProjectError(
+                f"{self.project_path}: labels: regions makes chips of polygons, and "
+                f"{labels.path} holds none; leave regions out"
+            )
+        grids = {scene.name: scene.geobox for scene in self.scenes if scene.geobox.crs is not None}
+        # Rows keep their numbers, which burnt pixels name; what has no class makes no chip.
+        drawn = labels.table.geometry.where(labels.table["index"] >= 0)
+        return regions_by_window(drawn, grids, settings.regions)
 
     @cached_property
     def source_digests(self) -> dict[str, str]:
