@@ -61,7 +61,7 @@ def test_a_mistake_is_one_line(labels, told):
 def test_labels_and_task_must_fit():
     assert project({"points": "x"}, task="regression").task == "regression"
     assert project({"path": "x", "presence": {}}, task="multilabel").labels.presence
-    with pytest.raises(ProjectError, match="task: regression needs counted points"):
+    with pytest.raises(ProjectError, match="task: regression needs numbers as labels"):
         project({"tags": "folders"}, task="regression")
     with pytest.raises(ProjectError, match="labels: points is for task: regression"):
         project({"points": "x"}, task="classification")
