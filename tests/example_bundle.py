@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from covermap.bundle import Bundle, Channel
+from covermap.bundle.facts import Bundle, Channel
 from covermap.core.legend import Legend
 from covermap.models.settings import ModelSettings
 

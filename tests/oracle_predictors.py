@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from covermap.bundle import Bundle, Channel
+from covermap.bundle.facts import Bundle, Channel
 from covermap.core.legend import Legend
 from covermap.mapping.predictor import Predictor
 from covermap.mapping.tiles import TilePlan

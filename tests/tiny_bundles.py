@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from covermap.bundle import Bundle, write_bundle
+from covermap.bundle.facts import Bundle
+from covermap.bundle.folder import write_bundle
 from covermap.models.forest import features_of, fit_forest, forest_to_bytes
 from oracle_predictors import tiny_bundle
 

@@ -36,7 +36,7 @@ def map_once(asked: dict[str, Any]) -> dict[str, Any]:
     begun = time.perf_counter()
     import torch
 
-    from covermap.bundle import read_bundle
+    from covermap.bundle.folder import read_bundle
     from covermap.mapping.engine import map_scene
     from covermap.mapping.engines import Engine, opened
     from covermap.mapping.settings import MapSettings
@@ -108,7 +108,7 @@ def forward_rate(predictor: Any, channels: int, tile: tuple[int, int], seconds: 
 
 def untiled(asked: dict[str, Any]) -> dict[str, Any]:
     """Save class ids of a whole scene, computed at once by torch in float32."""
-    from covermap.bundle import read_bundle
+    from covermap.bundle.folder import read_bundle
     from covermap.core.grid import whole
     from covermap.mapping.engines import REFERENCE, opened
     from covermap.mapping.source import Normalisation

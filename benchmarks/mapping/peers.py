@@ -79,7 +79,7 @@ def _facts(m: Measuring, weights: Path) -> dict[str, Any]:
     import rasterio
     import torch
 
-    from covermap.bundle import read_bundle
+    from covermap.bundle.folder import read_bundle
     from covermap.models.loading import load_network
 
     bundle = read_bundle(m.ground.bundle(_NETWORK))
@@ -100,6 +100,6 @@ def _ids(m: Measuring, name: str) -> tuple[int, ...] | None:
     """Class ids by position, for maps that hold positions."""
     if name == "covermap":
         return None
-    from covermap.bundle import read_bundle
+    from covermap.bundle.folder import read_bundle
 
     return read_bundle(m.ground.bundle(_NETWORK)).legend.ids

@@ -55,7 +55,9 @@ import rasterio
 from shapely.affinity import affine_transform
 from shapely.geometry import box
 
-from covermap.bundle import Quantity, check_fits, write_bundle
+from covermap.bundle.facts import Quantity
+from covermap.bundle.fit import check_fits
+from covermap.bundle.folder import write_bundle
 from covermap.core.errors import BundleError, OutputError
 from covermap.core.grid import window_geobox
 from covermap.core.legend import Legend

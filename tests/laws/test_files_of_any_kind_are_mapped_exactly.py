@@ -14,7 +14,7 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covermap.bundle import Quantity
+from covermap.bundle.facts import Quantity
 from covermap.core.legend import Legend
 from covermap.imagery.opening import open_scene
 from covermap.mapping.engine import map_scene

@@ -9,7 +9,8 @@ import pytest
 import rasterio
 import shapely
 
-from covermap.bundle import Bundle, Channel, write_bundle
+from covermap.bundle.facts import Bundle, Channel
+from covermap.bundle.folder import write_bundle
 from covermap.cli import main
 from covermap.core.legend import Legend
 from drawings import drawing, saved, scattered, squares

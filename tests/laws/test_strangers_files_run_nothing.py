@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covermap.bundle import Bundle, Channel, read_bundle, read_weights, write_bundle
+from covermap.bundle.facts import Bundle, Channel
+from covermap.bundle.folder import read_bundle, read_weights, write_bundle
 from covermap.core.errors import BundleError
 from covermap.core.legend import Legend
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from covermap.bundle import write_bundle
+from covermap.bundle.folder import write_bundle
 from covermap.core.errors import BundleError, ClusterError, ImageryError, ModelError
 from covermap.imagery.opening import open_scene
 from covermap.mapping import cluster as module

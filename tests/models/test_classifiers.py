@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from covermap.bundle import read_bundle, write_bundle
+from covermap.bundle.folder import read_bundle, write_bundle
 from covermap.core.errors import ModelError, ProjectError
 from covermap.core.settings import parse
 from covermap.models.encoders import encoder_of, imagenet_file

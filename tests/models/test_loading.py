@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from covermap.bundle import read_bundle, write_bundle
+from covermap.bundle.folder import read_bundle, write_bundle
 from covermap.core.errors import BundleError
 from covermap.models.loading import load_network, network_weights
 from covermap.models.registry import build_network

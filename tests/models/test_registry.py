@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from covermap.bundle import read_bundle, write_bundle
+from covermap.bundle.folder import read_bundle, write_bundle
 from covermap.core.errors import ModelError
 from covermap.models.encoders import ENCODERS, encoder_of, imagenet_file
 from covermap.models.libraries import smp

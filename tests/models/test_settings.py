@@ -68,7 +68,7 @@ def test_weights_may_be_a_file():
 
 def test_settings_are_read_without_torch():
     code = (
-        "import sys, covermap.models.settings, covermap.training.settings, covermap.bundle;"
+        "import sys, covermap.models.settings, covermap.training.settings, covermap.bundle.folder;"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

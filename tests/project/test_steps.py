@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from covermap.bundle import write_bundle, write_scores
+from covermap.bundle.folder import write_bundle, write_scores
 from covermap.core.errors import CovermapError, OutputError
 from covermap.models.settings import ModelSettings
 from covermap.project.steps import RunFolder, versions

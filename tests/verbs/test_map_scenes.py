@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import shapely
 
-from covermap.bundle import Quantity, write_bundle
+from covermap.bundle.facts import Quantity
+from covermap.bundle.folder import write_bundle
 from covermap.core.errors import BundleError, OutputError
 from covermap.core.settings import parse
 from covermap.mapping.engine import map_scene

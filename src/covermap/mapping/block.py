@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import rasterio
 
 from covermap import __version__
-from covermap.bundle import Bundle, bundle_digest
+from covermap.bundle.facts import Bundle
+from covermap.bundle.folder import bundle_digest
 from covermap.core.errors import BundleError, ClusterError, CovermapError, ImageryError
 from covermap.core.grid import Window
 from covermap.core.progress import Progress

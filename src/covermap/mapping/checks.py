@@ -12,7 +12,7 @@ from covermap.imagery.raster import Scene
 from covermap.mapping.result import MapResult
 
 if TYPE_CHECKING:
-    from covermap.bundle import Bundle
+    from covermap.bundle.facts import Bundle
 
 # Below this share of mapped pixels the map is hardly what the user wanted.
 _FEW_USABLE = 0.01

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from covermap.assessment.chip_statistics import chip_statistics
-from covermap.bundle import Bundle, read_forest
+from covermap.bundle.facts import Bundle
+from covermap.bundle.folder import read_forest
 from covermap.mapping.activation_predictor import ActivationPredictor
 from covermap.mapping.settings import TILE_MULTIPLE
 from covermap.models.forest import Forest, forest_from_bytes

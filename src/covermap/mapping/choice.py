@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from covermap.bundle import Bundle, read_ranges
+from covermap.bundle.facts import Bundle
+from covermap.bundle.folder import read_ranges
 from covermap.core.errors import ModelError
 from covermap.core.grid import Window, whole
 from covermap.core.progress import say

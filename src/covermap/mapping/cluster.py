@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from covermap.bundle import bundle_digest
+from covermap.bundle.folder import bundle_digest
 from covermap.core.errors import ClusterError, CovermapError
 from covermap.core.progress import Progress, progress, say
 from covermap.mapping.block import Block, Fault, MadeBlock, anchored, make_block

@@ -30,7 +30,7 @@ from covermap.mapping.writing import Scratch, map_tags, plan_layers
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from covermap.bundle import Bundle
+    from covermap.bundle.facts import Bundle
 
 
 def map_scene(

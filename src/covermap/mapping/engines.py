@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from covermap.bundle import Bundle, read_forest, read_ranges
+from covermap.bundle.facts import Bundle
+from covermap.bundle.folder import read_forest, read_ranges
 from covermap.core.errors import ModelError
 from covermap.mapping.chip_predictor import open_task_predictor
 from covermap.mapping.openvino_predictor import OpenvinoPredictor, openvino_computes

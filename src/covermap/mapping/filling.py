@@ -23,7 +23,7 @@ from covermap.mapping.writing import Layers, Scratch, ScratchWriter
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from covermap.bundle import Bundle
+    from covermap.bundle.facts import Bundle
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from covermap.mapping.tiles import TilePlan
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from covermap.bundle import Bundle
+    from covermap.bundle.facts import Bundle
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from covermap.bundle import Bundle, read_weights
+from covermap.bundle.facts import Bundle
+from covermap.bundle.folder import read_weights
 from covermap.core.errors import BundleError, ProjectError
 from covermap.core.settings import parse
 from covermap.models.registry import build_network

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from covermap import __version__
-from covermap.bundle import bundle_digest, is_bundle
+from covermap.bundle.folder import bundle_digest, is_bundle
 from covermap.core.errors import OutputError
 from covermap.core.files import (
     complete_file,

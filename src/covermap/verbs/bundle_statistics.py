@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from covermap.bundle import Bundle
+from covermap.bundle.facts import Bundle
 from covermap.chips.statistics import Statistics
 
 

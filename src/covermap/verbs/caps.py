@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from covermap.bundle import Bundle, Quantity
+from covermap.bundle.facts import Bundle, Quantity
 from covermap.chips.loading import Share
 from covermap.core.errors import LabelError
 from covermap.core.grid import window_geobox

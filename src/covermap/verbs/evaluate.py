@@ -11,7 +11,8 @@ import numpy as np
 from covermap.assessment.kept_scores import kept_scores, told_score
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.tally import GroupedTally
-from covermap.bundle import Bundle, read_bundle, write_scores
+from covermap.bundle.facts import Bundle
+from covermap.bundle.folder import read_bundle, write_scores
 from covermap.chips.audit import Audit, shares_of
 from covermap.chips.loading import Chips, Share
 from covermap.chips.parts import Training

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from covermap.assessment.regression_groups import GroupedNumbers
-from covermap.bundle import Quantity, read_bundle
+from covermap.bundle.facts import Quantity
+from covermap.bundle.folder import read_bundle
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips
 from covermap.chips.parts import Training

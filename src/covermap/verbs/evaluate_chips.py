@@ -23,7 +23,7 @@ from covermap.assessment.multilabel import (
 )
 from covermap.assessment.multilabel_intervals import multilabel_intervals
 from covermap.assessment.tally import GroupedTally
-from covermap.bundle import read_bundle
+from covermap.bundle.folder import read_bundle
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips, Share
 from covermap.chips.parts import Training

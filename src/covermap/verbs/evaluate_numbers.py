@@ -12,7 +12,7 @@ from covermap.assessment.intervals import with_interval
 from covermap.assessment.regression import regression_metrics
 from covermap.assessment.regression_baselines import MeansByDistance, distance_to_edge
 from covermap.assessment.regression_groups import GroupedNumbers
-from covermap.bundle import read_bundle
+from covermap.bundle.folder import read_bundle
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips
 from covermap.core.files import write_json

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.tally import GroupedTally
-from covermap.bundle import Bundle, read_bundle
+from covermap.bundle.facts import Bundle
+from covermap.bundle.folder import read_bundle
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips, Share
 from covermap.core.errors import SplitError

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covermap import __version__
-from covermap.bundle import Bundle
+from covermap.bundle.facts import Bundle
 from covermap.core.errors import CovermapError, ImageryError, NothingToMapError, OutputError
 from covermap.core.files import content_digest, read_json, write_json
 from covermap.core.progress import say

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from covermap.bundle import read_bundle
+from covermap.bundle.folder import read_bundle
 from covermap.core.files import write_json
 from covermap.core.progress import say
 from covermap.labels.mask_finding import image_path

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from covermap.assessment.kept_scores import told_scores
-from covermap.bundle import Bundle, bundle_digest, check_fits, read_bundle
+from covermap.bundle.facts import Bundle
+from covermap.bundle.fit import check_fits
+from covermap.bundle.folder import bundle_digest, read_bundle
 from covermap.core.errors import BundleError, CovermapError, ImageryError, OutputError
 from covermap.core.files import content_digest, file_digest, refuse_strangers
 from covermap.core.progress import say

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from covermap.bundle import Bundle, read_bundle
+from covermap.bundle.facts import Bundle
+from covermap.bundle.folder import read_bundle
 from covermap.core.errors import BundleError, ImageryError, OutputError
 from covermap.core.files import complete_file
 from covermap.core.grid import tiles, whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from covermap.bundle import Quantity
+from covermap.bundle.facts import Quantity
 from covermap.chips.loading import Share
 from covermap.core.errors import LabelError
 from covermap.labels.density import Cap

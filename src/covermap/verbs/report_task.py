@@ -9,7 +9,7 @@ import numpy as np
 
 from covermap.assessment.joint import JointCounts
 from covermap.assessment.tally import Tally
-from covermap.bundle import read_bundle
+from covermap.bundle.folder import read_bundle
 from covermap.chips.audit import Audit, shares_of
 from covermap.chips.loading import Chips
 from covermap.chips.table import read_chips

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from covermap.bundle import Bundle
+from covermap.bundle.facts import Bundle
 from covermap.core.progress import say
 from covermap.verbs.map_scenes import ENGINE_CHOICE, kept_in
 from covermap.verbs.workspace import Workspace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from covermap.bundle import Bundle
+from covermap.bundle.facts import Bundle
 from covermap.chips.loading import Share
 from covermap.core.files import content_digest
 from covermap.core.grid import window_geobox

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from covermap.bundle import Bundle, Channel, Quantity, write_bundle
+from covermap.bundle.facts import Bundle, Channel, Quantity
+from covermap.bundle.folder import write_bundle
 from covermap.chips.answers import Answers
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips, Share

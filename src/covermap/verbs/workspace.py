@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from covermap.bundle import Quantity
+from covermap.bundle.facts import Quantity
 from covermap.chips.answers import Answers, answers_of
 from covermap.chips.parts import Split
 from covermap.chips.split_file import read_split

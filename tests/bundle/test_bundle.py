@@ -8,12 +8,10 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from covermap.bundle import (
-    Bundle,
-    Channel,
-    Quantity,
+from covermap.bundle.facts import Bundle, Channel, Quantity
+from covermap.bundle.fit import check_fits
+from covermap.bundle.folder import (
     bundle_digest,
-    check_fits,
     read_bundle,
     read_weights,
     write_bundle,

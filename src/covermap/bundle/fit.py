@@ -1,0 +1,68 @@
+"""Whether a scene is what a network was trained for."""
+
+from __future__ import annotations
+
+import math
+
+from covermap.bundle.facts import Bundle
+from covermap.core.errors import BundleError, ImageryError
+from covermap.core.grid import pixel_size_m
+from covermap.imagery.raster import Band, Scene
+
+_RESOLUTION_TOLERANCE = 0.1
+
+
+def check_fits(bundle: Bundle, scene: Scene) -> None:
+    """Refuse a scene that the network was not trained for.
+
+    Resolutions are compared where the scene has a CRS.
+
+    Raises
+    ------
+    BundleError
+        Naming all bands and indices that are missing, each unit that differs, and a resolution
+        more than 10 % off.
+    """
+    problems = [*_band_problems(bundle, scene), *_resolution_problems(bundle, scene)]
+    if problems:
+        raise BundleError(f"{scene.name} does not fit the bundle: {'; '.join(problems)}")
+
+
+def _band_problems(bundle: Bundle, scene: Scene) -> list[str]:
+    missing, units = [], []
+    for channel in bundle.channels:
+        band = _described(scene, channel.name)
+        if band is None:
+            missing.append(channel.name)
+        elif band.unit != channel.unit:
+            units.append(f"{channel.name} is in {band.unit}, expected {channel.unit}")
+    if units:
+        units[-1] += " (say the unit and scale of the scene's bands)"
+    if missing:
+        had = ", ".join(band.name for band in scene.bands) or "none"
+        return [
+            f"it lacks {', '.join(missing)} (expected {', '.join(bundle.channel_names)}; "
+            f"the scene has {had})",
+            *units,
+        ]
+    return units
+
+
+def _described(scene: Scene, name: str) -> Band | None:
+    try:
+        return scene.describe([name])[0]
+    except ImageryError:
+        return None
+
+
+def _resolution_problems(bundle: Bundle, scene: Scene) -> list[str]:
+    if scene.geobox.crs is None:
+        return []
+    found, expected = pixel_size_m(scene.geobox), bundle.resolution_m
+    if math.isclose(found, expected, rel_tol=1e-9) or (
+        abs(found - expected) <= _RESOLUTION_TOLERANCE * expected
+    ):
+        return []
+    return [
+        f"its pixels are {found:.4g} m, expected {expected:.4g} m within 10 % (resample it first)"
+    ]
