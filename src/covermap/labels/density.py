@@ -14,6 +14,7 @@ from covermap.core.errors import LabelError
 from covermap.core.legend import Legend
 from covermap.imagery.raster import Scene
 from covermap.labels.kind_settings import CapSettings, DensitySettings, Method
+from covermap.labels.protocol import NothingDrawn
 from covermap.labels.target import Target
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def scaled(number: np.ndarray, cap: Cap) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Density:
+class Density(NothingDrawn):
     """Points and the ground on which their absence counts.
 
     As labels of pixels it is the discrete variant: classes by the number of points in a cell.
@@ -161,14 +162,6 @@ class Density:
     notes: tuple[str, ...] = ()
     _xy: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     _areas: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def sources(self) -> int:
-        return 0
-
-    @property
-    def drawn(self) -> tuple[int, ...]:
-        return (0,) * len(self.legend)
 
     @property
     def dense(self) -> bool:

@@ -25,6 +25,7 @@ from covermap.labels.coding import (
 )
 from covermap.labels.mask_file import MaskFile, open_mask
 from covermap.labels.mask_finding import listed, mask_files, paired
+from covermap.labels.protocol import NothingDrawn
 from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.labels.target import Target
 
@@ -35,7 +36,7 @@ _COUNTED_COLORS = 4096
 
 
 @dataclass(frozen=True)
-class Masks:
+class Masks(NothingDrawn):
     """Masks of scenes, read through one legend.
 
     Attributes
@@ -67,18 +68,6 @@ class Masks:
     @property
     def legend(self) -> Legend:
         return self.coding.legend
-
-    @property
-    def sources(self) -> int:
-        return 0
-
-    @property
-    def drawn(self) -> tuple[int, ...]:
-        return (0,) * len(self.legend)
-
-    @property
-    def dense(self) -> bool:
-        return True
 
     def burn(self, geobox: GeoBox, scene_name: str = "") -> Target:
         """What the scene's mask says of each pixel: that of its own pixel nearest to the centre.

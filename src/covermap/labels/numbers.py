@@ -15,6 +15,7 @@ from covermap.core.legend import Legend
 from covermap.imagery.raster import Scene
 from covermap.labels.kind_settings import TagSettings
 from covermap.labels.mask_finding import image_path
+from covermap.labels.protocol import NothingDrawn
 from covermap.labels.tag_table import read_tag_table
 from covermap.labels.target import Target
 
@@ -22,7 +23,7 @@ _SHARES = (1 / 3, 2 / 3)
 
 
 @dataclass(frozen=True)
-class Numbers:
+class Numbers(NothingDrawn):
     """The number of each picture.
 
     Attributes
@@ -51,18 +52,6 @@ class Numbers:
     @property
     def files(self) -> tuple[Path, ...]:
         return (self.path,)
-
-    @property
-    def sources(self) -> int:
-        return 0
-
-    @property
-    def drawn(self) -> tuple[int, ...]:
-        return (0,) * len(self.legend)
-
-    @property
-    def dense(self) -> bool:
-        return True
 
     def number_of(self, scene_name: str) -> float:
         """The number of a picture; NaN where it is unknown."""

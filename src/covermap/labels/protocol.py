@@ -62,3 +62,24 @@ class MergeableLabels(Labels, Protocol):
     def merged(self, legend: Legend, places: Sequence[int]) -> MergeableLabels:
         """The same labels with merged classes: class k becomes class `places[k]` of `legend`."""
         ...
+
+
+class _HasLegend(Protocol):
+    @property
+    def legend(self) -> Legend: ...
+
+
+class NothingDrawn:
+    """What is true of labels that nobody drew one by one, and that may lie anywhere."""
+
+    @property
+    def sources(self) -> int:
+        return 0
+
+    @property
+    def drawn(self: _HasLegend) -> tuple[int, ...]:
+        return (0,) * len(self.legend)
+
+    @property
+    def dense(self) -> bool:
+        return True

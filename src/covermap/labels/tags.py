@@ -15,6 +15,7 @@ from covermap.imagery.raster import Scene
 from covermap.labels.classes import legend_of_column
 from covermap.labels.kind_settings import FOLDERS, TagSettings
 from covermap.labels.mask_finding import image_path
+from covermap.labels.protocol import NothingDrawn
 from covermap.labels.settings import LabelSettings
 from covermap.labels.tag_table import TagTable, read_tag_table
 from covermap.labels.target import Target
@@ -23,7 +24,7 @@ _NAMED = 4
 
 
 @dataclass(frozen=True)
-class Tags:
+class Tags(NothingDrawn):
     """The labels of each picture.
 
     Attributes
@@ -51,18 +52,6 @@ class Tags:
 
     def __post_init__(self) -> None:
         self._leading.update(_leading_labels(self.by_scene, len(self.legend)))
-
-    @property
-    def sources(self) -> int:
-        return 0
-
-    @property
-    def drawn(self) -> tuple[int, ...]:
-        return (0,) * len(self.legend)
-
-    @property
-    def dense(self) -> bool:
-        return True
 
     @property
     def pictures(self) -> tuple[int, ...]:
