@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from covermap.chips.sample import Sample
 from covermap.core.errors import ModelError
-from covermap.training.sampling import count_class_pixels, drawn_chips, resolved_sampling
+from covermap.training.sampling import (
+    class_aims,
+    count_class_pixels,
+    drawn_chips,
+    resolved_sampling,
+)
 
 NAMES = ("forest", "water", "urban")
 # Ten chips of forest, the last two with a little water; nobody drew urban ground.
@@ -94,3 +99,12 @@ def test_counted_pixels_are_counted_by_chip_and_class():
             return Sample(np.zeros((1, 2, 2), np.float32), counted, target, counted)
 
     assert count_class_pixels(Two(), 3).tolist() == [[1, 2, 0], [1, 1, 0]]
+
+
+def test_pieces_are_aimed_at_what_their_chips_were_drawn_for():
+    balanced = np.array(class_aims("balanced", PIXELS, NAMES))
+    assert balanced.sum(axis=1) == pytest.approx(np.where(PIXELS.any(axis=1), 0.5, 0.0))
+    water = np.array(class_aims({"water": 1.0}, PIXELS, NAMES))
+    assert water[:8].sum() == 0
+    assert water[8:, 1] == pytest.approx(1.0)
+    assert not water[:, [0, 2]].any()

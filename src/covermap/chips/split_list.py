@@ -61,8 +61,8 @@ def split_by_list(case: SplitCase) -> Split:
 def split_of_parts(case: SplitCase, codes: np.ndarray, reasons: tuple[str, ...]) -> Split:
     """A hold-out of whole scenes whose parts are known; `codes` (N,) has -1 for unused ones.
 
-    Where the project says nothing of `val`, some of the training scenes become it: the epoch, the
-    kind of model and its calibration are chosen there, and never by the test.
+    Where the project says nothing of `val`, some of the training scenes become it: the epoch
+    and, with `model: auto`, the kind of model are chosen there, and never by the test.
 
     Raises
     ------

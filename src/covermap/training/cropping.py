@@ -8,9 +8,6 @@ import numpy as np
 
 from covermap.chips.sample import Sample
 
-# Half of the pieces are placed by class, as half of the chips are drawn so.
-_BY_CLASS = 0.5
-
 
 def cropped(
     sample: Sample, size: int, aims: Sequence[float] | None, rng: np.random.Generator
@@ -27,8 +24,8 @@ def cropped(
     size : int
         Pixels.
     aims : sequence of float, optional
-        How likely a pixel of each class is drawn, for half of the pieces; for the others, and
-        without, all counted pixels are alike.
+        How likely the pixel is drawn from those of each class, see
+        `covermap.training.sampling.class_aims`; else, and without, all counted pixels are alike.
     rng : Generator
     """
     height, width = sample.valid.shape
@@ -49,7 +46,7 @@ def _pixel(
     # The same number of draws whatever comes of them, so that nothing depends on the aims' bits.
     by_class, which, place = rng.random(3)
     chosen = sample.counted
-    if aims is not None and sum(aims) > 0 and by_class < _BY_CLASS:
+    if aims is not None and by_class < sum(aims):
         wanted = int(np.searchsorted(np.cumsum(aims), which * sum(aims), side="right"))
         chosen = chosen & (sample.target == min(wanted, len(aims) - 1))
     places = np.flatnonzero(chosen if chosen.any() else np.ones_like(chosen))

@@ -89,15 +89,24 @@ def drawn_chips(
     return rng.permutation(numbers)
 
 
-def class_aims(class_pixels: np.ndarray | None) -> tuple[tuple[float, ...], ...] | None:
-    """Of each chip, how likely a draw of it was aimed at each class, where classes are alike.
+def class_aims(
+    sampling: Sampling | Mapping[str, float], class_pixels: np.ndarray, names: Sequence[str]
+) -> tuple[tuple[float, ...], ...]:
+    """Of each chip that was drawn, how likely a piece of it is placed at a pixel of each class.
 
-    Rows add up to 1, or to 0 where a chip has no counted pixel.
+    Rows add up to half, or to 1 where a mapping aims all draws, so that pieces show the classes
+    that the chips were drawn for; to 0 where a chip has no pixel of them.
+
+    Parameters
+    ----------
+    sampling, class_pixels, names
+        As for `resolved_sampling`, where it gives chances.
     """
-    if class_pixels is None:
-        return None
     within = class_pixels / np.maximum(class_pixels.sum(0), 1)
-    rows = within / np.maximum(within.sum(1, keepdims=True), np.finfo(float).tiny)
+    aimed = 0.5
+    if isinstance(sampling, Mapping):
+        within, aimed = within * _wished(sampling, class_pixels.sum(0), names), 1.0
+    rows = aimed * within / np.maximum(within.sum(1, keepdims=True), np.finfo(float).tiny)
     return tuple(tuple(float(share) for share in row) for row in rows)
 
 

@@ -118,7 +118,8 @@ class TrainingSettings(Settings):
         `auto` is 0.99. null keeps the weights themselves.
     crop : int, "auto" or "none"
         Side of the piece that is cut out of a training chip each time that it is drawn; a chip is
-        drawn as often as pieces fill it. `auto` takes 128 px of larger chips, of classes of pixels.
+        drawn as often as pieces fill it. `auto` takes 128 px of larger chips, where pixels are
+        answered for.
     patience : int, "auto" or "none"
         Epochs without a better validation score before training stops; `auto` only stops where
         `epochs` is `auto` too.
@@ -261,6 +262,9 @@ def resolve(
         batch_size = max(2, min(settings.batch_size, pieces))
     batches = len(batch_sizes(pieces, batch_size))
     chances = resolved_sampling(settings.sampling, class_pixels, names)
+    aims = None
+    if crop is not None and chances is not None and class_pixels is not None:
+        aims = class_aims(settings.sampling, class_pixels, names)
     if settings.epochs == "auto":
         aimed = min(max(_STEPS_A_CHIP * pieces, _LEAST_STEPS), _MOST_STEPS)
         wanted = round(aimed / batches)
@@ -274,7 +278,7 @@ def resolve(
         batches=batches,
         crop=crop,
         draws=draws,
-        aims=None if crop is None or chances is None else class_aims(class_pixels),
+        aims=aims,
         accumulate=settings.accumulate,
         optimizer=settings.optimizer,
         learning_rate=settings.learning_rate,
