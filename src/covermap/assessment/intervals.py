@@ -11,7 +11,7 @@ from covermap.assessment.tally import GroupedTally
 
 RESAMPLES = 2000
 # Resamples drawn at once: keeps memory small however many groups there are.
-_CELLS_AT_ONCE = 4_000_000
+CELLS_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def drawn_times(groups: int, seed: int, resamples: int = RESAMPLES) -> Iterator[
     The order of the groups and the seed decide it.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
-    at_once = max(1, _CELLS_AT_ONCE // groups)
+    at_once = max(1, CELLS_AT_ONCE // groups)
     for start in range(0, resamples, at_once):
         rows = min(at_once, resamples - start)
         drawn = generator.integers(groups, size=(rows, groups))

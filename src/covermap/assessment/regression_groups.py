@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from covermap.assessment.intervals import (
+    CELLS_AT_ONCE,
     RESAMPLES,
     Interval,
     drawn_times,
@@ -16,8 +17,6 @@ from covermap.assessment.intervals import (
 )
 from covermap.assessment.joint import LEVELS, JointCounts, level_pairs
 from covermap.assessment.regression import RegressionTally
-
-_CELLS_AT_ONCE = 4_000_000
 
 
 class GroupedNumbers:
@@ -153,7 +152,7 @@ class _Ranks:
 
     def correlations(self, times: np.ndarray) -> Iterator[np.ndarray]:
         """Of resamples that hold each group so often (r, G): float64, NaN where undefined."""
-        at_once = max(1, _CELLS_AT_ONCE // max(1, self._counts.shape[1]))
+        at_once = max(1, CELLS_AT_ONCE // max(1, self._counts.shape[1]))
         for start in range(0, len(times), at_once):
             yield self._correlated(times[start : start + at_once] @ self._counts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,8 @@ from covermap.imagery.raster import Scene
 from covermap.mapping.filling import Filler, Job, fill_here
 from covermap.mapping.ledger import Ledger, chosen_before, ledger_path, open_ledger
 from covermap.mapping.memory import GDAL_CACHE_BYTES, Sizes, foretold_bytes, sizes_for
-from covermap.mapping.polygons import polygons_path, write_polygons
 from covermap.mapping.predictor import Predictor
-from covermap.mapping.result import MapResult, counted
+from covermap.mapping.result import MapResult, counted, publish, with_polygons
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.source import Ground
 from covermap.mapping.tiles import TilePlan, plan_tiles, plan_whole_tiles
@@ -207,10 +206,7 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
         seconds=seconds,
     )
     if result.valid_pixels:
-        if "polygons" in work.settings.outputs:
-            # Those of an earlier map would contradict this one if its own did not come about.
-            polygons_path(work.out).unlink(missing_ok=True)
-        scratch.publish(bundle.legend)
+        publish(scratch, work.out, bundle.legend, work.settings)
     scratch.remove()
     ledger.closed()
     seconds.finish += time.perf_counter() - begun
@@ -220,10 +216,7 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
             f"{' in the wanted area' if work.area else ''}; expected valid values in the bands "
             f"{', '.join(bundle.channel_names)}: check nodata and quality"
         )
-    if "polygons" not in work.settings.outputs:
-        return result
-    write_polygons(work.out, bundle.legend, work.settings.min_area_m2, work.title)
-    return replace(result, paths={**result.paths, "polygons": polygons_path(work.out)})
+    return with_polygons(result, work.out, bundle.legend, work.settings, work.title)
 
 
 def _tell_memory(work: _Work, plan: TilePlan, batch: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
 
 from covermap.core.errors import ImageryError, OutputError
 from covermap.core.grid import Window, tiles, whole, window_geobox
@@ -198,6 +199,6 @@ def _span_on(grid: GeoBox, geobox: GeoBox) -> tuple[float, float, float, float]:
     return float(rows.min()), float(cols.min()), float(rows.max()), float(cols.max())
 
 
-def _projected(geobox: GeoBox, grid: GeoBox):  # type: ignore[no-untyped-def]
+def _projected(geobox: GeoBox, grid: GeoBox) -> Geometry:
     side = max(geobox.extent.boundingbox.span_x, geobox.extent.boundingbox.span_y)
     return geobox.extent.to_crs(grid.crs, resolution=side / _POINTS_A_SIDE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from odc.geo.geobox import GeoBox
 from covermap.core.grid import row_areas_m2
 from covermap.core.legend import Legend
 from covermap.mapping.pipeline import StageSeconds
+from covermap.mapping.polygons import polygons_path, write_polygons
+from covermap.mapping.settings import MapSettings
 from covermap.mapping.source import Ground
 from covermap.mapping.writing import Scratch
 
@@ -49,6 +51,24 @@ class MapResult:
     precision: str
     tile: tuple[int, int]
     seconds: StageSeconds = field(default_factory=StageSeconds, compare=False)
+
+
+def publish(scratch: Scratch, out: Path, legend: Legend, settings: MapSettings) -> None:
+    """Give the files of a map their final names."""
+    if "polygons" in settings.outputs:
+        # Those of an earlier map would contradict this one if its own did not come about.
+        polygons_path(out).unlink(missing_ok=True)
+    scratch.publish(legend)
+
+
+def with_polygons(
+    result: MapResult, out: Path, legend: Legend, settings: MapSettings, title: str
+) -> MapResult:
+    """The result with the polygons of its published class map, where they are asked for."""
+    if "polygons" not in settings.outputs:
+        return result
+    write_polygons(out, legend, settings.min_area_m2, title)
+    return replace(result, paths={**result.paths, "polygons": polygons_path(out)})
 
 
 def counted(

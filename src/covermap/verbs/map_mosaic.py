@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ from covermap.core.errors import CovermapError, ImageryError, NothingToMapError,
 from covermap.core.files import content_digest, read_json, write_json
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
-from covermap.mapping.polygons import polygons_path, write_polygons
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.writing import Scratch, map_tags, plan_layers
 
@@ -98,7 +96,7 @@ def map_mosaic(
         A scene has no CRS, or none has a usable pixel.
     """
     from covermap.mapping.mosaic import Part, common_grid, merge
-    from covermap.mapping.result import counted
+    from covermap.mapping.result import counted, publish, with_polygons
 
     grid = common_grid([s.geobox for s in scenes], [s.name for s in scenes])
     paths = part_paths(out, keys)
@@ -138,17 +136,10 @@ def map_mosaic(
         precision=predictor.precision,
         tile=(0, 0),
     )
-    with_polygons = "polygons" in settings.outputs
-    if with_polygons:
-        # Those of an earlier mosaic would contradict this one if its own did not come about.
-        polygons_path(out).unlink(missing_ok=True)
-    scratch.publish(bundle.legend)
+    publish(scratch, out, bundle.legend, settings)
     scratch.remove()
     shutil.rmtree(_folder(out))
-    if not with_polygons:
-        return result
-    write_polygons(out, bundle.legend, settings.min_area_m2, out.name)
-    return replace(result, paths={**result.paths, "polygons": polygons_path(out)})
+    return with_polygons(result, out, bundle.legend, settings, out.name)
 
 
 def _part(
