@@ -67,7 +67,7 @@ def test_a_resample_equals_scoring_the_drawn_groups():
 def test_memory_bounded_batches_do_not_change_the_interval(monkeypatch):
     grouped = drawn_groups(np.random.default_rng(2), 9)
     whole = bootstrap_intervals(grouped, seed=1)
-    monkeypatch.setattr("covermap.assessment.intervals._CELLS_AT_ONCE", 50)
+    monkeypatch.setattr("covermap.assessment.intervals.CELLS_AT_ONCE", 50)
     assert bootstrap_intervals(grouped, seed=1) == whole
 
 

@@ -237,16 +237,3 @@ def test_boxes_of_polygons_become_chips_of_one_class_with_invalid_padding(tmp_pa
     assert (
         metrics["test"]["overall_accuracy"] > metrics["baselines"]["majority"]["overall_accuracy"]
     )
-
-
-def test_regions_are_for_chips_of_one_class(tmp_path):
-    write_world(tmp_path)
-    squares(
-        tmp_path / "stands.gpkg", [(3, 3, 9, 9)] * 4, list("abab"), geobox=tiny_geobox(256, 256)
-    )
-    (tmp_path / "project.yaml").write_text(
-        "imagery: scene.tif\nlabels: {path: stands.gpkg, attribute: cover, regions: {}}\n"
-    )
-    said = covermap("run", "project.yaml", "--out", "run", cwd=tmp_path)
-    assert said.status == 2
-    assert "regions" in said.last_line

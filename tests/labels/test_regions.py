@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import box
 
+from covermap.core.errors import LabelError
 from covermap.core.grid import Window
 from covermap.labels.regions import (
     bounding_boxes,
@@ -102,10 +103,12 @@ def test_chips_of_all_scenes_are_square_and_as_large_as_the_largest_box():
     assert found["a", Window(3, 2, 20, 20)].inside.sum() == 2 * 8
 
 
-def test_of_regions_with_one_chip_the_first_is_kept():
-    shapes = gpd.GeoSeries([at(2, 3, 10, 5), at(2, 3, 10, 5)], crs=32633)
-    found = regions_by_window(shapes, {"a": BOX}, RegionSettings())
-    assert [region.row for region in found.values()] == [0]
+def test_two_regions_that_would_be_one_chip_are_named():
+    shapes = gpd.GeoSeries([at(2, 3, 10, 5), at(2, 3, 30, 9)], crs=32633)
+    with pytest.raises(LabelError, match=r"rows 1 and 2 would be the same chip of a \(row 3, col"):
+        regions_by_window(shapes, {"a": BOX}, RegionSettings())
+    centred = regions_by_window(shapes, {"a": BOX}, RegionSettings(anchor="centre"))
+    assert len(centred) == 2
 
 
 def test_no_polygon_on_any_grid_makes_no_chip():

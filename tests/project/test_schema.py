@@ -178,3 +178,11 @@ def test_numbers_of_pictures_are_learnt_by_a_classifier_and_densities_by_a_unet(
     text = "imagery: a.tif\nlabels: {points: p.gpkg}\ntask: regression\n"
     assert read(tmp_path, text).model.name == "unet"
     assert read(tmp_path, text + "model: {name: shallow-cnn}\n").model.name == "shallow-cnn"
+
+
+@pytest.mark.parametrize("task", ["segmentation", "multilabel", "weak-segmentation"])
+def test_regions_are_for_chips_of_one_class(tmp_path, task):
+    text = f"imagery: s.tif\nlabels: {{path: stands.gpkg, regions: {{}}}}\ntask: {task}\n"
+    with pytest.raises(ProjectError, match=r"labels: regions (is for whole|makes a chip)"):
+        read(tmp_path, text)
+    assert read(tmp_path, text.replace(task, "classification")).labels.regions is not None

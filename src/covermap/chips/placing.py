@@ -29,7 +29,8 @@ class Placement:
     ----------
     scene : str
     window : Window
-        Square; begins inside the scene and may reach beyond it on the right and below.
+        Square; begins inside the scene and may reach beyond it on the right and below, the box of
+        a region on all sides.
     use : str
         `all`; `teach`: it only teaches; `score`: it only validates and is scored. Random chips
         leave ground out: what validates or is scored is covered evenly besides.

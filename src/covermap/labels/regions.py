@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from odc.geo.geobox import GeoBox
 
+from covermap.core.errors import LabelError
 from covermap.core.grid import Window, whole
 from covermap.labels.settings import RegionSettings
 
@@ -112,8 +113,7 @@ def regions_by_window(
 ) -> dict[tuple[str, Window], Region]:
     """The region of each chip of all scenes, by scene and window, in order of row in each scene.
 
-    Chips are square, so that they can be turned: their side is the longer one of `chip_shape`. Of
-    regions with one and the same chip the first is kept.
+    Chips are square, so that they can be turned: their side is the longer one of `chip_shape`.
 
     Parameters
     ----------
@@ -122,6 +122,11 @@ def regions_by_window(
     grids : mapping of str to GeoBox
         Of scenes with a CRS, by name.
     settings : RegionSettings
+
+    Raises
+    ------
+    LabelError
+        Two regions would be one and the same chip.
     """
     boxes = {name: bounding_boxes(shapes, geobox) for name, geobox in grids.items()}
     every = [box for of_scene in boxes.values() for box in of_scene.values()]
@@ -131,7 +136,14 @@ def regions_by_window(
     found: dict[tuple[str, Window], Region] = {}
     for name, of_scene in boxes.items():
         for region in planned_regions(of_scene, (side, side), settings):
-            found.setdefault((name, region.chip), region)
+            other = found.setdefault((name, region.chip), region)
+            if other is not region:
+                raise LabelError(
+                    f"labels: regions: the polygons in rows {other.row + 1} and {region.row + 1} "
+                    f"would be the same chip of {name} (row {region.chip.row_off}, column "
+                    f"{region.chip.col_off}), which can have one class; remove one of them, or "
+                    "write anchor: centre"
+                )
     return found
 
 

@@ -132,6 +132,12 @@ class Project(Settings):
                         f"labels: {key} is for whole chips, such as task: classification, not for "
                         f"{self.task}; leave it out"
                     )
+        regions = self.labels.regions if isinstance(self.labels, LabelSettings) else None
+        if regions is not None and self.task != "classification":
+            raise ValueError(
+                "labels: regions makes a chip of each polygon, which has one class: write task: "
+                f"classification, or leave regions out (task is {self.task})"
+            )
         return self
 
     def _require_numbers(self) -> None:

@@ -21,7 +21,6 @@ from covermap.core.errors import ProjectError
 from covermap.core.files import content_digest, file_digest, write_json
 from covermap.core.grid import pixel_size_m
 from covermap.core.legend import Legend
-from covermap.labels.settings import LabelSettings
 from covermap.models.settings import AUTO, FOREST
 from covermap.project.steps import RunFolder, versions
 from covermap.verbs.choose import Rivals, choose
@@ -93,12 +92,6 @@ def train_step(workspace: Workspace, force: bool) -> None:
 def _require_trainable(workspace: Workspace) -> None:
     """Refuse what a project may say but no training takes."""
     project, where = workspace.project, workspace.project_path
-    of_regions = isinstance(project.labels, LabelSettings) and project.labels.regions is not None
-    if of_regions and project.task != "classification":
-        raise ProjectError(
-            f"{where}: labels: regions make a chip of each polygon, for task: classification; "
-            f"task: {project.task} needs the ground around them too: leave regions out"
-        )
     if project.task != "regression":
         return
     if project.training.sampling not in ("auto", "uniform"):

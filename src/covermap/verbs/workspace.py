@@ -167,9 +167,10 @@ class Workspace:
     @cached_property
     def regions(self) -> dict[tuple[str, Window], Region]:
         """The region of each chip, where the project makes chips of the boxes of polygons."""
-        settings, labels = self.project.labels, self.own_labels
+        settings = self.project.labels
         if not isinstance(settings, LabelSettings) or settings.regions is None:
             return {}
+        labels = self.own_labels
         if not isinstance(labels, Polygons):
             raise ProjectError(
                 f"{self.project_path}: labels: regions makes chips of polygons, and "
