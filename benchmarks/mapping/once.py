@@ -82,7 +82,7 @@ def seams(
     from covermap.mapping.tiles import plan_tiles, plan_whole_tiles
 
     size = (int(shape[0]), int(shape[1]))
-    if bundle.sees_everything:
+    if bundle.at_chip_size:
         plans = [plan_whole_tiles(size, side) for side in tile]
     else:
         plans = [plan_tiles(size, side, predictor.halo, predictor.stride) for side in tile]

@@ -21,7 +21,7 @@ from mapping.scores import agreement, disagreement, seam_score
 
 ENGINES = ("openvino-bfloat16", "openvino-int8", "openvino-float32", "torch-bfloat16")
 EXACT = ("openvino-float32", "torch-float32")
-# From the other engines' answers: a seam and another tile size move a class where both are likely.
+# In float32: less exact engines move classes by themselves, whatever the tile.
 _TILES, _QUICK_TILES = (512, 768, 1024), (320, 448)
 _FORWARD_SECONDS, _QUICK_FORWARD_SECONDS = 8.0, 0.5
 _LOOK_SECONDS = 0.05
