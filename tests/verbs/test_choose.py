@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from covermap.assessment.tally import Tally
+from covermap.assessment.tally import GroupedTally, Tally
 from covermap.core.errors import ProjectError
 from covermap.models.settings import ModelSettings
 from covermap.verbs.choose import Rivals, choose
@@ -33,21 +33,46 @@ def _rivals(name: str, network: int | None, forest: int | None, windows: int = 0
     return Rivals(name, tuple(_taught(item) for item in _SIMPLEST_FIRST), tallies)
 
 
-def _tally(right: int) -> Tally:
-    return Tally(np.array([[right, 10 - right], [10 - right, right]]))
+def _tally(*rights: int) -> GroupedTally:
+    """Two classes; a group of twenty pixels for each number of those right of ten."""
+    return GroupedTally(
+        {
+            str(place): Tally(np.array([[right, 10 - right], [10 - right, right]]))
+            for place, right in enumerate(rights)
+        }
+    )
 
 
 def test_validation_decides_a_hold_out():
-    assert choose([_rivals("final", 9, 5)])["final"].kept.settings.name == "unet"
-    assert choose([_rivals("final", 5, 9)])["final"].kept.settings.name == "random-forest"
+    assert choose([_rivals("final", 9, 5)], 0)["final"].kept.settings.name == "unet"
+    assert choose([_rivals("final", 5, 9)], 0)["final"].kept.settings.name == "random-forest"
 
 
 def test_equal_scores_go_to_the_simpler_model():
-    assert choose([_rivals("final", 7, 7)])["final"].kept.settings.name == "random-forest"
+    assert choose([_rivals("final", 7, 7)], 0)["final"].kept.settings.name == "random-forest"
+
+
+def _chosen(forest: GroupedTally, network: GroupedTally) -> str:
+    taught = (_taught(_SIMPLEST_FIRST[0]), _taught(_SIMPLEST_FIRST[2]))
+    return choose([Rivals("final", taught, (forest, network))], 0)["final"].kept.settings.name
+
+
+def test_a_lead_that_is_one_lucky_group_does_not_decide():
+    """The network is ahead by 1.5 points of a hundred, all of it from one of six groups."""
+    forest, lucky = _tally(7, 7, 7, 7, 7, 4), _tally(7, 6, 7, 6, 7, 9)
+    assert _chosen(forest, lucky) == "random-forest"
+
+
+def test_a_small_lead_everywhere_decides():
+    assert _chosen(_tally(7, 6, 5, 8, 4, 7), _tally(8, 7, 6, 9, 5, 8)) == "unet"
+
+
+def test_without_any_counted_pixel_the_simplest_stays():
+    assert _chosen(GroupedTally({}), GroupedTally({})) == "random-forest"
 
 
 def test_the_forest_of_windows_is_a_rival_of_its_own():
-    choice = choose([_rivals("final", 6, 5, windows=9)])["final"]
+    choice = choose([_rivals("final", 6, 5, windows=9)], 0)["final"]
     assert choice.kept.settings.window == 9
     assert list(choice.ious) == [item.described for item in _SIMPLEST_FIRST]
 
@@ -60,7 +85,8 @@ def test_no_fold_chooses_the_model_that_it_scores():
             _rivals("fold2", 5, 6),
             _rivals("fold3", 5, 6),
             _rivals("final", None, None),
-        ]
+        ],
+        seed=0,
     )
     assert choices["fold1"].kept.settings.name == "random-forest"
     assert choices["fold1"].ground == "the other folds"

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from covermap.assessment.lead import lead
 from covermap.assessment.scores import class_mean_iou
-from covermap.assessment.tally import Tally
+from covermap.assessment.tally import GroupedTally
 from covermap.core.progress import say
 from covermap.verbs.teach import Taught
 
@@ -22,7 +23,7 @@ class Rivals:
 
     name: str
     taught: tuple[Taught, ...]
-    tallies: tuple[Tally, ...] | None
+    tallies: tuple[GroupedTally, ...] | None
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,12 @@ class Choice:
         }
 
 
-def choose(rivals: Sequence[Rivals]) -> dict[str, Choice]:
+def choose(rivals: Sequence[Rivals], seed: int) -> dict[str, Choice]:
     """The choice for each training, by its name.
+
+    The simplest model stays unless another is ahead by more than the standard error of the
+    difference (the one-standard-error rule: Breiman et al. 1984, Classification and Regression
+    Trees, section 3.4.3): on a few polygons the highest score is mostly luck.
 
     With a validation part each training is decided there. In a k-fold the choice for a fold is made
     on the other folds, so that no fold chooses the model that it scores; the last model is decided
@@ -53,7 +58,7 @@ def choose(rivals: Sequence[Rivals]) -> dict[str, Choice]:
     for rival in rivals:
         others = [item for item in rivals if item.tallies and (alone or item is not rival)]
         ground = "validation" if alone else "the other folds" if rival.tallies else "all folds"
-        choices[rival.name] = _best(rival, others, ground)
+        choices[rival.name] = _best(rival, others, ground, seed)
     told = choices[rivals[-1].name]
     scores = "; ".join(f"{name} {_number(iou)}" for name, iou in told.ious.items())
     say(
@@ -63,14 +68,17 @@ def choose(rivals: Sequence[Rivals]) -> dict[str, Choice]:
     return choices
 
 
-def _best(rival: Rivals, others: Sequence[Rivals], ground: str) -> Choice:
-    ious = []
+def _best(rival: Rivals, others: Sequence[Rivals], ground: str, seed: int) -> Choice:
+    pooled = []
     for place in range(len(rival.taught)):
         tallies = [item.tallies[place] for item in others if item.tallies]
-        ious.append(class_mean_iou(sum(tallies[1:], tallies[0])))
-    # Of equal scores the first counts: it is the simpler model.
-    best = max(range(len(ious)), key=lambda place: (ious[place] or 0.0, -place))
+        pooled.append(sum(tallies, GroupedTally({})).counted)
+    best = 0
+    for place in range(1, len(pooled)):
+        if pooled[place].groups and lead(pooled[place], pooled[best], seed).is_clear:
+            best = place
     names = [taught.settings.described for taught in rival.taught]
+    ious = [class_mean_iou(found.pooled) if found.groups else None for found in pooled]
     return Choice(rival.taught[best], dict(zip(names, ious, strict=True)), ground)
 
 

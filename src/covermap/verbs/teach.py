@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from covermap.assessment.tally import Tally
+from covermap.assessment.tally import GroupedTally
 from covermap.chips.loading import Chips
 from covermap.chips.sample import Sample
 from covermap.core.progress import say
@@ -98,13 +98,16 @@ class Taught:
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     combiner: dict[str, Any] | None = None
 
-    def tally(self, chips: Chips, classes: int) -> Tally:
-        """How it does on the counted pixels of chips."""
-        total = Tally.zero(classes)
+    def tally(self, chips: Chips, groups: Sequence[np.ndarray], classes: int) -> GroupedTally:
+        """How it does on the counted pixels of chips, by group; `groups` is int32 (H, W) a chip."""
+        total = GroupedTally({})
         for number in range(len(chips)):
             sample = chips[number]
             if sample.counted.any():
-                total += Tally.of(sample.target, self.answer(sample), sample.counted, classes)
+                answer = self.answer(sample)
+                total += GroupedTally.of(
+                    sample.target, answer, sample.counted, groups[number], classes
+                )
         return total
 
 

@@ -133,7 +133,7 @@ def _train(workspace: Workspace, key: str) -> tuple[str, ...]:
             teach = taught_chip_forest if of_chips else taught_forest
         told[training.name] = _keep(workspace, chips, training, ground, teach(model, lesson))
     if rivals:
-        choices = choose(rivals)
+        choices = choose(rivals, workspace.project.seed)
         for training in trainings:
             ground = _Ground.of(workspace, chips, training)
             choice = choices[training.name]
@@ -191,7 +191,8 @@ def _rivals(workspace: Workspace, ground: _Ground, training: Training, lesson: L
     taught.append(taught_network(model.as_network, lesson))
     tallies = None
     if judges is not None:
-        tallies = tuple(item.tally(judges, classes) for item in taught)
+        groups = [judges.share.read(number).groups for number in range(len(judges))]
+        tallies = tuple(item.tally(judges, groups, classes) for item in taught)
     return Rivals(training.name, tuple(taught), tallies)
 
 

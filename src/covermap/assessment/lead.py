@@ -1,0 +1,71 @@
+"""How far one model is ahead of another on the same ground, and whether that is more than luck."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from covermap.assessment.intervals import mean_of_defined, resampled_sums
+from covermap.assessment.scores import class_mean_iou
+from covermap.assessment.tally import GroupedTally
+
+
+@dataclass(frozen=True)
+class Lead:
+    """A difference of class-mean IoU.
+
+    Attributes
+    ----------
+    difference : float
+        -1..1; above 0 where the first model is ahead.
+    standard_error : float or None
+        Of the difference, 0 or more; None where fewer than two groups were counted.
+    """
+
+    difference: float
+    standard_error: float | None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the first model is ahead by more than the standard error of the difference."""
+        return self.difference > (self.standard_error or 0.0)
+
+
+def lead(first: GroupedTally, second: GroupedTally, seed: int) -> Lead:
+    """How far the first model is ahead of the second by class-mean IoU.
+
+    The standard error is that of the paired bootstrap: both models are scored on the same draws of
+    groups (Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 8). What is hard
+    for both then cancels out.
+
+    Parameters
+    ----------
+    first, second : GroupedTally
+        Of the same pixels by the same groups.
+    seed : int
+        Of the draws.
+
+    Raises
+    ------
+    ValueError
+        The groups differ, or no pixel was counted.
+    """
+    ours, theirs = first.counted, second.counted
+    if list(ours.groups) != list(theirs.groups):
+        raise ValueError("two models can only be compared on the same groups")
+    difference = (class_mean_iou(ours.pooled) or 0.0) - (class_mean_iou(theirs.pooled) or 0.0)
+    if len(ours.groups) < 2:
+        return Lead(difference, None)
+    facts = np.column_stack([*_parts(ours), *_parts(theirs)])
+    correct, union, other_correct, other_union = np.split(resampled_sums(facts, seed), 4, axis=1)
+    drawn = mean_of_defined(correct, union) - mean_of_defined(other_correct, other_union)
+    return Lead(difference, float(np.std(drawn, ddof=1)))
+
+
+def _parts(grouped: GroupedTally) -> tuple[np.ndarray, np.ndarray]:
+    """Float64 (G, K) each: intersection and union of each class by group."""
+    tallies = list(grouped.groups.values())
+    correct = np.array([tally.correct for tally in tallies], np.float64)
+    union = np.array([t.reference + t.prediction - t.correct for t in tallies], np.float64)
+    return correct, union
