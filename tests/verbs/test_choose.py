@@ -63,6 +63,13 @@ def test_a_lead_that_is_one_lucky_group_does_not_decide():
     assert _chosen(forest, lucky) == "random-forest"
 
 
+def test_a_lead_that_does_not_count_is_told(capsys):
+    _chosen(_tally(7, 7, 7, 7, 7, 4), _tally(7, 6, 7, 6, 7, 9))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "is ahead by 0.0" in said
+    assert "the simpler model stays" in said
+
+
 def test_a_small_lead_everywhere_decides():
     assert _chosen(_tally(7, 6, 5, 8, 4, 7), _tally(8, 7, 6, 9, 5, 8)) == "unet"
 

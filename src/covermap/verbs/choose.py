@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from covermap.assessment.lead import lead
+from covermap.assessment.lead import Lead, lead
 from covermap.assessment.scores import class_mean_iou
 from covermap.assessment.tally import GroupedTally
 from covermap.core.progress import say
@@ -28,16 +28,29 @@ class Rivals:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which of the rivals is kept, and why: the class-mean IoU of each, None where undefined."""
+    """Which of the rivals is kept, and why.
+
+    Attributes
+    ----------
+    kept : Taught
+    ious : dict
+        Class-mean IoU of each rival by name, None where undefined.
+    leads : dict
+        Of each rival but the simplest: how far it is ahead of the one kept until then.
+    ground : str
+        Where they were compared, in words.
+    """
 
     kept: Taught
     ious: dict[str, float | None]
+    leads: dict[str, Lead]
     ground: str
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "kept": self.kept.settings.described,
             "class_mean_iou": self.ious,
+            "leads": {name: asdict(found) for name, found in self.leads.items()},
             "ground": self.ground,
         }
 
@@ -59,27 +72,37 @@ def choose(rivals: Sequence[Rivals], seed: int) -> dict[str, Choice]:
         others = [item for item in rivals if item.tallies and (alone or item is not rival)]
         ground = "validation" if alone else "the other folds" if rival.tallies else "all folds"
         choices[rival.name] = _best(rival, others, ground, seed)
-    told = choices[rivals[-1].name]
-    scores = "; ".join(f"{name} {_number(iou)}" for name, iou in told.ious.items())
-    say(
-        f"model: auto keeps {told.kept.settings.described} "
-        f"(class-mean IoU on {told.ground}: {scores})"
-    )
+    _tell(choices[rivals[-1].name])
     return choices
 
 
+def _tell(choice: Choice) -> None:
+    scores = "; ".join(f"{name} {_number(iou)}" for name, iou in choice.ious.items())
+    say(
+        f"model: auto keeps {choice.kept.settings.described} "
+        f"(class-mean IoU on {choice.ground}: {scores})"
+    )
+    for name, found in choice.leads.items():
+        if found.difference > 0 and not found.is_clear:
+            say(
+                f"  {name} is ahead by {found.difference:.3f}, which is within the standard error "
+                f"of that difference, {found.standard_error:.3f}: the simpler model stays"
+            )
+
+
 def _best(rival: Rivals, others: Sequence[Rivals], ground: str, seed: int) -> Choice:
+    names = [taught.settings.described for taught in rival.taught]
     pooled = []
-    for place in range(len(rival.taught)):
+    for place in range(len(names)):
         tallies = [item.tallies[place] for item in others if item.tallies]
         pooled.append(sum(tallies, GroupedTally({})).counted)
-    best = 0
-    for place in range(1, len(pooled)):
-        if pooled[place].groups and lead(pooled[place], pooled[best], seed).is_clear:
-            best = place
-    names = [taught.settings.described for taught in rival.taught]
     ious = [class_mean_iou(found.pooled) if found.groups else None for found in pooled]
-    return Choice(rival.taught[best], dict(zip(names, ious, strict=True)), ground)
+    best, leads = 0, {}
+    for place in range(1, len(names)):
+        if pooled[place].groups:
+            leads[names[place]] = lead(pooled[place], pooled[best], seed)
+            best = place if leads[names[place]].is_clear else best
+    return Choice(rival.taught[best], dict(zip(names, ious, strict=True)), leads, ground)
 
 
 def _number(value: float | None) -> str:

@@ -114,9 +114,15 @@ def _headlines(workspace: Workspace, metrics: dict[str, Any], folds: int | None)
             f"{name} {'undefined' if value is None else f'{value:.1%}'}"
             for name, value in choice["class_mean_iou"].items()
         )
+        doubtful = [
+            f" {name} is ahead by {found['difference']:.1%}, which is within the standard error of "
+            f"that difference ({found['standard_error']:.1%}): the simpler model stays."
+            for name, found in choice["leads"].items()
+            if 0 < found["difference"] <= (found["standard_error"] or 0.0)
+        ]
         lines.append(
             f"Forests and a network were trained; {choice['kept']} was kept by its class-mean IoU "
-            f"on {choice['ground']} ({scores})."
+            f"on {choice['ground']} ({scores}).{''.join(doubtful)}"
         )
     return lines
 
