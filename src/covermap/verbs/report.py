@@ -117,7 +117,7 @@ def _headlines(workspace: Workspace, metrics: dict[str, Any], folds: int | None)
         doubtful = [
             f" {name} is ahead by {found['difference']:.1%}, which is within the standard error of "
             f"that difference ({found['standard_error']:.1%}): the simpler model stays."
-            for name, found in choice["leads"].items()
+            for name, found in choice.get("leads", {}).items()
             if 0 < found["difference"] <= (found["standard_error"] or 0.0)
         ]
         lines.append(
