@@ -12,6 +12,7 @@ from covermap.core.errors import ModelError, ProjectError
 from covermap.core.grid import row_areas_m2
 from covermap.mapping.engine import map_scene
 from covermap.mapping.settings import MapSettings
+from covermap.mapping.tiles import plan_tiles
 from oracle_predictors import Constant, Convolutions, Echo, tiny_bundle
 from tiny import ArrayScene, tiny_geobox
 
@@ -75,11 +76,32 @@ def test_a_killed_map_goes_on_to_the_same_bytes(tmp_path, fail_at):
         assert again.calls < whole.calls
 
 
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_only_what_is_missing_is_computed_again(tmp_path, forgotten):
+    """What the last finished row left is kept; where that is lost the row is computed again."""
+    scene, bundle, out = noise_scene(), tiny_bundle(), tmp_path / "map.tif"
+    whole = Failing()
+    tile = map_scene(scene, bundle, whole, tmp_path / "whole.tif", ALL, key="k").tile
+    plan = plan_tiles(scene.geobox.shape, tile[0], whole.halo, whole.stride)
+    in_a_row = whole.calls // plan.rows.count
+    killed = Failing()
+    killed.fail_at = 3 * in_a_row
+    with pytest.raises(KeyboardInterrupt):
+        map_scene(scene, bundle, killed, out, ALL, key="k")
+    if forgotten:
+        next(tmp_path.glob(".map.*.npz")).unlink()
+    again = Failing()
+    map_scene(scene, bundle, again, out, ALL, key="k")
+    assert again.calls == whole.calls - (1 if forgotten else 2) * in_a_row
+    assert out.read_bytes() == (tmp_path / "whole.tif").read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_a_map_killed_twice_goes_on_to_the_same_bytes(tmp_path):
     scene, bundle = noise_scene(), tiny_bundle()
     map_scene(scene, bundle, Failing(), tmp_path / "whole" / "map.tif", ALL, key="k")
     out = tmp_path / "killed" / "map.tif"
-    for fail_at in (9, 6, 5):
+    for fail_at in (9, 4, 2):
         killed = Failing()
         killed.fail_at = fail_at
         with pytest.raises(KeyboardInterrupt):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from covermap.mapping.ledger import open_ledger
@@ -48,5 +49,31 @@ def test_a_broken_ledger_counts_as_none(tmp_path, text):
 def test_a_closed_ledger_leaves_no_file(tmp_path):
     ledger = open_ledger(tmp_path / "ledger.json", "abc").noted(range(1))
     ledger.closed()
+    ledger.closed()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_row_leaves_is_found_again_for_that_row_alone(tmp_path):
+    ledger, left = open_ledger(tmp_path / "ledger.json", "abc"), np.eye(3, dtype=np.float32)
+    assert ledger.left_by(4) is None
+    ledger.keep_left(4, left)
+    np.testing.assert_array_equal(open_ledger(ledger.path, "abc").left_by(4), left)
+    assert ledger.left_by(3) is None
+    assert open_ledger(ledger.path, "abd").left_by(4) is None
+
+
+@pytest.mark.parametrize("damage", [lambda whole: b"", lambda whole: whole[: len(whole) // 2],
+                                    lambda whole: b"not a zip"])  # fmt: skip
+def test_a_damaged_rest_counts_as_none(tmp_path, damage):
+    ledger = open_ledger(tmp_path / "ledger.json", "abc")
+    ledger.keep_left(0, np.ones((2, 3, 400), np.float32))
+    kept = next(tmp_path.glob("*.npz"))
+    kept.write_bytes(damage(kept.read_bytes()))
+    assert ledger.left_by(0) is None
+
+
+def test_closing_forgets_what_a_row_left(tmp_path):
+    ledger = open_ledger(tmp_path / "ledger.json", "abc").noted(range(1))
+    ledger.keep_left(0, np.ones(3, np.float32))
     ledger.closed()
     assert list(tmp_path.iterdir()) == []

@@ -54,6 +54,11 @@ class Blender:
         # What the row above left for this one, replaced tile by tile by what is left for the next.
         self._seam = np.zeros((classes, rows.ramp, cols.span), dtype=np.float32)
 
+    @property
+    def seam(self) -> np.ndarray:
+        """What the row above left, float32 (K, ramp, scene width); changes with every tile."""
+        return self._seam
+
     def begin_row(self) -> None:
         """Start the next row of tiles (or the first)."""
         self._left[:] = 0

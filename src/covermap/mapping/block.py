@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import rasterio
 
 from covermap import __version__
@@ -82,8 +83,8 @@ class MadeBlock(Rows):
         """Keep a part of the row begun last."""
         self.rows[max(self.rows)].append((window, layers))
 
-    def end(self, row: int) -> None:
-        """Nothing more to do."""
+    def end(self, row: int, left: np.ndarray | None) -> None:
+        """Nothing more to do: what a row leaves for the next one is not sent."""
 
     def hand_over(self, into: Rows) -> None:
         """Write all rows, from the top."""
@@ -91,7 +92,7 @@ class MadeBlock(Rows):
             into.begin(row)
             for window, layers in parts:
                 into.write(window, layers)
-            into.end(row)
+            into.end(row, None)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from covermap.core.errors import OutputError
 from covermap.core.grid import Window
 from covermap.core.progress import progress
@@ -64,10 +66,11 @@ def fill_here(
 ) -> StageSeconds:
     """Make the rows of tiles that the ledger lacks in this process."""
     pipeline, missing = job.pipeline(predictor), ledger.missing(job.plan.rows.count)
-    total = sum(tile_count(job.plan, rows) for rows in missing)
+    above = {rows: ledger.left_by(rows.start - 1) for rows in missing}
+    total = sum(tile_count(job.plan, rows, above[rows]) for rows in missing)
     with ScratchRows(scratch, ledger) as into, progress(title, total, "tiles") as bar:
         for rows in missing:
-            pipeline.fill(rows, into, bar)
+            pipeline.fill(rows, into, bar, above.pop(rows))
     return pipeline.seconds
 
 
@@ -88,9 +91,11 @@ class ScratchRows(AbstractContextManager["ScratchRows"]):
         assert self._writer is not None
         self._writer.write(window, layers)
 
-    def end(self, row: int) -> None:
-        """Close the files and note the row."""
+    def end(self, row: int, left: np.ndarray | None) -> None:
+        """Close the files and note the row, and what it leaves for the one below."""
         self._files.close()
+        if left is not None:
+            self._ledger.keep_left(row, left)
         self._ledger = self._ledger.noted(range(row, row + 1))
 
     def __exit__(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from covermap.core.files import write_json
+import numpy as np
+
+from covermap.core.files import complete_file, write_json
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,31 @@ class Ledger:
         spans = (range(start, stop) for start, stop in zip(starts, stops, strict=True))
         return tuple(span for span in spans if span)
 
+    def keep_left(self, row: int, left: np.ndarray) -> None:
+        """Keep what a row of tiles adds to the one below it, instead of what was kept before.
+
+        A few megabytes, so that a killed map need not compute the last finished row again.
+        """
+        with complete_file(self._left_path) as scratch, scratch.open("wb") as file:
+            np.savez(file, digest=np.array(self.digest), row=np.array(row), left=left)
+
+    def left_by(self, row: int) -> np.ndarray | None:
+        """What a row left for the one below it; None where that is not known."""
+        try:
+            with np.load(self._left_path, allow_pickle=False) as kept:
+                same = str(kept["digest"]) == self.digest and int(kept["row"]) == row
+                return np.asarray(kept["left"]) if same else None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
     def closed(self) -> None:
         """Forget the work: it is finished, or worth nothing."""
         self.path.unlink(missing_ok=True)
+        self._left_path.unlink(missing_ok=True)
+
+    @property
+    def _left_path(self) -> Path:
+        return self.path.with_suffix(".npz")
 
 
 def ledger_path(out: Path) -> Path:

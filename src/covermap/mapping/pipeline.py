@@ -52,8 +52,8 @@ class Rows(Protocol):
         """A part of the row, inside the scene, as it is written to files."""
         ...
 
-    def end(self, row: int) -> None:
-        """The row is complete."""
+    def end(self, row: int, left: np.ndarray | None) -> None:
+        """The row is complete; `left` is what it adds to the one below, until the call returns."""
         ...
 
 
@@ -72,7 +72,7 @@ class Pipeline:
     batch: int
     seconds: StageSeconds = field(default_factory=StageSeconds)
 
-    def fill(self, rows: range, into: Rows, bar: Progress) -> None:
+    def fill(self, rows: range, into: Rows, bar: Progress, above: np.ndarray | None = None) -> None:
         """Make some rows of tiles that follow each other.
 
         Parameters
@@ -81,12 +81,14 @@ class Pipeline:
             Not empty.
         into : Rows
         bar : Progress
-            Told of every tile, `tile_count(plan, rows)` in all.
+            Told of every tile, `tile_count(plan, rows, above)` in all.
+        above : ndarray, optional
+            What the row above the first one left for it. Without it that row is computed again.
         """
         plan = self.source.plan
         with _Stage() as reading, _Stage() as writing:
-            blending = _Blending(self, rows, into)
-            tiles = self._read_ahead(self.source.tiles(_computed(rows)), reading)
+            blending = _Blending(self, rows, into, above)
+            tiles = self._read_ahead(self.source.tiles(_computed(rows, above)), reading)
             for row, in_row in itertools.groupby(tiles, key=lambda tile: tile.row):
                 writing.hand_over(blending.begin, row)
                 for tile, shares in self._predicted(in_row, plan):
@@ -166,12 +168,16 @@ class _Stage(AbstractContextManager["_Stage"]):
 class _Blending:
     """Blends and encodes tiles and hands them on; what the writing thread does."""
 
-    def __init__(self, pipeline: Pipeline, rows: range, into: Rows) -> None:
+    def __init__(
+        self, pipeline: Pipeline, rows: range, into: Rows, above: np.ndarray | None
+    ) -> None:
         self._source, self._settings = pipeline.source, pipeline.settings
         self._seconds, self._rows, self._into = pipeline.seconds, rows, into
         self._plan = plan = pipeline.source.plan
         self._scene = Window(0, 0, plan.rows.length, plan.cols.length)
         self._blender = Blender(plan, pipeline.predictor.classes)
+        if above is not None:
+            self._blender.seam[:] = above
 
     def begin(self, row: int) -> None:
         self._blender.begin_row()
@@ -186,7 +192,8 @@ class _Blending:
     def end(self, row: int) -> None:
         begun = time.perf_counter()
         if row in self._rows:
-            self._into.end(row)
+            lasts = row == self._plan.rows.count - 1
+            self._into.end(row, None if lasts else self._blender.seam)
         self._seconds.blend_and_write += time.perf_counter() - begun
 
     def _add(self, tile: Tile, shares: np.ndarray | None) -> None:
@@ -206,14 +213,15 @@ class _Blending:
         self._into.write(inside, encode(shown, wanted, self._source.legend, self._settings))
 
 
-def tile_count(plan: TilePlan, rows: range) -> int:
-    """How many tiles are computed to make some rows."""
-    return len(_computed(rows)) * plan.cols.count
+def tile_count(plan: TilePlan, rows: range, above: np.ndarray | None = None) -> int:
+    """How many tiles are computed to make some rows, given what the row above them left."""
+    return len(_computed(rows, above)) * plan.cols.count
 
 
-def _computed(rows: range) -> range:
-    # The row above still adds to the first one that is wanted: it is made again, and not handed on.
-    return range(max(0, rows.start - 1), rows.stop)
+def _computed(rows: range, above: np.ndarray | None) -> range:
+    # The row above still adds to the first one that is wanted: unless what it left is known, it is
+    # made again, and not handed on.
+    return rows if above is not None else range(max(0, rows.start - 1), rows.stop)
 
 
 def _batched(arrays: list[np.ndarray], size: int) -> np.ndarray:
