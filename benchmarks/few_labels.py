@@ -93,6 +93,7 @@ ROWS = {
     "random start": "model: {weights: none}\n",
     "stem rgb-first": "model: {stem: rgb-first}\n",
     "stem random": "model: {stem: random}\n",
+    "narrow decoder": "model: {decoder: narrow}\n",
     "resnet18": "model: {encoder: resnet18, weights: none}\n",
     "cross-entropy": "loss: {cross_entropy: 1.0}\n",
     "focal": "loss: {focal: 1.0}\n",

@@ -164,3 +164,16 @@ def test_small_encoders_of_every_family_take_many_bands(encoder):
     network = build_network(settings("unet", encoder), [None] * 13, 3, seed=0).eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, 13, 64, 64)).shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize("name", ["unet", "unet++"])
+def test_a_narrow_decoder_has_half_the_maps_and_answers_alike(name):
+    full, narrow = (
+        build_network(settings(name, "resnet18", decoder=decoder), RGB, classes=3, seed=0)
+        for decoder in ("full", "narrow")
+    )
+    wide, slim = (net.decoder.state_dict() for net in (full, narrow))
+    assert sum(t.numel() for t in slim.values()) < 0.6 * sum(t.numel() for t in wide.values())
+    assert narrow.segmentation_head[0].in_channels == full.segmentation_head[0].in_channels // 2
+    image = torch.zeros(1, 3, 64, 32)
+    assert narrow.eval()(image).shape == full.eval()(image).shape

@@ -23,6 +23,8 @@ from covermap.models.settings import ModelSettings
         ({"name": "unet-plain", "weights": "imagenet"}, "unet-plain has no encoder"),
         ({"stem": "rgb"}, "stem: "),
         ({"dropout": 1.0}, "dropout: "),
+        ({"name": "fpn", "decoder": "narrow"}, "fpn has no decoder that can be made narrow"),
+        ({"name": "fpn", "decoder": "narrow"}, "write name: unet or unet++"),
         ({"encodr": "resnet18"}, "unknown key 'encodr'; did you mean 'encoder'?"),
     ],
 )
@@ -44,6 +46,7 @@ def test_weights_begin_with_imagenet_where_pip_carries_them():
     [
         {},
         {"name": "unet-plain"},
+        {"name": "auto", "decoder": "narrow"},
         {"encoder": "timm:convnext_tiny", "weights": "hub:in12k"},
         {"weights": "mine/encoder.pth", "stem": "rgb-first", "dropout": 0.2},
     ],

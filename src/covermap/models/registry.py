@@ -22,19 +22,34 @@ if TYPE_CHECKING:
 
 # Of a network's answers: `dense` (N, K, H, W), K for each pixel; `chip` (N, K), K for each image.
 Output = Literal["dense", "chip"]
+Decoder = Literal["full", "narrow"]
 DEFAULT_ENCODER = "efficientnet-lite0"
 # Sides of chips and tiles are multiples of it.
 _STRIDE = 32
+# Feature maps of a U-Net's decoder from stride 16 to stride 1.
+_UNET_MAPS = (256, 128, 64, 32, 16)
 
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """What a builder is told: the parts, `channels` in, `classes` out, and the dropout wished."""
+    """What a builder is told.
+
+    Attributes
+    ----------
+    encoder : Encoder or None
+    channels, classes : int
+        In and out.
+    dropout : float or None
+        As wished by the project.
+    decoder : str
+        How many feature maps a decoder has: `full`, as published, or `narrow`, half as many.
+    """
 
     encoder: Encoder | None
     channels: int
     classes: int
     dropout: float | None
+    decoder: Decoder = "full"
 
     @property
     def for_smp(self) -> dict[str, Any]:
@@ -47,6 +62,15 @@ class NetworkPlan:
             "classes": self.classes,
         }
 
+    @property
+    def for_unet(self) -> dict[str, Any]:
+        """The arguments of the two that decode step by step."""
+        width = 1 if self.decoder == "full" else 2
+        return {
+            **self.for_smp,
+            "decoder_channels": tuple(maps // width for maps in _UNET_MAPS),
+        }
+
 
 _Builder = Callable[[NetworkPlan], Any]
 
@@ -56,22 +80,27 @@ class _Entry:
     build: _Builder
     encoder: str | None
     output: Output
+    narrows: bool
 
 
 _NETWORKS: dict[str, _Entry] = {}
 
 
 def network(
-    name: str, encoder: str | None = DEFAULT_ENCODER, output: Output = "dense"
+    name: str,
+    encoder: str | None = DEFAULT_ENCODER,
+    output: Output = "dense",
+    narrows: bool = False,
 ) -> Callable[[_Builder], _Builder]:
     """Enter a function NetworkPlan -> Module under a name.
 
     A network with an encoder holds it as its submodule `encoder`; the one named here is taken when
-    the project names none. One with `output="chip"` is a `classifiers.ChipClassifier`.
+    the project names none. One with `output="chip"` is a `classifiers.ChipClassifier`. One that
+    `narrows` heeds `decoder`.
     """
 
     def enter(builder: _Builder) -> _Builder:
-        _NETWORKS[name] = _Entry(builder, encoder, output)
+        _NETWORKS[name] = _Entry(builder, encoder, output, narrows)
         return builder
 
     return enter
@@ -85,6 +114,11 @@ def network_names(output: Output | None = None) -> tuple[str, ...]:
 def has_encoder(name: str) -> bool:
     """Whether the network of this name is built on an encoder."""
     return _NETWORKS[name].encoder is not None
+
+
+def narrows(name: str) -> bool:
+    """Whether the network of this name has a decoder that can be made narrow."""
+    return _NETWORKS[name].narrows
 
 
 def default_encoder(name: str) -> str | None:
@@ -138,7 +172,7 @@ def build_network(
     from covermap.models.pretrained import load_initial_weights
 
     encoder = None if model.encoder is None else encoder_of(model.encoder)
-    plan = NetworkPlan(encoder, len(wavelengths), classes, model.dropout)
+    plan = NetworkPlan(encoder, len(wavelengths), classes, model.dropout, model.decoder)
     # Only the CPU's generator is used here; asking for no devices leaves a GPU untouched.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -207,10 +241,10 @@ def _with_dropout(built: Any, share: float | None) -> Any:
     return built
 
 
-@network("unet")
+@network("unet", narrows=True)
 def _unet(plan: NetworkPlan) -> Any:
     """U-Net (Ronneberger et al. 2015) with skip connections at strides 2, 4, 8 and 16."""
-    return _with_dropout(smp().Unet(**plan.for_smp), plan.dropout)
+    return _with_dropout(smp().Unet(**plan.for_unet), plan.dropout)
 
 
 @network("unet-plain", encoder=None)
@@ -221,10 +255,10 @@ def _unet_plain(plan: NetworkPlan) -> Any:
     return PlainUNet(plan.channels, plan.classes, dropout=plan.dropout or 0.0)
 
 
-@network("unet++")
+@network("unet++", narrows=True)
 def _unet_plus_plus(plan: NetworkPlan) -> Any:
     """U-Net++ with nested, dense skip connections (Zhou et al. 2018)."""
-    return _with_dropout(smp().UnetPlusPlus(**plan.for_smp), plan.dropout)
+    return _with_dropout(smp().UnetPlusPlus(**plan.for_unet), plan.dropout)
 
 
 @network("deeplabv3")

@@ -11,8 +11,10 @@ from covermap.core.settings import Settings
 from covermap.models.encoders import ENCODERS, TIMM_PREFIX, encoder_of
 from covermap.models.registry import (
     DEFAULT_ENCODER,
+    Decoder,
     default_encoder,
     has_encoder,
+    narrows,
     network_names,
 )
 
@@ -47,6 +49,8 @@ class ModelSettings(Settings):
         the rest random; `random` leaves all of it random.
     dropout : float or None
         Share of feature maps dropped before the last layers; None: as the network was published.
+    decoder : str
+        Of a U-Net: `full` as published, or `narrow`, with half as many feature maps.
     activation : str
         Of a regression: `sigmoid` keeps its answers within 0..1, `identity` leaves them free.
     window : int
@@ -59,6 +63,7 @@ class ModelSettings(Settings):
     weights: str | None = None
     stem: Stem = "wavelength"
     dropout: float | None = Field(default=None, ge=0.0, lt=1.0)
+    decoder: Decoder = "full"
     activation: Activation = "identity"
     window: int = Field(default=1, ge=1, le=63)
 
@@ -124,6 +129,17 @@ class ModelSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _decoder_is_there(self) -> ModelSettings:
+        if self.decoder != "full" and self.name != AUTO:
+            able = [name for name in network_names() if narrows(name)]
+            if self.name not in able:
+                raise ValueError(
+                    f"{self.name} has no decoder that can be made {self.decoder}; leave out "
+                    f"decoder, or write name: {' or '.join(able)}"
+                )
+        return self
+
     @property
     def initial_weights(self) -> str:
         """What `weights` means for this encoder: never empty."""
@@ -144,6 +160,8 @@ class ModelSettings(Settings):
             seen = "by pixel" if self.window == 1 else f"windows of {self.window} px"
             return f"random forest, {seen}"
         parts = [self.name, *([self.encoder] if self.encoder else [])]
+        if self.decoder != "full":
+            parts.append(f"{self.decoder} decoder")
         return ", ".join([*parts, f"weights: {self.initial_weights}"])
 
     @property
