@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 import rasterio
+import shapely
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, whole
@@ -204,6 +205,13 @@ def test_pictures_of_the_same_ground_stay_apart(tmp_path):
     for name in ("a", "b"):
         write_scene(tmp_path / f"{name}.tif", bands=["B02"])
     assert len(open_scenes(ImagerySettings(path="."), tmp_path)) == 2
+
+
+def test_the_day_of_a_scene_is_known_or_not(tmp_path):
+    dated = open_scene(write_scene(tmp_path / "S2_20200716.tif"))
+    assert [day.isoformat() for day in dated.days] == ["2020-07-16"] * 2
+    assert dated.clipped(shapely.box(0, 0, 1, 1)).days == dated.days
+    assert open_scene(write_scene(tmp_path / "scene.tif")).days is None
 
 
 def test_clipping_invalidates_outside_by_pixel_centre(tmp_path):
