@@ -269,6 +269,17 @@ def test_an_earth_search_item_gives_scale_and_offset(tmp_path, applied, offset, 
     assert tmp_path / "item.json" in scene.files
 
 
+def test_items_and_collections_of_maps_beside_bands_say_nothing_of_them(tmp_path):
+    write_scene(tmp_path / "B02.tif", bands=["B02"])
+    before = open_scene(tmp_path)
+    ours = {"stac_version": "1.1.0", "assets": {}}
+    item = {**ours, "type": "Feature", "properties": {"covermap:bundle": "f00d"}}
+    (tmp_path / "B02_item.json").write_text(json.dumps(item))
+    (tmp_path / "collection.json").write_text(json.dumps({**ours, "type": "Collection"}))
+    after = open_scene(tmp_path)
+    assert (after.name, after.date, after.files) == (before.name, before.date, before.files)
+
+
 def test_real_earth_search_folders_keep_dark_bands_positive():
     scene = open_scene(shared_data("sentinel2_cog") / "S2A_33TWL_20230815_0_L2A")
     raster = scene.read(["B02"], Window(100, 100, 200, 200))
