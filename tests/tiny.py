@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp
 
 from covermap.core.grid import Window, whole, window_geobox
-from covermap.imagery.raster import Band, Raster, Scene
+from covermap.imagery.raster import Band, Days, Raster, Scene
 
 _WAVELENGTHS_NM = {"B02": 492.7, "B03": 559.8, "B04": 664.6, "B08": 832.8, "B11": 1613.7}
 
@@ -50,6 +50,10 @@ class ArrayScene:
         object.__setattr__(self, "values", np.asarray(self.values, np.float32))
         if self.valid is None:
             object.__setattr__(self, "valid", np.ones(self.values.shape, bool))
+
+    @property
+    def days(self) -> Days | None:
+        return None if self.date is None else (self.date, self.date)
 
     def describe(self, names: Sequence[str]) -> tuple[Band, ...]:
         own = {band.name: band for band in self.bands}

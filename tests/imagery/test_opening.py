@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 import rasterio
+import shapely
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, whole
@@ -206,6 +207,13 @@ def test_pictures_of_the_same_ground_stay_apart(tmp_path):
     assert len(open_scenes(ImagerySettings(path="."), tmp_path)) == 2
 
 
+def test_the_day_of_a_scene_is_known_or_not(tmp_path):
+    dated = open_scene(write_scene(tmp_path / "S2_20200716.tif"))
+    assert [day.isoformat() for day in dated.days] == ["2020-07-16"] * 2
+    assert dated.clipped(shapely.box(0, 0, 1, 1)).days == dated.days
+    assert open_scene(write_scene(tmp_path / "scene.tif")).days is None
+
+
 def test_clipping_invalidates_outside_by_pixel_centre(tmp_path):
     from shapely.geometry import box
 
@@ -259,6 +267,17 @@ def test_an_earth_search_item_gives_scale_and_offset(tmp_path, applied, offset, 
     np.testing.assert_allclose(values, raw / 10000 + expected, atol=1e-6)
     assert scene.date == datetime.date(2023, 8, 15)
     assert tmp_path / "item.json" in scene.files
+
+
+def test_items_and_collections_of_maps_beside_bands_say_nothing_of_them(tmp_path):
+    write_scene(tmp_path / "B02.tif", bands=["B02"])
+    before = open_scene(tmp_path)
+    ours = {"stac_version": "1.1.0", "assets": {}}
+    item = {**ours, "type": "Feature", "properties": {"covermap:bundle": "f00d"}}
+    (tmp_path / "B02_item.json").write_text(json.dumps(item))
+    (tmp_path / "collection.json").write_text(json.dumps({**ours, "type": "Collection"}))
+    after = open_scene(tmp_path)
+    assert (after.name, after.date, after.files) == (before.name, before.date, before.files)
 
 
 def test_real_earth_search_folders_keep_dark_bands_positive():

@@ -30,6 +30,7 @@ def test_bands_are_numbered_in_order_of_date_also_within_a_day(tmp_path):
     raster = made.read(["NDVI@01", "NDVI@02", "NDVI@03"], Window(0, 0, 1, 1))
     np.testing.assert_allclose(raster.values.ravel(), [0.3, 0.1, 0.2], rtol=1e-6)
     assert "@01 is 20151208T100409" in made.notes[0]
+    assert [day.isoformat() for day in made.days] == ["2015-12-08", "2016-01-01"]
 
 
 def test_a_pixel_is_usable_when_half_of_its_dates_are_valid(tmp_path):

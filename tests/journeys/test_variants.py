@@ -78,10 +78,17 @@ def test_two_scenes_of_one_ground_keep_it_on_one_side(tmp_path):
     _halves(tmp_path / "two.tif", seed=2)
     table = _squares(one, lambda col, row: "dark" if col < 48 else "bright", spacing=8)
     table.to_file(tmp_path / "all.gpkg")
-    project = "imagery: [one.tif, two.tif]\nlabels: all.gpkg\nchips: {size: 32}\n"
+    project = """\
+imagery: [{path: one.tif, date: 2020-07-16}, two.tif]
+labels: all.gpkg
+chips: {size: 32}
+"""
     _, metrics = _run(tmp_path, project + "split: {by: blocks}\n")
     assert (tmp_path / "run" / "maps" / "one.tif").exists()
     assert (tmp_path / "run" / "maps" / "two.tif").exists()
+    collection = json.loads((tmp_path / "run" / "maps" / "collection.json").read_text())
+    assert [link["title"] for link in collection["links"] if link["rel"] == "item"] == ["one"]
+    assert list(collection["assets"]) == ["two.tif"]
     audit = json.loads((tmp_path / "run" / "audit.json").read_text())
     assert audit["passed"]
     chips = gpd.read_parquet(tmp_path / "run" / "chips.parquet")

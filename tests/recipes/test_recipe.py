@@ -14,7 +14,7 @@ from covermap.recipes.recipe import (
     recipe_project,
     told_weights,
 )
-from covermap.report.comparison import SCORES
+from covermap.report.comparison_content import SCORES
 
 NAMES = (
     "s0-resnet50", "s0-shallow", "s1-encoders", "s1-losses", "s1-losses-skewed",

@@ -6,16 +6,18 @@ import pytest
 from covermap.core.errors import ProjectError
 from covermap.core.settings import parse
 from covermap.report.comparison import (
-    ComparedGround,
-    ComparedPanel,
-    ComparedRun,
-    Comparison,
-    compared_splits,
     comparison_facts,
     comparison_headlines,
     render_comparison,
 )
+from covermap.report.comparison_content import (
+    ComparedGround,
+    ComparedPanel,
+    ComparedRun,
+    Comparison,
+)
 from covermap.report.comparison_figure import ComparedCurve, CurvePoint
+from covermap.report.comparison_pairs import compared_splits
 from covermap.report.published import Published, PublishedNumber
 from report.example_report import legend
 

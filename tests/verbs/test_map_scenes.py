@@ -1,6 +1,7 @@
 """What `covermap map` writes beside the class map, and what it refuses to write over."""
 
 import dataclasses
+import json
 
 import geopandas as gpd
 import numpy as np
@@ -8,13 +9,17 @@ import pytest
 import shapely
 
 from covermap.bundle.facts import Quantity
-from covermap.bundle.folder import write_bundle
+from covermap.bundle.folder import bundle_digest, write_bundle
 from covermap.core.errors import BundleError, OutputError
 from covermap.core.settings import parse
+from covermap.mapping import choice
+from covermap.mapping.choice import Choice
 from covermap.mapping.engine import map_scene
+from covermap.mapping.engines import Engine
+from covermap.mapping.files import output_files
 from covermap.mapping.polygons import polygons_path
 from covermap.mapping.settings import MapSettings
-from covermap.verbs.map_scenes import map_scenes, output_files
+from covermap.verbs.map_scenes import map_scenes
 from oracle_predictors import Constant, Echo, tiny_bundle
 from tiny import ArrayScene, tiny_geobox, write_scene
 
@@ -38,6 +43,23 @@ def bundle(tmp_path):
     folder = tmp_path / "bundle"
     write_bundle(folder, tiny_bundle(("B02",)), {})
     return folder
+
+
+@pytest.fixture
+def oracle(tmp_path, monkeypatch):
+    """A bundle whose model answers at once, and scenes of two years and one without a date."""
+    plain = tiny_bundle(("B02",))
+    facts = dataclasses.replace(
+        plain, channels=(dataclasses.replace(plain.channels[0], unit="dn"),)
+    )
+    write_bundle(tmp_path / "oracle", facts, {"weight": np.zeros(1)})
+    only = Choice(Engine("oracle", "float32"), "there is no other")
+    monkeypatch.setattr(choice, "open_chosen", lambda *_: (Constant(), only))
+    scenes = [
+        write_scene(tmp_path / f"{name}.tif", bands=("B02",), seed=seed)
+        for seed, name in enumerate(("S2_20200716", "S2_20210716", "undated"))
+    ]
+    return tmp_path / "oracle", scenes
 
 
 @pytest.mark.parametrize("tile", [64, 128])
@@ -96,3 +118,49 @@ def test_polygons_of_a_map_of_values_are_refused(tmp_path):
         map_scenes(
             tmp_path / "numbers", [image], tmp_path / "map.tif", outputs=("class", "polygons")
         )
+
+
+def test_a_folder_of_maps_is_a_collection_and_a_file_is_none(tmp_path, oracle):
+    bundle, scenes = oracle
+    map_scenes(bundle, scenes[:1], tmp_path / "one.tif")
+    map_scenes(bundle, scenes[:2], tmp_path / "all.tif", mosaic=True)
+    assert not list(tmp_path.glob("*.json"))
+    map_scenes(bundle, scenes[:1], tmp_path / "maps")
+    map_scenes(bundle, scenes, tmp_path / "maps")
+    collection = json.loads((tmp_path / "maps" / "collection.json").read_text())
+    items = [link["href"] for link in collection["links"] if link["rel"] == "item"]
+    assert items == ["./S2_20200716_item.json", "./S2_20210716_item.json"]
+    item = json.loads((tmp_path / "maps" / items[0]).read_text())
+    assert item["properties"]["covermap:bundle"] == bundle_digest(bundle)
+    assert item["assets"]["thumbnail"]["href"] == "./S2_20200716_preview.png"
+    assert list(collection["assets"]) == ["undated.tif"]
+
+
+@pytest.mark.parametrize("name", ["collection.json", "S2_20200716_item.json"])
+def test_a_strangers_catalog_stops_before_the_work(tmp_path, oracle, name):
+    bundle, scenes = oracle
+    stranger = tmp_path / "maps" / name
+    stranger.parent.mkdir()
+    stranger.write_text('{"type": "Collection", "id": "mine"}')
+    with pytest.raises(OutputError, match=rf"{name}: already exists"):
+        map_scenes(bundle, scenes, tmp_path / "maps")
+    assert "mine" in stranger.read_text()
+    assert not list(stranger.parent.glob("*.tif"))
+
+
+def test_law_9_a_catalog_never_tells_of_maps_that_are_being_replaced(tmp_path, oracle, monkeypatch):
+    bundle, scenes = oracle
+    map_scenes(bundle, scenes, tmp_path / "maps")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "maps").glob("*.json")}
+    only = Choice(Engine("oracle", "float32"), "there is no other")
+    # The second map of the next call is killed.
+    killed = Constant(fail_at=2)
+    monkeypatch.setattr(choice, "open_chosen", lambda *_: (killed, only))
+    with pytest.raises(KeyboardInterrupt):
+        map_scenes(bundle, scenes[1:], tmp_path / "maps")
+    collection = json.loads((tmp_path / "maps" / "collection.json").read_text())
+    assert [link["title"] for link in collection["links"][1:]] == ["S2_20200716"]
+    assert "assets" not in collection
+    killed.fail_at = None
+    map_scenes(bundle, scenes[1:], tmp_path / "maps")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "maps").glob("*.json")} == before

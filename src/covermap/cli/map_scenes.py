@@ -20,7 +20,11 @@ def map_command(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The map; a folder when there are several scenes."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="The map; a folder when there are several scenes, with a STAC collection of them.",
+        ),
     ] = None,
     mosaic: Annotated[
         Path | None,

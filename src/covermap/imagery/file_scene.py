@@ -17,7 +17,7 @@ from odc.geo.geom import Geometry
 from covermap.core.grid import Window, whole, window_geobox
 from covermap.imagery.indices import described, read_with_indices
 from covermap.imagery.quality import QualityLayer
-from covermap.imagery.raster import Band, Raster, Scene
+from covermap.imagery.raster import Band, Days, Raster, Scene
 from covermap.imagery.sources import BandSource, read_sources
 
 
@@ -99,6 +99,10 @@ class FileScene(BandedScene):
     notes: tuple[str, ...] = ()
     metadata: tuple[Path, ...] = ()
 
+    @property
+    def days(self) -> Days | None:
+        return None if self.date is None else (self.date, self.date)
+
     @cached_property
     def bands(self) -> tuple[Band, ...]:
         return tuple(source.band for source in self.sources)
@@ -146,6 +150,10 @@ class ClippedScene:
     @property
     def date(self) -> datetime.date | None:
         return self.inner.date
+
+    @property
+    def days(self) -> Days | None:
+        return self.inner.days
 
     @property
     def geobox(self) -> GeoBox:

@@ -137,7 +137,9 @@ def stac_item_in(folder: Path) -> StacItem | None:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, OSError):
             continue
-        if isinstance(content, dict) and "stac_version" in content and "assets" in content:
+        if not isinstance(content, dict) or content.get("type") == "Collection":
+            continue
+        if "stac_version" in content and "assets" in content and not _of_a_map(content):
             return _stac_item(path, content)
     return None
 
@@ -167,6 +169,11 @@ def calibrated_by(item: StacItem, found: Found) -> Found:
         bands=tuple(bands),
         metadata=(*found.metadata, item.path),
     )
+
+
+def _of_a_map(item: dict[str, Any]) -> bool:
+    """Whether an item tells of a map that covermap wrote beside the imagery."""
+    return "covermap:bundle" in (item.get("properties") or {})
 
 
 def _stac_item(path: Path, content: dict[str, Any]) -> StacItem:

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from covermap.core.grid import Window, same_lattice, whole, window_geobox
 from covermap.imagery.file_scene import BandedScene, FileScene
-from covermap.imagery.raster import Band, Raster
+from covermap.imagery.raster import Band, Days, Raster
 from covermap.imagery.sources import centres_inside
 
 _LARGEST_OVERLAP = 0.5
@@ -38,6 +38,10 @@ class MosaicScene(BandedScene):
     @property
     def date(self) -> datetime.date | None:
         return self.tiles[0].date
+
+    @property
+    def days(self) -> Days | None:
+        return self.tiles[0].days
 
     @cached_property
     def files(self) -> tuple[Path, ...]:

@@ -13,6 +13,8 @@ from odc.geo.geobox import GeoBox
 
 from covermap.core.grid import Window
 
+# The first and the last day on which a scene was taken.
+Days = tuple[datetime.date, datetime.date]
 Unit = Literal["reflectance", "index", "kelvin", "dn"]
 
 
@@ -66,12 +68,15 @@ class Scene(Protocol):
     `bands` are those the scene has itself. `read` also takes names of spectral indices that can be
     computed from them, in lower case (`ndvi`). Windows may reach beyond the grid: what lies there
     is invalid. `files` are all files that a result depends on; `notes` say what was passed over.
+    `date` is None where it is not known, and so are `days`, which a stack of dates has as well.
     """
 
     @property
     def name(self) -> str: ...
     @property
     def date(self) -> datetime.date | None: ...
+    @property
+    def days(self) -> Days | None: ...
     @property
     def geobox(self) -> GeoBox: ...
     @property

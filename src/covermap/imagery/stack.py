@@ -15,7 +15,7 @@ from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, window_geobox
 from covermap.imagery.file_scene import BandedScene, FileScene
 from covermap.imagery.inspection import invalid_share
-from covermap.imagery.raster import Band, Raster
+from covermap.imagery.raster import Band, Days, Raster
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,15 @@ class StackScene(BandedScene):
     def date(self) -> datetime.date | None:
         """None: a stack has no date of its own; `notes` tell those of its bands."""
         return None
+
+    @property
+    def days(self) -> Days | None:
+        """Those of the first and the last date."""
+        first, last = (
+            datetime.datetime.strptime(moment[:8], "%Y%m%d").date()
+            for moment in (self.moments[0], self.moments[-1])
+        )
+        return first, last
 
     @cached_property
     def bands(self) -> tuple[Band, ...]:

@@ -25,6 +25,11 @@ def style_paths(path: Path) -> tuple[Path, Path]:
     return path.with_suffix(".qml"), path.with_suffix(".sld")
 
 
+def sidecar_of(path: Path) -> Path:
+    """Where GDAL keeps what GeoTIFF has no place for."""
+    return path.with_name(f"{path.name}.aux.xml")
+
+
 def write_styles(path: Path, legend: Legend) -> None:
     """Write the styles of a class map."""
     qml, sld = style_paths(path)
@@ -68,7 +73,7 @@ def write_attributes(path: Path, legend: Legend) -> None:
         for number in range(max(names) + 1):
             SubElement(categories, "Category").text = names.get(number, "")
     band.append(_attribute_table(legend))
-    _write(path.with_name(path.name + ".aux.xml"), root)
+    _write(sidecar_of(path), root)
 
 
 def _attribute_table(legend: Legend) -> Element:

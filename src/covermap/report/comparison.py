@@ -11,120 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from covermap.core.legend import Legend
 from covermap.report import figures
-from covermap.report.comparison_figure import ComparedCurve, curves_figure, variant_color
-from covermap.report.comparison_pairs import PairRow, Reached, pairs_figure
+from covermap.report.comparison_content import SCORES, ComparedGround, ComparedRun, Comparison
+from covermap.report.comparison_figure import curves_figure, variant_color
+from covermap.report.comparison_pairs import pairs_uri
 from covermap.report.doubt import has_width
 from covermap.report.page import page_template, percent
-from covermap.report.published import Published, PublishedNumber, score_at
+from covermap.report.published import PublishedNumber, score_at
 
-# Scores of any task, in the order of the table, and whether they are shares.
-SCORES = {
-    "class_mean_iou": ("class-mean IoU", True),
-    "overall_accuracy": ("overall accuracy", True),
-    "micro_iou": ("micro IoU", True),
-    "mean_accuracy": ("mean accuracy of labels", True),
-    "exact_match": ("all labels right", True),
-    "mae": ("mean absolute error", False),
-    "rmse": ("RMSE", False),
-    "r2": ("R2", False),
-    "spearman": ("Spearman", False),
-    "iou_nonzero": ("IoU of non-zero", True),
-    "ruzicka": ("Ruzicka", True),
-}
 _BASELINES = ("random_forest", "majority", "mean", "distance_to_edge")
-# The lower the better.
-_ERRORS = ("mae", "rmse")
 _LEADING = "class_mean_iou"
 # By which a baseline is said to beat a network; a task has one of them.
 _LEADS = (_LEADING, "mean_accuracy", "ruzicka")
 _DASH = "\u2013"
-
-
-@dataclass(frozen=True, eq=False)
-class ComparedRun:
-    """One variant and what came of it.
-
-    Attributes
-    ----------
-    name, folder : str
-        `folder` holds its own report, relative to the page.
-    model, tested_on : str
-        In words.
-    leaky : str
-        What is wrong with its split; empty where nothing is.
-    metrics : mapping
-        The content of `metrics.json`.
-    curve : ComparedCurve
-        Of its final model; without rows where nothing was noted.
-    """
-
-    name: str
-    folder: str
-    model: str
-    tested_on: str
-    leaky: str
-    metrics: Mapping[str, Any]
-    curve: ComparedCurve
-
-
-@dataclass(frozen=True, eq=False)
-class ComparedPanel:
-    """A piece of ground that several variants were tested on.
-
-    Attributes
-    ----------
-    caption : str
-    image : ndarray of uint8, shape (H, W, 3)
-    truth : ndarray of int16, shape (H, W)
-        Positions in the legend; -1 where unlabelled.
-    predictions : tuple of (str, ndarray)
-        Name of a variant, and positions as in `truth`; -1 where nothing is mapped.
-    """
-
-    caption: str
-    image: np.ndarray
-    truth: np.ndarray
-    predictions: tuple[tuple[str, np.ndarray], ...]
-
-
-@dataclass(frozen=True, eq=False)
-class ComparedGround:
-    """Variants with one split, and what they make of the ground that it tests."""
-
-    title: str
-    legend: Legend
-    panels: tuple[ComparedPanel, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """The page.
-
-    Attributes
-    ----------
-    name : str
-        The project.
-    runs : tuple of ComparedRun
-        At least one.
-    grounds : tuple of ComparedGround
-        One for each split with panels.
-    losses_compare : bool
-        All variants have the same loss, so that its curves can be laid over each other.
-    published : Published or None
-    """
-
-    name: str
-    runs: tuple[ComparedRun, ...]
-    grounds: tuple[ComparedGround, ...] = ()
-    losses_compare: bool = False
-    published: Published | None = None
-
-    def run(self, name: str) -> ComparedRun:
-        return next(item for item in self.runs if item.name == name)
 
 
 def comparison_headlines(content: Comparison) -> list[str]:
@@ -174,7 +73,7 @@ def render_comparison(content: Comparison) -> str:
         baselines=_baseline_rows(content.runs, scores),
         classes=_class_rows(content.runs),
         numbers=_number_rows(content),
-        pairs=_pairs_uri(content),
+        pairs=pairs_uri(content),
         curves=_curves_uri(content),
         grounds=[(ground, _panel_rows(ground)) for ground in content.grounds],
     )
@@ -375,43 +274,6 @@ def _undecided(runs: Sequence[ComparedRun]) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names)
-
-
-def _pairs_uri(content: Comparison) -> str | None:
-    """The figure of scores that fall from the published kind of split to an honest one."""
-    rows = compared_splits(content)
-    return figures.figure_uri(pairs_figure(rows)) if rows else None
-
-
-def compared_splits(content: Comparison) -> list[PairRow]:
-    """Every score, the higher the better, that a leaky variant and its honest partner both have."""
-    honest_of = content.published.honest if content.published else {}
-    rows = []
-    for leaky_name, honest_name in honest_of.items():
-        leaky, honest = content.run(leaky_name), content.run(honest_name)
-        known = [item.get("test", {}) for item in (leaky.metrics, honest.metrics)]
-        for key, (title, _) in SCORES.items():
-            if key in _ERRORS or any(test.get(key) is None for test in known):
-                continue
-            own = [
-                base[key]
-                for base in honest.metrics.get("baselines", {}).values()
-                if base.get(key) is not None
-            ]
-            rows.append(
-                PairRow(
-                    pair=f"{leaky_name} / {honest_name}",
-                    score=title,
-                    leaky=_reached(known[0], key),
-                    honest=_reached(known[1], key),
-                    baseline=max(own, default=None),
-                )
-            )
-    return rows
-
-
-def _reached(test: Mapping[str, Any], key: str) -> Reached:
-    return Reached(test[key], test.get(f"{key}_low"), test.get(f"{key}_high"))
 
 
 def _curves_uri(content: Comparison) -> str | None:

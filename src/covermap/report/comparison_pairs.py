@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from covermap.report import figures
+from covermap.report.comparison_content import ERRORS, SCORES, Comparison
 from covermap.report.style import FAINT, blank_figure, shortened, style
 
 if TYPE_CHECKING:
@@ -47,6 +49,39 @@ class PairRow:
     baseline: float | None
 
 
+def pairs_uri(content: Comparison) -> str | None:
+    """The figure of scores that fall from the published kind of split to an honest one."""
+    rows = compared_splits(content)
+    return figures.figure_uri(pairs_figure(rows)) if rows else None
+
+
+def compared_splits(content: Comparison) -> list[PairRow]:
+    """Every score, the higher the better, that a leaky variant and its honest partner both have."""
+    honest_of = content.published.honest if content.published else {}
+    rows = []
+    for leaky_name, honest_name in honest_of.items():
+        leaky, honest = content.run(leaky_name), content.run(honest_name)
+        known = [item.get("test", {}) for item in (leaky.metrics, honest.metrics)]
+        for key, (title, _) in SCORES.items():
+            if key in ERRORS or any(test.get(key) is None for test in known):
+                continue
+            own = [
+                base[key]
+                for base in honest.metrics.get("baselines", {}).values()
+                if base.get(key) is not None
+            ]
+            rows.append(
+                PairRow(
+                    pair=f"{leaky_name} / {honest_name}",
+                    score=title,
+                    leaky=_reached(known[0], key),
+                    honest=_reached(known[1], key),
+                    baseline=max(own, default=None),
+                )
+            )
+    return rows
+
+
 def pairs_figure(rows: Sequence[PairRow]) -> Figure:
     """A line for each score, from what the leaky split says to what the honest one says.
 
@@ -81,6 +116,10 @@ def pairs_figure(rows: Sequence[PairRow]) -> Figure:
         figure.legend(handles=_keys(axes), loc="lower left", ncols=3, frameon=False, fontsize=9)
         figure.tight_layout(rect=(0, 0.36 / height, 1, 1))
     return figure
+
+
+def _reached(test: Mapping[str, Any], key: str) -> Reached:
+    return Reached(test[key], test.get(f"{key}_low"), test.get(f"{key}_high"))
 
 
 def _draw(axes: Any, row: PairRow, place: float) -> None:

@@ -12,13 +12,11 @@ from covermap.core.progress import say
 from covermap.project.steps import RunFolder
 from covermap.project.variants import Variant
 from covermap.report.comparison import (
-    ComparedGround,
-    ComparedRun,
-    Comparison,
     comparison_facts,
     comparison_headlines,
     render_comparison,
 )
+from covermap.report.comparison_content import ComparedGround, ComparedRun, Comparison
 from covermap.report.comparison_figure import ComparedCurve, CurvePoint
 from covermap.report.leaks import leak_stamp
 from covermap.report.published import Published

@@ -10,7 +10,7 @@ import numpy as np
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Share
 from covermap.chips.table import read_chips
-from covermap.report.comparison import ComparedPanel
+from covermap.report.comparison_content import ComparedPanel
 from covermap.verbs.pictures import picture
 from covermap.verbs.tested_panels import mapped_window
 from covermap.verbs.workspace import Workspace

@@ -8,7 +8,9 @@ from covermap.bundle.folder import read_bundle
 from covermap.core.files import write_json
 from covermap.core.progress import say
 from covermap.labels.mask_finding import image_path
-from covermap.verbs.map_scenes import map_key, output_files, preview_of_map
+from covermap.mapping.catalog import publish_catalog, withdraw
+from covermap.mapping.files import output_files
+from covermap.verbs.map_scenes import map_key, mapped_scenes, preview_of_map
 from covermap.verbs.predict import predictions, relative_to, write_predictions
 from covermap.verbs.run_engine import run_predictor
 from covermap.verbs.workspace import Workspace
@@ -83,7 +85,10 @@ def _map(workspace: Workspace) -> tuple[str, ...]:
     bundle = read_bundle(folder / "bundle")
     predictor = run_predictor(workspace, bundle)
     paths = map_paths(workspace)
-    areas = {}
+    several = len(workspace.scenes) > 1
+    if several:
+        withdraw(list(paths.values()))
+    areas, results = {}, []
     for scene in workspace.scenes:
         result = map_scene(
             scene,
@@ -94,6 +99,7 @@ def _map(workspace: Workspace) -> tuple[str, ...]:
             title=f"Mapping {scene.name}",
             key=map_key(bundle, scene),
         )
+        results.append(result)
         for warning in self_check(result, bundle.legend) if len(bundle.legend) else ():
             say(f"{paths[scene.name].name}: {warning}")
         areas[scene.name] = {
@@ -107,6 +113,10 @@ def _map(workspace: Workspace) -> tuple[str, ...]:
             "valid_pixels": result.valid_pixels,
             "total_pixels": result.total_pixels,
         }
+    if several:
+        publish_catalog(
+            mapped_scenes(workspace.scenes, list(paths.values()), bundle, project.map, results)
+        )
     write_json(folder / AREAS, areas)
     first = workspace.scenes[0].name
     preview_of_map(bundle, paths[first], folder / PREVIEW, f"{project.name}: {first}")

@@ -18,11 +18,13 @@ from covermap.core.settings import parse
 from covermap.imagery.opening import open_scene
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
+from covermap.mapping.catalog import catalog_files, is_own_catalog, publish_catalog, withdraw
+from covermap.mapping.catalog_item import MappedScene
+from covermap.mapping.files import output_files, preview_of
 from covermap.mapping.ledger import chosen_before, ledger_path
-from covermap.mapping.polygons import is_own, polygon_files
+from covermap.mapping.polygons import is_own
 from covermap.mapping.reading import pictures_allowed
 from covermap.mapping.settings import MapSettings
-from covermap.mapping.style import style_paths
 from covermap.project.steps import RunFolder
 
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ def map_scenes(
     scenes : sequence of paths
         Files or folders, whatever `covermap doctor` recognises.
     out : path
-        The map (`map.tif`), or a folder when there are several scenes: one `<scene>.tif` each.
+        The map (`map.tif`), or a folder when there are several scenes: one `<scene>.tif` each, and
+        a STAC collection of them (`collection.json`).
     tile : int, optional
         Largest side in pixels that the network sees at once.
     outputs : sequence of str
@@ -115,6 +118,10 @@ def map_scenes(
     opened = [open_for(model, Path(path)) for path in scenes]
     targets = mosaic_target(Path(out)) if mosaic else _targets(opened, Path(out))
     files = [path for target in targets for path in output_files(target, settings)]
+    # A file that is named stands for itself; a folder has a catalog, also of one map.
+    in_folder = targets != [Path(out)]
+    if in_folder:
+        files += catalog_files(targets)
     refuse_strangers([p for p in files if not _is_map_of(p, model)], set())
     say(told_scores(model.scores))
     keys = [map_key(model, scene) for scene in opened]
@@ -130,13 +137,34 @@ def map_scenes(
         result = map_mosaic(model, opened, keys, predictor, targets[0], settings, compute)
         _show(result, model, targets[0], targets[0].stem)
         return [result]
-    return _computed(
+    if in_folder:
+        withdraw(targets)
+    results = _computed(
         cluster,
         [
             partial(_map_one, scene, model, predictor, target, settings, key)
             for scene, target, key in zip(opened, targets, keys, strict=True)
         ],
     )
+    if in_folder:
+        publish_catalog(mapped_scenes(opened, targets, model, settings, results))
+    return results
+
+
+def mapped_scenes(
+    scenes: Sequence[Scene],
+    targets: Sequence[Path],
+    bundle: Bundle,
+    settings: MapSettings,
+    results: Sequence[MapResult],
+) -> list[MappedScene]:
+    """What a catalog needs to know of finished maps."""
+    assert bundle.folder is not None
+    digest = bundle_digest(bundle.folder)
+    return [
+        MappedScene(scene.name, target, scene.geobox, scene.days, bundle, digest, settings, result)
+        for scene, target, result in zip(scenes, targets, results, strict=True)
+    ]
 
 
 def _computed(cluster: str | None, tasks: Sequence[Callable[[Filler], T]]) -> list[T]:
@@ -215,30 +243,6 @@ def open_for(bundle: Bundle, path: Path, tell: bool = True) -> Scene:
     if isinstance(bare, CovermapError):
         raise bare
     return _told(bare) if tell else bare
-
-
-def output_files(target: Path, settings: MapSettings) -> list[Path]:
-    """All files that a map with these settings writes."""
-    further = [
-        target.with_name(f"{target.stem}_{name}.tif")
-        for name in settings.rasters
-        if name != "class"
-    ]
-    files = [target, *further]
-    # GDAL keeps category names in a file of its own beside the raster.
-    sidecars = [sidecar_of(path) for path in files]
-    polygons = polygon_files(target) if "polygons" in settings.outputs else ()
-    return [*files, *polygons, *sidecars, *style_paths(target), preview_of(target)]
-
-
-def sidecar_of(path: Path) -> Path:
-    """Where GDAL keeps what GeoTIFF has no place for."""
-    return path.with_name(f"{path.name}.aux.xml")
-
-
-def preview_of(target: Path) -> Path:
-    """The picture that stands beside a map."""
-    return target.with_name(f"{target.stem}_preview.png")
 
 
 def map_key(bundle: Bundle, scene: Scene) -> str:
@@ -338,6 +342,8 @@ def _is_map_of(path: Path, bundle: Bundle) -> bool:
         return (path.parent / f"{path.stem.removesuffix('_preview')}.tif").exists()
     if path.suffix == ".gpkg":
         return is_own(path)
+    if path.suffix == ".json":
+        return is_own_catalog(path)
     if path.suffix == ".qml" and path.with_suffix(".gpkg").exists():
         return is_own(path.with_suffix(".gpkg"))
     if path.suffix in {".qml", ".sld"}:
