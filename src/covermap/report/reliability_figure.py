@@ -52,9 +52,7 @@ def reliability_figure(reliability: Mapping[str, Sequence[Any]]) -> Figure:
     width, shares = edges[1], 100 * pixels / max(pixels.sum(), 1)
     with style():
         figure = blank_figure(4.6, 4.0)
-        upper, lower = figure.subplots(
-            2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1], "hspace": 0.12}
-        )
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         filled = np.flatnonzero(pixels)
         for place in filled:
             upper.bar(
@@ -72,4 +70,5 @@ def reliability_figure(reliability: Mapping[str, Sequence[Any]]) -> Figure:
             axes.grid(axis="y", color=FAINT)
             axes.set_axisbelow(True)
         figure.align_ylabels([upper, lower])
+        figure.tight_layout(h_pad=0.6)
     return figure
