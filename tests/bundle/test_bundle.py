@@ -110,6 +110,7 @@ TASKS = {
     },
     "multilabel": {"task": "multilabel", "tag_thresholds": (0.5, 0.25)},
     "weak": {"task": "weak-segmentation", "combiner": {"kind": "standardised", "centre": "mean"}},
+    "calibrated": {"temperature": 1.8372},
 }
 
 
@@ -125,7 +126,32 @@ def test_what_a_task_needs_beside_is_read_as_it_was_written(tmp_path, task):
 def test_a_segmentations_facts_are_those_of_older_versions(tmp_path):
     write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
     facts = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
-    assert not {"combiner", "quantity", "tag_thresholds"} & set(facts)
+    assert not {"combiner", "quantity", "tag_thresholds", "temperature"} & set(facts)
+    assert read_bundle(tmp_path / "bundle").divisor == 1
+
+
+def test_a_temperature_is_kept_when_scores_are_and_makes_another_model(tmp_path):
+    plain = write_bundle(tmp_path / "plain", bundle(), WEIGHTS)
+    warm = dataclasses.replace(bundle(), temperature=1.8372)
+    warm = write_bundle(tmp_path / "warm", warm, WEIGHTS)
+    assert bundle_digest(warm.folder) != bundle_digest(plain.folder)
+    write_scores(warm, {"overall_accuracy": 0.9})
+    assert read_bundle(warm.folder).divisor == 1.8372
+
+
+@pytest.mark.parametrize("changes", [{"task": "multilabel"}, {"model": {"name": "random-forest"}}])
+def test_a_temperature_where_none_would_be_used_is_refused(changes):
+    with pytest.raises(ValueError, match="temperature belongs to a network of classes"):
+        dataclasses.replace(bundle(), temperature=2.0, **changes)
+
+
+@pytest.mark.parametrize("wrong", [0, -1.0, "NaN", "warm"])
+def test_a_temperature_that_is_none_is_named(tmp_path, wrong):
+    folder = write_bundle(tmp_path / "bundle", bundle(), WEIGHTS).folder
+    facts = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps(facts | {"temperature": wrong}))
+    with pytest.raises(BundleError, match="a value is not of its kind"):
+        read_bundle(folder)
 
 
 def test_a_quantity_is_cut_to_what_was_learnt_and_scaled():

@@ -12,9 +12,18 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import torch
 
 from command_line import covermap, started
+from covermap.bundle.folder import read_bundle
+from covermap.chips.audit import shares_of
+from covermap.chips.loading import Chips
+from covermap.chips.table import read_chips
 from covermap.datasets.world import write_world
+from covermap.models.loading import load_network
+from covermap.training.calibration import fitted
+from covermap.verbs.bundle_statistics import statistics_of_bundle
+from covermap.verbs.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +106,43 @@ def test_the_bundle_carries_its_scores(finished):
     for name in ("overall_accuracy", "class_mean_iou_low", "per_class", "groups"):
         assert scores[name] == test[name]
     assert scores["split"]["leak_allowed"] is False
+
+
+def test_the_temperature_is_that_of_the_kept_weights_on_validation_ground(finished):
+    folder, _ = finished
+    workspace = Workspace.open(folder / "project.yaml", folder / "run", "evaluate")
+    bundle = read_bundle(folder / "run" / "bundle")
+    chips = read_chips(folder / "run" / "chips.parquet")
+    _, validate, _ = shares_of(workspace.viewer, chips, workspace.split.trainings[0])
+    validate = Chips(validate, statistics_of_bundle(bundle))
+    network, logits, target = load_network(bundle), [], []
+    for number in range(len(validate)):
+        sample = validate[number]
+        with torch.inference_mode():
+            answer = network(torch.from_numpy(sample.values)[None])[0].numpy()
+        logits.append(answer[:, sample.counted].T)
+        target.append(sample.target[sample.counted])
+    expected = fitted(np.concatenate(logits), np.concatenate(target))
+    assert bundle.temperature == pytest.approx(expected.temperature, abs=2e-4)
+    told = json.loads((folder / "run" / "training.json").read_text())["final"]["calibration"]
+    assert told["temperature"] == bundle.temperature
+    assert told["pixels"] == expected.pixels
+    assert told["log_loss_scaled"] <= told["log_loss"]
+
+
+def test_the_error_of_confidence_is_that_of_the_written_map(finished):
+    folder, _ = finished
+    test = json.loads((folder / "run" / "metrics.json").read_text())["test"]
+    reliability = test["reliability"]
+    assert sum(reliability["pixels"]) == test["labelled_pixels"]
+    filled = [number for number, pixels in enumerate(reliability["pixels"]) if pixels]
+    pixels, accuracy, confidence = (
+        np.array([reliability[key][number] for number in filled])
+        for key in ("pixels", "accuracy", "confidence")
+    )
+    total = pixels.sum()
+    assert (pixels * accuracy).sum() / total == pytest.approx(test["overall_accuracy"])
+    assert (pixels * abs(accuracy - confidence)).sum() / total == pytest.approx(test["ece"])
 
 
 def test_law_14_the_reported_accuracy_is_the_true_one_within_its_interval(finished):

@@ -67,6 +67,8 @@ def test_class_folders_become_a_classifier_that_answers_for_other_pictures(tmp_p
     assert test["overall_accuracy"] > majority["overall_accuracy"]
     chips = gpd.read_parquet(tmp_path / "run" / "chips.parquet")
     assert test["labelled_pixels"] == (chips["split"] == "test").sum()
+    assert sum(test["reliability"]["pixels"]) == test["labelled_pixels"]
+    assert 0 <= test["ece"] <= 1
 
     said = covermap("predict", "run/bundle", "pictures/town", "--out", "table.csv", cwd=tmp_path)
     assert said.status == 0, said.err

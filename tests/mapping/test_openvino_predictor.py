@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from scipy.special import softmax
 from torch import nn
 
 from covermap.core.errors import ModelError
@@ -177,6 +178,23 @@ def test_int8_is_computed_in_integers_and_agrees(trained):
         if node.get_rt_info()["layerType"].astype(str) == "Convolution"
     }
     assert kinds & {"u8", "i8"}
+
+
+@pytest.mark.parametrize(("precision", "near"), [("float32", 1e-5), ("int8", 1e-5)])
+def test_a_temperature_is_that_of_the_softmax_and_moves_no_class(trained, precision, near):
+    rng = np.random.default_rng(6)
+    ranges = activation_ranges(trained, rng.normal(size=(8, 2, 64, 64)).astype(np.float32))
+    values = rng.normal(size=(2, 2, 64, 96)).astype(np.float32)
+    plain, warm = (
+        OpenvinoPredictor(
+            trained, 2, 3, HALO, precision, ranges=ranges, temperature=temperature
+        ).probabilities(values)
+        for temperature in (1.0, 2.5)
+    )
+    # Logarithms of probabilities are logits but for a constant.
+    np.testing.assert_allclose(warm, softmax(np.log(plain) / 2.5, axis=1), atol=near)
+    assert (warm.argmax(1) == plain.argmax(1)).mean() > 0.9999
+    assert warm.max(1).mean() < plain.max(1).mean()
 
 
 def test_ranges_of_another_network_are_refused(trained):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 torch = pytest.importorskip("torch")
 
@@ -36,6 +37,15 @@ def test_they_are_the_softmax_of_the_network_in_evaluation_mode():
         expected = torch.softmax(network(torch.from_numpy(VALUES)), dim=1).numpy()
     found = TorchPredictor(_network(), 3, 8).probabilities(VALUES)
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_logits_are_divided_by_the_temperature(precision):
+    plain = TorchPredictor(_network(), 3, 8, precision).probabilities(VALUES)
+    warm = TorchPredictor(_network(), 3, 8, precision, temperature=3.0).probabilities(VALUES)
+    # Logarithms of probabilities are logits but for a constant.
+    np.testing.assert_allclose(warm, softmax(np.log(plain) / 3, axis=1), atol=1e-6)
+    np.testing.assert_array_equal(warm.argmax(1), plain.argmax(1))
 
 
 def test_bfloat16_is_close_to_float32():

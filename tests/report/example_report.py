@@ -6,6 +6,7 @@ import numpy as np
 
 from covermap.assessment.areas import class_areas
 from covermap.assessment.metrics import metrics_of
+from covermap.assessment.reliability import Reliability
 from covermap.assessment.tally import GroupedTally, Tally
 from covermap.core.legend import Legend
 from covermap.report.content import Curve, Doubt, Panel, ReportContent, SceneParts, SplitMap
@@ -54,6 +55,9 @@ def metrics(names=NAMES, groups=48, accuracies=(0.87, 0.8), absent=(6,), true=Fa
     commonest = np.zeros((classes, classes), np.int64)
     commonest[:, 0] = np.sum(model["confusion_matrix"], axis=1)
     blind = metrics_of(GroupedTally({"all": Tally(commonest)}), known, assessed, 0)
+    confidence = generator.beta(6, 1.5, 4000)
+    right = generator.random(4000) < confidence**1.4
+    model |= Reliability.of(confidence, right, np.ones(4000, bool)).to_dict()
     if true:
         model |= {"true_overall_accuracy": model["overall_accuracy"] - 0.01}
     return {"test": model, "baselines": {"majority": blind, "random_forest": forest}}

@@ -191,8 +191,8 @@ def test_pictures_without_a_crs_have_no_hectares():
 def test_the_page_has_its_sections_in_order_and_needs_no_other_file():
     structure = read(example_page())
     assert structure.sections == [
-        "first", "scores", "classes", "confusion", "map", "panels", "split", "doubts", "learning",
-        "meaning", "provenance",
+        "first", "scores", "classes", "confusion", "reliability", "map", "panels", "split",
+        "doubts", "learning", "meaning", "provenance",
     ]  # fmt: skip
     assert structure.addresses
     assert all(address.startswith("data:image/") for address in structure.addresses)
@@ -203,7 +203,22 @@ def test_the_page_has_its_sections_in_order_and_needs_no_other_file():
 
 
 def test_sections_without_content_are_left_out():
-    assert read(render(bare())).sections == ["scores", "classes", "confusion", "meaning"]
+    assert read(render(bare())).sections == [
+        "scores", "classes", "confusion", "reliability", "meaning",
+    ]  # fmt: skip
+
+
+def test_a_run_that_an_earlier_version_scored_says_nothing_of_confidence():
+    old = metrics()
+    for key in ("ece", "reliability"):
+        del old["test"][key]
+    assert "reliability" not in read(render(bare(metrics=old))).sections
+
+
+def test_the_error_of_confidence_is_told_in_points():
+    numbers = metrics()
+    numbers["test"]["ece"] = 0.0834
+    assert "differ by 8.3 points of 100" in render(bare(metrics=numbers))
 
 
 def test_the_same_content_gives_the_same_bytes():

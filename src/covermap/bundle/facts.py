@@ -14,6 +14,8 @@ from covermap.core.errors import BundleError
 from covermap.core.legend import Legend
 
 FACTS = "bundle.json"
+# Their networks answer with logits of classes that exclude each other.
+CALIBRATED_TASKS = ("segmentation", "classification")
 _FORMAT = 1
 
 
@@ -109,6 +111,9 @@ class Bundle:
         Of a regression: what is measured; its legend has no classes.
     tag_thresholds : tuple of float, or None
         Of tags: the probability from which each is taken as true, in the legend's order.
+    temperature : float or None
+        Of a network of classes: what its logits are divided by before they become probabilities,
+        above 0; see `covermap.training.calibration`. None: nothing is divided.
     """
 
     task: str
@@ -128,6 +133,7 @@ class Bundle:
     combiner: dict[str, Any] | None = None
     quantity: Quantity | None = None
     tag_thresholds: tuple[float, ...] | None = None
+    temperature: float | None = None
 
     def __post_init__(self) -> None:
         thresholds = self.tag_thresholds
@@ -135,6 +141,8 @@ class Bundle:
             raise ValueError(f"{len(thresholds)} tag thresholds for {len(self.legend)} tags")
         if (self.task == "regression") != (self.quantity is not None):
             raise ValueError(f"a quantity belongs to task regression alone, task is {self.task}")
+        if self.temperature is not None:
+            self._check_temperature(self.temperature)
 
     @property
     def outputs(self) -> int:
@@ -152,6 +160,11 @@ class Bundle:
         return self.sees_everything or self.standardises
 
     @property
+    def divisor(self) -> float:
+        """What logits are divided by: the temperature, 1 where there is none."""
+        return 1.0 if self.temperature is None else self.temperature
+
+    @property
     def channel_names(self) -> tuple[str, ...]:
         return tuple(channel.name for channel in self.channels)
 
@@ -159,6 +172,14 @@ class Bundle:
     def is_forest(self) -> bool:
         """Whether the model is a random forest and not a network."""
         return bool(self.model.get("name") == "random-forest")
+
+    def _check_temperature(self, temperature: float) -> None:
+        if not (math.isfinite(temperature) and temperature > 0):
+            raise ValueError(f"temperature is {temperature}, expected a number above 0")
+        # Elsewhere it would be passed over without a word.
+        if self.is_forest or self.task not in CALIBRATED_TASKS:
+            what = "a forest" if self.is_forest else f"task {self.task}"
+            raise ValueError(f"a temperature belongs to a network of classes, not to {what}")
 
 
 def to_facts(bundle: Bundle) -> dict[str, Any]:
@@ -186,6 +207,8 @@ def to_facts(bundle: Bundle) -> dict[str, Any]:
         facts["quantity"] = dataclasses.asdict(bundle.quantity)
     if bundle.tag_thresholds is not None:
         facts["tag_thresholds"] = list(bundle.tag_thresholds)
+    if bundle.temperature is not None:
+        facts["temperature"] = bundle.temperature
     return facts
 
 
@@ -224,6 +247,7 @@ def from_facts(facts: Any, folder: Path) -> Bundle:
             combiner=None if facts.get("combiner") is None else dict(facts["combiner"]),
             quantity=_quantity(facts.get("quantity")),
             tag_thresholds=_thresholds(facts.get("tag_thresholds")),
+            temperature=_number(facts.get("temperature")),
         )
     except KeyError as error:
         raise BundleError(f"{path}: key {error} is missing; copy the whole bundle again") from None
@@ -255,6 +279,10 @@ def _quantity(facts: dict[str, Any] | None) -> Quantity | None:
         float(facts.get("mean", 0.0)),
         float(facts.get("spread", 1.0)),
     )
+
+
+def _number(fact: Any) -> float | None:
+    return None if fact is None else float(fact)
 
 
 def _thresholds(facts: list[float] | None) -> tuple[float, ...] | None:

@@ -60,6 +60,8 @@ class ChipNetwork:
     tags : bool
         Whether a chip may have several classes, or none.
     precision, device : str
+    temperature : float
+        What logits of classes are divided by; those of tags are not.
     """
 
     def __init__(
@@ -69,11 +71,12 @@ class ChipNetwork:
         tags: bool,
         precision: Precision = "float32",
         device: str = "cpu",
+        temperature: float = 1.0,
     ) -> None:
         import torch
 
         self.classes, self.precision = classes, precision
-        self._tags, self._device = tags, device
+        self._tags, self._device, self._temperature = tags, device, temperature
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._network = network.eval().to(device=device, dtype=self._dtype)
 
@@ -90,7 +93,10 @@ class ChipNetwork:
                 part = torch.from_numpy(np.ascontiguousarray(values[begin : begin + size]))
                 part = part.to(self._device, self._dtype, memory_format=torch.channels_last)
                 logits = self._network(part)
-                shares = tag_probabilities(logits) if self._tags else class_probabilities(logits)
+                if self._tags:
+                    shares = tag_probabilities(logits)
+                else:
+                    shares = class_probabilities(logits, self._temperature)
                 found.append(shares.cpu().numpy())
         return np.concatenate(found) if found else np.zeros((0, self.classes), np.float32)
 
@@ -243,7 +249,7 @@ def open_chip_model(bundle: Bundle, precision: str = "auto") -> ChipModel:
         activation = ModelSettings(**bundle.model).activation
         return ChipValues(network, activation, *resolved(precision))
     tags = bundle.task != "classification"
-    return ChipNetwork(network, classes, tags, *resolved(precision))
+    return ChipNetwork(network, classes, tags, *resolved(precision), bundle.divisor)
 
 
 def resolved(precision: str) -> tuple[Precision, str]:

@@ -103,6 +103,7 @@ class Workshop:
                 precision,
                 self.pixel_bytes,
                 self.ranges,
+                self.bundle.divisor,
             )
         if engine.precision == "int8":
             raise ModelError(
@@ -116,6 +117,7 @@ class Workshop:
             cast(Precision, engine.precision),
             device,
             self.pixel_bytes,
+            self.bundle.divisor,
         )
 
 

@@ -40,6 +40,8 @@ class OpenvinoPredictor:
         Bytes of activations in float32 for each pixel of a tile.
     ranges : mapping, optional
         Of the convolutions' inputs by module name, for `int8`; see `models.ranges`.
+    temperature : float
+        What logits are divided by, inside the graph.
 
     Raises
     ------
@@ -60,12 +62,13 @@ class OpenvinoPredictor:
         precision: Literal["float32", "bfloat16", "int8"] = "float32",
         pixel_bytes: int = 0,
         ranges: Mapping[str, tuple[float, float]] | None = None,
+        temperature: float = 1.0,
     ) -> None:
         if not openvino_computes(precision):
             raise ModelError(_cannot(precision))
         self.classes, self.halo, self.precision = classes, halo, precision
         self.pixel_bytes = pixel_bytes // 2 if precision == "bfloat16" else pixel_bytes
-        self._graph = _converted(network, channels, named=precision == "int8")
+        self._graph = _converted(network, channels, temperature, precision == "int8")
         if precision == "int8":
             quantise(self._graph, ranges or {})
         self._requests: dict[tuple[int, ...], Any] = {}
@@ -113,12 +116,14 @@ def _cannot(precision: str) -> str:
     )
 
 
-def _converted(network: torch.nn.Module, channels: int, named: bool) -> Any:
+def _converted(network: torch.nn.Module, channels: int, temperature: float, named: bool) -> Any:
     """The network with softmax as a graph of OpenVINO, for any size of picture.
 
     With `named` every operation keeps the name of its module.
     """
     import torch
+
+    from covermap.models.decoding import class_probabilities
 
     class WithSoftmax(torch.nn.Module):
         def __init__(self) -> None:
@@ -126,7 +131,7 @@ def _converted(network: torch.nn.Module, channels: int, named: bool) -> Any:
             self.network = network
 
         def forward(self, values: torch.Tensor) -> torch.Tensor:
-            return torch.softmax(self.network(values), dim=1)
+            return class_probabilities(self.network(values), temperature)
 
     ov = openvino()
     assert ov is not None

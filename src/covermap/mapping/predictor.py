@@ -68,6 +68,8 @@ class TorchPredictor:
         As torch names it.
     pixel_bytes : int
         Bytes of activations in float32 for each pixel of a tile.
+    temperature : float
+        What logits are divided by.
     """
 
     stride = TILE_MULTIPLE
@@ -81,6 +83,7 @@ class TorchPredictor:
         precision: Precision = "float32",
         device: str = "cpu",
         pixel_bytes: int = 0,
+        temperature: float = 1.0,
     ) -> None:
         import torch
 
@@ -88,7 +91,7 @@ class TorchPredictor:
         self.halo = halo
         self.precision: Precision = precision
         self.pixel_bytes = pixel_bytes // 2 if precision == "bfloat16" else pixel_bytes
-        self._device = device
+        self._device, self._temperature = device, temperature
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._network = network.eval().to(device=device, dtype=self._dtype)
         # torch's annotations lack this form of `to`.
@@ -98,6 +101,8 @@ class TorchPredictor:
         """Probabilities (N, K, H, W), float32, of normalised values (N, C, H, W), float32."""
         import torch
 
+        from covermap.models.decoding import class_probabilities
+
         with torch.inference_mode():
             batch = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
             if self._device != "cpu":
@@ -106,9 +111,8 @@ class TorchPredictor:
             batch = batch.to(
                 self._device, self._dtype, non_blocking=True, memory_format=torch.channels_last
             )
-            logits = self._network(batch).float()
-            shares = torch.softmax(logits, dim=1).contiguous()
-            result: np.ndarray = shares.cpu().numpy()
+            shares = class_probabilities(self._network(batch), self._temperature)
+            result: np.ndarray = shares.contiguous().cpu().numpy()
         return result
 
 

@@ -13,6 +13,7 @@ from covermap.report.chips_figure import chips_figure
 from covermap.report.content import Doubt, ReportContent
 from covermap.report.doubt import has_width, interval_warnings
 from covermap.report.leaks import leak_headlines, leak_stamp
+from covermap.report.reliability_figure import reliability_section
 from covermap.report.split_figure import split_figure
 from covermap.report.units import Unit, unit_of
 from covermap.report.weak_section import CombinerRow, combiner_rows
@@ -95,6 +96,7 @@ def render(content: ReportContent) -> str:
         in_hectares=all(area.hectares is not None for area in content.areas),
         unit=unit_of(content.metrics),
         figures=_figures(content),
+        reliability=reliability_section(content.metrics["test"]),
         panels=[(p.caption, _panel_uris(content, k)) for k, p in enumerate(content.panels)],
         doubts=[_DoubtRow.of(doubt) for doubt in content.doubts],
         area_wording=AREA_WORDING,

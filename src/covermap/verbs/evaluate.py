@@ -10,6 +10,7 @@ import numpy as np
 
 from covermap.assessment.kept_scores import kept_scores, told_score
 from covermap.assessment.metrics import metrics_of
+from covermap.assessment.reliability import Reliability
 from covermap.assessment.tally import GroupedTally
 from covermap.bundle.facts import Bundle
 from covermap.bundle.folder import read_bundle, write_scores
@@ -136,6 +137,7 @@ def _pixel_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, A
             "random_forest": metrics_of(found.forest, legend, split.assessed, seed),
         },
     }
+    metrics["test"] |= found.reliability.to_dict()
     if found.truth is not None:
         metrics["test"] |= found.truth.scores(split.assessed)
     doubts = workspace.folder.path / "evaluation" / "polygons.csv"
@@ -163,6 +165,7 @@ class _Found:
     ) -> None:
         self.model, self.majority, self.forest = model, majority, forest
         self.doubts, self.truth = doubts, truth
+        self.reliability = Reliability.zero()
 
     @classmethod
     def empty(cls, workspace: Workspace) -> _Found:
@@ -236,6 +239,8 @@ class _Scorer:
         found.model += GroupedTally.of(reference, predicted, counted, groups, classes)
         found.forest += GroupedTally.of(reference, by_forest, counted, groups, classes)
         found.majority += GroupedTally.of(reference, always, counted, groups, classes)
+        # Of whole per cents, as the maps that are delivered state them.
+        found.reliability += Reliability.of(confidence, predicted == reference, counted)
         found.doubts.add(view.target.source, predicted, confidence, counted)
         if found.truth is not None:
             standing = view.hidden(self.workspace.viewer.codes(self.training.score))

@@ -22,6 +22,7 @@ from covermap.assessment.multilabel import (
     positive_rates,
 )
 from covermap.assessment.multilabel_intervals import multilabel_intervals
+from covermap.assessment.reliability import Reliability
 from covermap.assessment.tally import GroupedTally
 from covermap.bundle.folder import read_bundle
 from covermap.chips.audit import shares_of
@@ -187,6 +188,7 @@ def _class_metrics(
     legend, seed = workspace.labels.legend, workspace.project.seed
     classes, assessed = len(legend), workspace.split.assessed
     model = forest = always = GroupedTally({})
+    reliability = Reliability.zero()
     for lesson in lessons:
         trees = chip_forest(lesson.teach, classes, seed)
         taught = [lesson.teach[number] for number in range(len(lesson.teach))]
@@ -196,6 +198,8 @@ def _class_metrics(
             tallied = _tallier(sample.target, lesson.group(number), classes)
             best = int(shares.argmax())
             model += tallied(best)
+            right = np.array([best == int(sample.target)])
+            reliability += Reliability.of(shares[[best]], right, np.ones(1, dtype=bool))
             forest += tallied(int(trees.predict(chip_features(sample.values)[None])[0]))
             always += tallied(commonest)
             hot = np.eye(classes, dtype=bool)
@@ -204,7 +208,11 @@ def _class_metrics(
             )
     test = metrics_of(model, legend, assessed, seed)
     return {
-        "test": {**test, "class_table": class_table(model.pooled, legend.names).to_dict()},
+        "test": {
+            **test,
+            **reliability.to_dict(),
+            "class_table": class_table(model.pooled, legend.names).to_dict(),
+        },
         "baselines": {
             "majority": metrics_of(always, legend, assessed, seed),
             "random_forest": metrics_of(forest, legend, assessed, seed),

@@ -29,6 +29,7 @@ from covermap.report.figures_scores import (
     scatter_figure,
 )
 from covermap.report.page import headlines_of, percent
+from covermap.report.reliability_figure import reliability_section
 from covermap.report.task_page import FigureSection, Table, TaskContent, render_task
 from covermap.report.units import unit_of
 from covermap.verbs.caps import cap_of
@@ -150,6 +151,7 @@ def _of_classes(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
                 tuple(figure_uri(figure) for figure in matrices),
                 "A row is what a chip is, a column what it was said to be.",
             ),
+            *filter(None, [reliability_section(test)]),
             _chip_panels(workspace),
         ),
     )

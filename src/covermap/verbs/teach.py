@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from covermap.assessment.tally import GroupedTally
+from covermap.bundle.facts import CALIBRATED_TASKS
 from covermap.chips.loading import Chips
 from covermap.chips.sample import Sample
 from covermap.core.progress import say
@@ -25,6 +26,7 @@ from covermap.verbs.plan_told import forecast
 if TYPE_CHECKING:
     from covermap.models.sight import Sight
     from covermap.models.weak import MapReading
+    from covermap.training.calibration import Calibration
 
 # Enough for means of extremes; more would cost a part of an epoch.
 _RANGE_CHIPS = 16
@@ -87,6 +89,8 @@ class Taught:
         What enters each convolution of a network on teaching chips; empty for a forest.
     combiner : dict or None
         Of weak segmentation: how its activation maps become classes.
+    temperature : float or None
+        Of a network of classes that has validation ground; see `training.calibration`.
     """
 
     settings: ModelSettings
@@ -97,6 +101,7 @@ class Taught:
     sees_everything: bool = False
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     combiner: dict[str, Any] | None = None
+    temperature: float | None = None
 
     def tally(self, chips: Chips, groups: Sequence[np.ndarray], classes: int) -> GroupedTally:
         """How it does on the counted pixels of chips, by group; `groups` is int32 (H, W) a chip."""
@@ -187,6 +192,7 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     reading = None
     if project.task == "weak-segmentation":
         reading = reading_of(fitted.network, lesson.teach, project.weak, project.seed)
+    calibration = _calibration(fitted.network, lesson)
     sight = _sight(fitted.network, settings, reading, lesson.teach)
     weighed = project.task == "segmentation"
     return Taught(
@@ -206,11 +212,28 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
             "sampling": "uniform" if resolved.chances is None else "by class",
             "stopped_early": len(fitted.history) < resolved.epochs,
             "history": [row.to_dict() for row in fitted.history],
+            "calibration": None if calibration is None else calibration.to_dict(),
         },
         answer=lambda sample: _network_answer(fitted.network, sample),
         ranges=activation_ranges(fitted.network, _spread(lesson.teach)) if weighed else {},
         combiner=None if reading is None else reading.to_dict(),
+        temperature=None if calibration is None else calibration.temperature,
     )
+
+
+def _calibration(network: Any, lesson: Lesson) -> Calibration | None:
+    """The temperature of a network of classes; it is told, and None for other tasks."""
+    from covermap.training.calibration import calibration_of
+
+    if lesson.project.task not in CALIBRATED_TASKS:
+        return None
+    found = calibration_of(network, lesson.validate, lesson.project.seed)
+    if found is not None:
+        say(
+            f"{lesson.title}: temperature {found.temperature:.2f}, log loss of validation "
+            f"{found.log_loss:.3f} without and {found.log_loss_scaled:.3f} with it"
+        )
+    return found
 
 
 def _sight(

@@ -262,6 +262,7 @@ def _bundle(
         versions=versions(),
         combiner=taught.combiner,
         quantity=ground.quantity,
+        temperature=taught.temperature,
     )
 
 
