@@ -11,6 +11,7 @@ import rasterio
 from shapely.geometry import box
 
 from command_line import covermap
+from covermap.bundle.folder import read_bundle
 from tiny import write_scene
 
 pytestmark = pytest.mark.slow
@@ -71,6 +72,11 @@ def test_few_polygons_are_scored_by_folds(tmp_path):
     assert metrics["test"]["labelled_pixels"] == 36 * len(table)
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "lake" in page.split("How good")[0], "the first lines name it"
+    told = json.loads((tmp_path / "run" / "training.json").read_text())
+    final = read_bundle(tmp_path / "run" / "bundle")
+    calibration = told["final"]["calibration"]
+    assert final.temperature == (calibration and calibration["temperature"])
+    assert calibration is None or calibration["pixels"] == 36 * len(table)
 
 
 def test_two_scenes_of_one_ground_keep_it_on_one_side(tmp_path):

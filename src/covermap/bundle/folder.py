@@ -75,11 +75,25 @@ def write_scores(bundle: Bundle, scores: dict[str, Any]) -> Bundle:
     Bundle
         The same with `scores` set.
     """
+    return _rewritten(dataclasses.replace(bundle, scores=scores))
+
+
+def write_temperature(bundle: Bundle, temperature: float | None) -> Bundle:
+    """Put a temperature into a bundle that lies in its folder; its weights stay untouched.
+
+    Returns
+    -------
+    Bundle
+        The same with `temperature` set.
+    """
+    return _rewritten(dataclasses.replace(bundle, temperature=temperature))
+
+
+def _rewritten(bundle: Bundle) -> Bundle:
     if bundle.folder is None:
         raise ValueError("this bundle was not read from a folder")
-    scored = dataclasses.replace(bundle, scores=scores)
-    write_json(bundle.folder / FACTS, to_facts(scored))
-    return scored
+    write_json(bundle.folder / FACTS, to_facts(bundle))
+    return bundle
 
 
 def is_bundle(folder: Path) -> bool:

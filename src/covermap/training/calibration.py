@@ -29,6 +29,10 @@ _MOST_FITTED = 2**18
 _MOST_SHOWN, _SHOWN_AT_ONCE = 2**25, 2**18
 
 
+# Logits (N, K) of pixels or chips, and the positions of their true classes (N,).
+Answers = tuple[np.ndarray, np.ndarray]
+
+
 @dataclass(frozen=True)
 class Calibration:
     """A fitted temperature.
@@ -38,7 +42,7 @@ class Calibration:
     temperature : float
         What logits are divided by, 0.05..20; above 1 where the network is too sure.
     pixels : int
-        Counted validation pixels (or chips) that it was fitted on.
+        Counted pixels (or chips) that it was fitted on.
     log_loss, log_loss_scaled : float
         Mean of -log of the true class's probability on them, without and with the temperature.
     """
@@ -63,32 +67,49 @@ def calibration_of(
 ) -> Calibration | None:
     """The temperature of a network, fitted on validation ground.
 
-    The mean counts each counted pixel alike. Of very many chips evenly chosen ones are shown to the
-    network, and of very many pixels a drawn part is fitted.
-
     Parameters
     ----------
-    network : Module
-        With the weights that are kept, in eval mode; answers with logits of classes.
-    validation : SampleSource or None
-        Targets are positions in the legend, of pixels or of whole chips.
-    seed : int
-        Of the drawing.
+    network, validation, seed
+        As for `answers_of`.
 
     Returns
     -------
     Calibration or None
         None without a counted pixel, and where `fitted` gives none.
     """
-    if validation is None or not len(validation):
+    answers = answers_of(network, validation, seed)
+    return None if answers is None else fitted(*answers)
+
+
+def answers_of(network: nn.Module, source: SampleSource | None, seed: int) -> Answers | None:
+    """What a network answers on ground that taught it nothing, and what is true there.
+
+    Each counted pixel counts alike. Of very many chips evenly chosen ones are shown to the network,
+    and of very many pixels a drawn part is kept.
+
+    Parameters
+    ----------
+    network : Module
+        With the weights that are kept, in eval mode; answers with logits of classes.
+    source : SampleSource or None
+        Targets are positions in the legend, of pixels or of whole chips.
+    seed : int
+        Of the drawing.
+
+    Returns
+    -------
+    (ndarray of float32 (N, K), ndarray of int (N,)) or None
+        Logits and positions; None without a counted pixel.
+    """
+    if source is None or not len(source):
         return None
     drawn = _Drawn(_MOST_FITTED, seed)
     with torch.inference_mode():
-        for batch in _batches(validation):
+        for batch in _batches(source):
             logits = network(batch.values).float().movedim(1, -1)
             counted = batch.counted
             drawn.add(logits[counted].numpy(), batch.target[counted].numpy())
-    return fitted(*drawn.kept) if drawn.kept is not None else None
+    return drawn.kept
 
 
 def fitted(logits: np.ndarray, target: np.ndarray) -> Calibration | None:
@@ -164,7 +185,7 @@ class _Drawn:
             self._thin()
 
     @property
-    def kept(self) -> tuple[np.ndarray, np.ndarray] | None:
+    def kept(self) -> Answers | None:
         """Logits and classes of what is kept; None of nothing."""
         if not self._count:
             return None

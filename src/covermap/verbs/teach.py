@@ -26,7 +26,7 @@ from covermap.verbs.plan_told import forecast
 if TYPE_CHECKING:
     from covermap.models.sight import Sight
     from covermap.models.weak import MapReading
-    from covermap.training.calibration import Calibration
+    from covermap.training.calibration import Answers, Calibration
 
 # Enough for means of extremes; more would cost a part of an epoch.
 _RANGE_CHIPS = 16
@@ -47,6 +47,8 @@ class Lesson:
         Of the classes or tags; none for a regression.
     teach, validate : Chips
         Validation is None where a k-fold leaves none.
+    held_out : Chips or None
+        The fold of a k-fold that this model is scored on.
     checkpoints : Path
         A folder for this model alone.
     key, title : str
@@ -61,10 +63,16 @@ class Lesson:
     names: tuple[str, ...]
     teach: Chips
     validate: Chips | None
+    held_out: Chips | None
     checkpoints: Path
     key: str
     title: str
     models: int
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether networks of this task get a temperature."""
+        return self.project.task in CALIBRATED_TASKS
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,8 @@ class Taught:
         Of weak segmentation: how its activation maps become classes.
     temperature : float or None
         Of a network of classes that has validation ground; see `training.calibration`.
+    unseen : (ndarray, ndarray) or None
+        Of a network of a k-fold: what it answers on the fold that it never saw, and what is true.
     """
 
     settings: ModelSettings
@@ -102,6 +112,7 @@ class Taught:
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     combiner: dict[str, Any] | None = None
     temperature: float | None = None
+    unseen: Answers | None = None
 
     def tally(self, chips: Chips, groups: Sequence[np.ndarray], classes: int) -> GroupedTally:
         """How it does on the counted pixels of chips, by group; `groups` is int32 (H, W) a chip."""
@@ -218,6 +229,7 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
         ranges=activation_ranges(fitted.network, _spread(lesson.teach)) if weighed else {},
         combiner=None if reading is None else reading.to_dict(),
         temperature=None if calibration is None else calibration.temperature,
+        unseen=_unseen(fitted.network, lesson),
     )
 
 
@@ -225,7 +237,7 @@ def _calibration(network: Any, lesson: Lesson) -> Calibration | None:
     """The temperature of a network of classes; it is told, and None for other tasks."""
     from covermap.training.calibration import calibration_of
 
-    if lesson.project.task not in CALIBRATED_TASKS:
+    if not lesson.calibrates:
         return None
     found = calibration_of(network, lesson.validate, lesson.project.seed)
     if found is not None:
@@ -234,6 +246,15 @@ def _calibration(network: Any, lesson: Lesson) -> Calibration | None:
             f"{found.log_loss:.3f} without and {found.log_loss_scaled:.3f} with it"
         )
     return found
+
+
+def _unseen(network: Any, lesson: Lesson) -> Answers | None:
+    """What a network of a k-fold answers on the fold that it never saw."""
+    from covermap.training.calibration import answers_of
+
+    if not lesson.calibrates:
+        return None
+    return answers_of(network, lesson.held_out, lesson.project.seed)
 
 
 def _sight(

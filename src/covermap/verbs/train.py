@@ -23,6 +23,7 @@ from covermap.core.grid import pixel_size_m
 from covermap.core.legend import Legend
 from covermap.models.settings import AUTO, FOREST
 from covermap.project.steps import RunFolder, versions
+from covermap.verbs.calibrate import calibrate_folds
 from covermap.verbs.choose import Rivals, choose
 from covermap.verbs.describe import describe_imagery, usable_rule
 from covermap.verbs.plan_told import tell_plan
@@ -121,17 +122,21 @@ def _train(workspace: Workspace, key: str) -> tuple[str, ...]:
     model, trainings = workspace.project.model, workspace.split.trainings
     told: dict[str, Any] = {}
     rivals: list[Rivals] = []
+    unseen: dict[str, Any] = {}
     for number, training in enumerate(trainings):
         ground = _Ground.of(workspace, chips, training)
         lesson = _lesson(workspace, ground, training, key, number)
         if model.name == AUTO:
             rivals.append(_rivals(workspace, ground, training, lesson))
+            unseen[training.name] = rivals[-1].taught[-1].unseen
             continue
         teach = taught_network
         if model.name == FOREST:
             of_chips = workspace.project.task == "classification"
             teach = taught_chip_forest if of_chips else taught_forest
-        told[training.name] = _keep(workspace, chips, training, ground, teach(model, lesson))
+        taught = teach(model, lesson)
+        told[training.name] = _keep(workspace, chips, training, ground, taught)
+        unseen[training.name] = taught.unseen
     if rivals:
         choices = choose(rivals, workspace.project.seed)
         for training in trainings:
@@ -139,6 +144,12 @@ def _train(workspace: Workspace, key: str) -> tuple[str, ...]:
             choice = choices[training.name]
             told[training.name] = _keep(workspace, chips, training, ground, choice.kept)
             told[training.name]["choice"] = choice.to_dict()
+    calibrated = calibrate_folds(
+        {training.name: bundle_folder(folder, training) for training in trainings},
+        {name: answers for name, answers in unseen.items() if answers is not None},
+    )
+    for name, calibration in calibrated.items():
+        told[name]["calibration"] = calibration
     write_json(folder / "training.json", told)
     return tuple(name for name in OUTPUTS if (folder / name).exists())
 
@@ -177,6 +188,7 @@ def _lesson(
         names=() if ground.quantity is not None else workspace.labels.legend.names,
         teach=Chips(ground.teach, ground.statistics, ground.answers),
         validate=ground.chips(ground.validate),
+        held_out=ground.chips(ground.score) if workspace.split.scheme == "kfold" else None,
         checkpoints=workspace.folder.path / _CHECKPOINTS / training.name,
         key=key,
         title="Training" if trainings == 1 else f"Training {number + 1} of {trainings}",
