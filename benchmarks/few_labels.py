@@ -96,7 +96,7 @@ ROWS = {
     "narrow decoder": "model: {decoder: narrow}\n",
     "resnet18": "model: {encoder: resnet18, weights: none}\n",
     "cross-entropy": "loss: {cross_entropy: 1.0}\n",
-    "weighted": "loss: {cross_entropy: {weight: 1.0, class_weights: effective-number}, dice: 1.0}\n",
+    "weighted": "loss: {cross_entropy: {class_weights: effective-number}, dice: 1.0}\n",
     "focal": "loss: {focal: 1.0}\n",
     "dice": "loss: {dice: 1.0}\n",
     "tversky": "loss: {tversky: 1.0}\n",
