@@ -184,7 +184,7 @@ def legend_settings(legend: str | LegendSettings, base: Path) -> LegendSettings:
         text = (_shipped_folder() / f"{legend}.yaml").read_text(encoding="utf-8")
         return _parsed(loaded(text, legend), f"legend {legend}")
     raise LabelError(
-        f"labels: legend: '{legend}' is neither a shipped legend nor a file in {base}; "
+        f"labels: legend: '{legend}' is neither a shipped legend nor a file ({base / legend}); "
         f"{nearest(legend, shipped_legends())}"
     )
 
