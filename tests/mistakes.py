@@ -1,4 +1,4 @@
-"""The one line with which a command ends that met a user's mistake."""
+"""Mistakes of users and files of strangers, and the line with which a command ends then."""
 
 from __future__ import annotations
 
@@ -29,3 +29,13 @@ def complaint_of(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
         return errors[0]
 
     return told
+
+
+class Bomb:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str, str]]:
+        return open, (str(self.path), "w")
