@@ -27,7 +27,7 @@ def test_nothing_is_filtered_unless_asked_for():
         ({"count": 9}, "add place: random"),
         ({"place": "whole", "size": 64}, "leave size out"),
         ({"place": "around"}, "'around-labels'"),
-        ({"min_valid": 80}, "less than or equal to 1"),
+        ({"min_valid": 80}, "at most 1"),
         ({"classes": {"water": 1}}, "less than 1"),
         ({"classes": []}, "must name a class"),
         ({"max_clouds": 0.1}, "did you mean 'max_cloud'"),

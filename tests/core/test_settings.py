@@ -1,6 +1,7 @@
 """Settings: what a project file may say, and how a mistake in it is told."""
 
 import datetime
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field, ValidationError, field_validator
@@ -20,11 +21,17 @@ class Item(Settings):
     deep: Deep | None = None
 
 
+class Percentile(Settings):
+    percentile: float = Field(97, le=100)
+
+
 class Top(Settings):
     items: list[Item] = Field(default_factory=list)
     deep: Deep = Deep()
     by_name: dict[str, int] | None = None
     size: int = 32
+    epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    cap: float | Percentile = 1.0
 
     @field_validator("size")
     @classmethod
@@ -46,7 +53,7 @@ def complaint(values):
     ("values", "told"),
     [
         ({"sise": 3}, "p.yaml: unknown key 'sise'; did you mean 'size'?"),
-        ({"qqq": 3}, "p.yaml: unknown key 'qqq'; known: items, deep, by_name, size"),
+        ({"qqq": 3}, "p.yaml: unknown key 'qqq'; known: items, deep, by_name, size, epochs, cap"),
         ({"deep": {"iner_key": 3}}, "unknown key 'deep.iner_key'; did you mean 'inner_key'?"),
         ({"deep": {"str": 3}}, "unknown key 'deep.str'; known: inner_key, date"),
         (
@@ -58,9 +65,18 @@ def complaint(values):
             "unknown key 'items.0.deep.dat'; did you mean 'date'?",
         ),
         ({"items": [{}]}, "p.yaml: key 'items.0.path' is missing"),
-        ({"deep": {"inner_key": "many"}}, "deep.inner_key: Input should be a valid integer"),
-        ({"deep": {"date": "soon"}}, "deep.date: Input should be a valid date"),
-        ({"by_name": {"water": "wet"}}, "by_name.water: Input should be a valid integer"),
+        ({"deep": {"inner_key": "many"}}, "deep.inner_key: expected a whole number (got 'many')"),
+        ({"deep": {"inner_key": None}}, "deep.inner_key: expected a whole number (got nothing)"),
+        ({"deep": {"date": "soon"}}, "deep.date: expected a date such as 2020-07-16"),
+        ({"by_name": {"water": "wet"}}, "by_name.water: expected a whole number"),
+        ({"by_name": ["water"]}, "p.yaml: by_name: expected `key: value` pairs"),
+        ({"deep": "x"}, "deep: expected `key: value` pairs, such as {inner_key: ...} (got 'x')"),
+        ({"items": "x"}, "items: expected a list such as [a, b] (got 'x')"),
+        ({"epochs": "many"}, "p.yaml: epochs: expected a whole number or 'auto' (got 'many')"),
+        ({"epochs": "auot"}, "(got 'auot'); did you mean 'auto'?"),
+        ({"epochs": -3}, "p.yaml: epochs: expected at least 1 (got -3)"),
+        ({"cap": {"percentile": 101}}, "p.yaml: cap.percentile: expected at most 100 (got 101)"),
+        ({"cap": [1]}, "p.yaml: cap: expected a number or `key: value` pairs"),
         ({"size": 33}, "p.yaml: size: must be even (got 33)"),
         ([1], "p.yaml: expected 'key: value' lines, got list"),
         ("text", "p.yaml: expected 'key: value' lines, got str"),
@@ -73,7 +89,7 @@ def test_a_mistake_is_told_with_its_key_and_what_is_known(values, told):
 
 def test_both_readings_of_a_value_are_told_once_under_its_key():
     text = complaint({"items": [{"path": "a", "scale": "x"}]})
-    assert "items.0.scale: Input should be a valid number" in text
+    assert "items.0.scale: expected a number or a list such as [a, b] (got 'x')" in text
     assert "float" not in text
 
 

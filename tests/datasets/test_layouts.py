@@ -119,7 +119,7 @@ def test_label_chips_without_imagery_are_named(tmp_path):
         "imagery (source_sentinel_2) of 2 chips: 30PWT_00, 38KMA_00",
         "labels of 1 chip: 52UEA_08",
     )
-    with pytest.raises(DatasetError, match="cannot be used: imagery"):
+    with pytest.raises(DatasetError, match="cannot be used; missing: imagery"):
         DATASETS["landcovernet"].project(folder, tmp_path)
 
 

@@ -44,7 +44,7 @@ def test_other_legends_are_read_as_before():
 @pytest.mark.parametrize(
     ("legend", "more", "said"),
     [
-        ({"top": 0}, {}, r"legend\.top: .*greater than or equal to 1"),
+        ({"top": 0}, {}, r"legend\.top: .*at least 1"),
         ({"top": 4, "form": "cdl"}, {}, r"unknown key 'legend\.form'"),
         ("top 4 + other", {"complete": True}, "either `legend: top ...` or `complete`"),
     ],

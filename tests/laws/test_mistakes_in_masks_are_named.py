@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from covermap.cli import main
+from covermap.core.errors import CovermapError
+from covermap.verbs import prepare as verb
 from pictures import PALETTE, quarters, write_colors, write_ids, write_picture
 from tiny import write_scene
 
@@ -104,7 +106,68 @@ def test_two_masks_of_one_picture(tmp_path, complaint):
 def test_float_masks_must_hold_whole_codes(tmp_path, complaint):
     folder = picture_set(tmp_path)
     write_ids(folder / "masks" / "01_mask.tif", quarters(64, 64) + 1.5, dtype="float32")
-    assert "01_mask.tif" in prepare(complaint, folder)
+    told = prepare(complaint, folder)
+    assert re.search(r"01_mask\.tif: holds \d\.5, but class codes are whole numbers", told)
+    assert "or was it resampled? Give masks of whole codes" in told
+
+
+def test_codes_below_0_need_a_legend(tmp_path, complaint):
+    folder = picture_set(tmp_path)
+    write_ids(folder / "masks" / "01_mask.tif", quarters(64, 64) - 1, dtype="int16")
+    told = prepare(complaint, folder)
+    assert "masks: the masks hold 5 codes from -1 to 3; without a legend" in told
+    assert "ignore: [-1]" in told
+
+
+def test_a_legend_of_other_masks_is_doubted(tmp_path, capsys):
+    labels = f"{{path: masks, tolerance: 5, legend: {{classes: {RGB}}}}}"
+    folder = picture_set(tmp_path, labels, colors=True)
+    for place in range(3):
+        index = quarters(64, 64, seed=place)
+        palette = (PALETTE[0], (9, 9, 200), (100, 2, 3))
+        write_colors(folder / "masks" / f"{place:02}_mask.png", index, palette)
+    with pytest.raises(CovermapError):
+        verb.prepare(folder / "project.yaml", folder / "run")
+    told = capsys.readouterr().err
+    assert "pixels of colours that are not in the legend are unlabelled: #" in told
+    assert re.search(r"That is \d+% of all pixels: is the legend that of other masks", told)
+
+
+def test_colours_of_an_annotation_tool_are_no_legend(tmp_path, complaint):
+    folder = picture_set(tmp_path, "{path: masks, legend: classes.json}", colors=True)
+    tool = '{"classes": [{"title": "a", "color": "#ff0000"}], "tags": []}'
+    (folder / "classes.json").write_text(tool)
+    told = prepare(complaint, folder)
+    assert "classes.json: classes: expected `key: value` pairs; unknown key 'tags'" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("images/01_sat.jpg", "01_sat.jpg: damaged or cut short"),
+        ("images/01_sat.tif", "01_sat.tif: cannot be opened as an image"),
+        ("masks/01_mask.tif", "01_mask.tif: "),
+    ],
+)
+def test_half_a_file_of_any_kind(tmp_path, complaint, name, told):
+    folder, path = picture_set(tmp_path), tmp_path / name
+    if not path.exists():
+        (folder / "images" / "01_sat.png").unlink()
+        index = quarters(64, 64, seed=1)
+        if path.suffix == ".jpg":
+            write_picture(path, index, 1)
+        else:
+            write_scene(path, height=64, width=64, crs=None)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert told in prepare(complaint, folder)
+    assert not (folder / "run" / "chips.parquet").exists()
+
+
+def test_a_mask_without_its_image_is_told(tmp_path, capsys):
+    folder = picture_set(tmp_path)
+    (folder / "images" / "01_sat.png").unlink()
+    verb.prepare(folder / "project.yaml", folder / "run")
+    assert "1 masks without an image passed over: 01_mask.tif" in capsys.readouterr().err
 
 
 def test_more_top_classes_than_there_are(tmp_path, complaint):

@@ -36,5 +36,5 @@ def test_polygons_are_no_raster_of_the_network():
 def test_a_minimum_mapping_unit_without_polygons_is_refused():
     with pytest.raises(ProjectError, match=r"min_area_m2 .* polygons.*outputs: \[polygons\]"):
         parse(MapSettings, {"min_area_m2": 500}, "map")
-    with pytest.raises(ProjectError, match=r"min_area_m2: .*greater than 0"):
+    with pytest.raises(ProjectError, match=r"min_area_m2: expected more than 0"):
         parse(MapSettings, {"outputs": ["polygons"], "min_area_m2": 0}, "map")

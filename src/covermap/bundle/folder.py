@@ -24,7 +24,7 @@ from covermap.core.files import (
 )
 
 _WEIGHTS = "weights.safetensors"
-_FOREST = "forest.skops"
+FOREST_FILE = "forest.skops"
 _RANGES = "ranges.json"
 _PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib", ".npy"})
 
@@ -57,7 +57,7 @@ def write_bundle(
 
     with complete_folder(folder) as scratch:
         if isinstance(weights, bytes):
-            (scratch / _FOREST).write_bytes(weights)
+            (scratch / FOREST_FILE).write_bytes(weights)
         else:
             ordered = {name: np.asarray(weights[name], order="C") for name in sorted(weights)}
             save_file(ordered, scratch / _WEIGHTS)
@@ -112,7 +112,7 @@ def bundle_digest(folder: Path) -> str:
         return file_digest(folder)
     if not isinstance(facts, dict):
         return file_digest(folder)
-    files = [folder / name for name in (_WEIGHTS, _FOREST) if (folder / name).is_file()]
+    files = [folder / name for name in (_WEIGHTS, FOREST_FILE) if (folder / name).is_file()]
     told = {name: value for name, value in facts.items() if name != "scores"}
     return content_digest([told, *([path.name, file_digest(path)] for path in files)])
 
@@ -138,7 +138,7 @@ def read_bundle(folder: Path) -> Bundle:
     except CovermapError as error:
         raise BundleError(str(error)) from None
     bundle = from_facts(facts, folder)
-    weights = _FOREST if bundle.is_forest else _WEIGHTS
+    weights = FOREST_FILE if bundle.is_forest else _WEIGHTS
     if not (folder / weights).is_file():
         raise BundleError(f"{folder}: lacks its weights ({weights}); copy the whole folder")
     return bundle
@@ -172,7 +172,7 @@ def read_forest(bundle: Bundle) -> bytes:
     """The skops archive of a bundle's forest."""
     if bundle.folder is None:
         raise ValueError("this bundle was not read from a folder")
-    path = bundle.folder / _FOREST
+    path = bundle.folder / FOREST_FILE
     try:
         return path.read_bytes()
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,7 +67,7 @@ def datasets_command(
         print(verb.unpacked(what, unpack))
     elif out is not None:
         verb.project_of(what, out, task)
-        print(f"{out}: read it, then  covermap run {out} --out run")
+        print(f"{out}: read it, then  covermap run {shlex.quote(str(out))} --out run")
     elif not Path(what).exists() and what in {card.name for card in verb.datasets()}:
         card, expected = verb.card_of(what)
         told = _as_dict(card) | {"expected": expected}
@@ -100,5 +101,7 @@ def _told(found: Verified) -> str:
     if found.inventory.missing:
         lines.append(f"  {found.card.source}")
     if found.inventory.usable and found.path.is_dir():
-        lines.append(f"  project: covermap datasets {found.path} --out project.yaml")
+        lines.append(
+            f"  project: covermap datasets {shlex.quote(str(found.path))} --out project.yaml"
+        )
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -55,4 +56,4 @@ def init_command(
             from covermap.verbs.init import init
 
             init(paths or [], out)
-    print(f"{out}: read it, then  covermap run {out} --out run")
+    print(f"{out}: read it, then  covermap run {shlex.quote(str(out))} --out run")

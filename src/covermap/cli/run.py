@@ -82,11 +82,21 @@ def run_command(
         run_recipe(name, out, data, scale or "small", weights, force=force)
         tell_results(out / "run")
         return
+    _refuse_bare_recipe(project)
     _refuse_options_of_recipes(project, data=data, scale=scale, weights=weights)
     from covermap.verbs.run import run
 
     run(project, out, force=force)
     tell_results(out)
+
+
+def _refuse_bare_recipe(project: str) -> None:
+    from covermap.core.errors import ProjectError
+    from covermap.recipes.recipe import recipe_names
+
+    name = project.rpartition(":")[2]
+    if name in recipe_names() and not Path(project).exists():
+        raise ProjectError(f"{project}: no such project file; did you mean '{_RECIPE}{name}'?")
 
 
 def _refuse_options_of_recipes(project: str, **given: object) -> None:

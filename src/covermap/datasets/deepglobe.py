@@ -93,6 +93,8 @@ class DeepGlobe(Dataset):
             lost = sorted(ids - pictures.get(folder, set()))
             if lost:
                 missing.append(counted(len(lost), "picture", [f"{i}_sat.jpg" for i in lost]))
+        if not masks:
+            missing.append("masks: no ID_mask.png beside the pictures")
         return Inventory(tuple(present), tuple(missing), number > 0)
 
     def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:

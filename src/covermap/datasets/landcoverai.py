@@ -117,16 +117,18 @@ class LandCoverAI(Dataset):
         root = escape(relative(folder / found.tile_folder, base))
         if not found.tiles & found.tile_masks:
             root = escape(relative(folder / found.sheet_folder, base))
+            images = _paths(f"{root}/images", ".tif", found.images, found.masks)
+            masks = _paths(f"{root}/masks", ".tif", found.masks, found.images)
             return {
-                "imagery": [{"path": f"{root}/images/*.tif", **rgb}],
-                "labels": {"path": f"{root}/masks/*.tif", **labels},
+                "imagery": [{"path": images, **rgb}],
+                "labels": {"path": masks, **labels},
                 # Tiles of one orthophoto show the same kind of ground: whole ones are held out.
                 "split": {"by": "auto"},
             }
         lists = {part: relative(folder / path, base) for part, path in found.lists.items()}
         return {
-            "imagery": [{"path": f"{root}/*.jpg", **rgb}],
-            "labels": {"path": f"{root}/*_m.png", **labels},
+            "imagery": [{"path": _paths(root, ".jpg", found.tiles, found.tile_masks), **rgb}],
+            "labels": {"path": _paths(root, "_m.png", found.tile_masks, found.tiles), **labels},
             "split": {"by": "list", **lists} if len(lists) == len(PARTS) else {"by": "auto"},
         }
 
@@ -253,6 +255,13 @@ def _found(listing: Listing) -> _Found:
             found.lists[match["part"]] = name
     found.lists = {part: found.lists[part] for part in PARTS if part in found.lists}
     return found
+
+
+def _paths(root: str, end: str, own: set[str], partners: set[str]) -> str | list[str]:
+    """A pattern for all files of a kind; their names where some lack their partner."""
+    if own <= partners:
+        return f"{root}/*{end}"
+    return [f"{root}/{name}{end}" for name in sorted(own & partners)]
 
 
 def _sheet(number: int, width: int, height: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, ClassVar
 
 from covermap.core.errors import DatasetError
@@ -113,13 +114,14 @@ class Dataset(ABC):
         """
         if is_archive(folder):
             raise DatasetError(
-                f"{folder}: unpack it first: covermap datasets {folder} --unpack "
-                f"{folder.name.split('.')[0]}"
+                f"{folder}: unpack it first: covermap datasets {quote(str(folder))} --unpack "
+                f"{quote(folder.name.split('.')[0])}"
             )
         found = self.verify(folder)
         if not found.usable:
             raise DatasetError(
-                f"{folder}: {self.card.title} cannot be used: {'; '.join(found.missing)}. "
+                f"{folder}: {self.card.title} cannot be used; missing: "
+                f"{'; '.join(found.missing)}. "
                 f"{self.card.source}"
             )
         keys = self.described(folder, base, self._task(task))

@@ -20,7 +20,11 @@ from covermap.datasets.published import Card, Dataset, Inventory, listed, relati
 from covermap.datasets.world import noise
 
 _CITY = re.compile(r"/(?P<city>[A-Z]{2}\d{3}L\d_[A-Z_]+_UA20\d\d)[^/]*\.(?:gpkg|shp)$")
-_SCENE = re.compile(r"/(?P<scene>S2[ABC]_MSIL2A_[^/]+\.SAFE)/GRANULE/.+_B0[234](?:_10m)?\.jp2$")
+_SCENE = re.compile(
+    r"/(?P<scene>S2[ABC]_MSIL2A_[^/]+\.SAFE)/GRANULE/.+"
+    r"_(?P<layer>B0[234](?=\.|_10m)|SCL)(?:_[126]0m)?\.jp2$"
+)
+_BANDS, _SCL = ("B02", "B03", "B04"), "SCL"
 _CODE = re.compile(r"code_?20\d\d", re.IGNORECASE)
 
 # Code and name of the classes of the miniature, by their number in its ground.
@@ -102,9 +106,15 @@ class UrbanAtlas(Dataset):
     def inventory(self, listing: Listing) -> Inventory:
         found = _found(listing)
         present = [f"polygons of {name}" for name in sorted(found.cities)]
-        present += [f"Sentinel-2 {PurePosixPath(path).name}" for path in sorted(found.scenes)]
-        missing = [] if found.scenes else ["Sentinel-2 L2A products (S2*_MSIL2A_*.SAFE, unpacked)"]
-        return Inventory(tuple(present), tuple(missing), bool(found.cities and found.scenes))
+        present += [f"Sentinel-2 {PurePosixPath(path).name}" for path in found.usable]
+        missing = []
+        for path, layers in sorted(found.scenes.items()):
+            lost = [layer for layer in (*_BANDS, _SCL) if layer not in layers]
+            if lost:
+                missing.append(f"{', '.join(lost)} of {PurePosixPath(path).name}")
+        if not found.scenes:
+            missing.append("Sentinel-2 L2A products (S2*_MSIL2A_*.SAFE, unpacked)")
+        return Inventory(tuple(present), tuple(missing), bool(found.cities and found.usable))
 
     def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
         found = _found(Listing(folder))
@@ -116,8 +126,8 @@ class UrbanAtlas(Dataset):
         polygons = folder / next(iter(found.cities.values()))
         layer, column = _layer_with_codes(polygons)
         return {
-            "imagery": [{"path": relative(folder / path, base)} for path in sorted(found.scenes)],
-            "bands": ["B02", "B03", "B04"],
+            "imagery": [{"path": relative(folder / path, base)} for path in found.usable],
+            "bands": list(_BANDS),
             "labels": {
                 "path": relative(polygons, base),
                 "layer": layer,
@@ -155,10 +165,15 @@ class UrbanAtlas(Dataset):
 
 @dataclass
 class _Found:
-    """Vector files by city, and folders of products; names in the listing."""
+    """Vector files by city, and layers by folder of a product; names in the listing."""
 
     cities: dict[str, str] = field(default_factory=dict)
-    scenes: set[str] = field(default_factory=set)
+    scenes: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def usable(self) -> list[str]:
+        """Products with all bands; without a scene classification their clouds are not seen."""
+        return sorted(path for path, layers in self.scenes.items() if layers.issuperset(_BANDS))
 
 
 def _found(listing: Listing) -> _Found:
@@ -170,7 +185,8 @@ def _found(listing: Listing) -> _Found:
             continue
         scene = _SCENE.search(f"/{name}")
         if scene:
-            found.scenes.add(name[: name.index(scene["scene"])] + scene["scene"])
+            folder = name[: name.index(scene["scene"])] + scene["scene"]
+            found.scenes.setdefault(folder, set()).add(scene["layer"])
     return found
 
 

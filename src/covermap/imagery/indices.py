@@ -249,10 +249,14 @@ def _told(variable: str) -> str:
     return f"{variable} ({words[0]})" if words else variable
 
 
+_NUMBERED = re.compile(r"[A-Za-z]+_?\d+[A-Za-z]?(@\d+)?")
+
+
 def _hint(name: str, bands: Sequence[Band]) -> str:
     own = [band.name for band in bands]
     hint = nearest(name, [*own, *catalogue()])
-    if hint.startswith("did you mean"):
+    # B08 is near B03 in writing only: of numbered bands none stands for another.
+    if hint.startswith("did you mean") and not _NUMBERED.fullmatch(name):
         return hint
     return f"its bands: {', '.join(own)}; or an index of spyndex such as ndvi"
 

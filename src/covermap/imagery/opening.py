@@ -103,6 +103,11 @@ def _expanded(patterns: Sequence[str], base: Path) -> list[Path]:
     """Files and folders of paths and globs, each once, in the order given, globs by name."""
     paths: dict[Path, None] = {}
     for pattern in patterns:
+        if "://" in pattern:
+            raise ImageryError(
+                f"{pattern}: is an address, and files are read from a disk; fetch it first and "
+                "give its path"
+            )
         path = base / Path(pattern).expanduser()
         if path.exists():
             paths[path] = None

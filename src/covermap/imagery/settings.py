@@ -85,6 +85,15 @@ class ImagerySettings(Settings):
             raise ValueError("expected a file, folder, glob or list of these")
         return value
 
+    @field_validator("scale")
+    @classmethod
+    def _scale_keeps_differences(
+        cls, value: float | list[float] | None
+    ) -> float | list[float] | None:
+        if 0 in (value if isinstance(value, list) else [value]):
+            raise ValueError("a scale of 0 makes all values equal; leave scale out if none is due")
+        return value
+
     @field_validator("bands")
     @classmethod
     def _different_bands(cls, value: list[str] | None) -> list[str] | None:

@@ -14,6 +14,7 @@ import numpy as np
 from covermap.core.errors import LabelError, nearest
 from covermap.core.legend import Legend, LegendClass
 from covermap.core.settings import parse
+from covermap.core.yaml_text import loaded
 from covermap.labels.settings import LegendSettings
 
 IGNORED, UNKNOWN = -1, -2
@@ -178,12 +179,12 @@ def legend_settings(legend: str | LegendSettings, base: Path) -> LegendSettings:
         return legend
     path = legend_path(legend, base)
     if path is not None:
-        return _parsed(_yaml_of(path.read_text(encoding="utf-8"), str(path)), str(path))
+        return _parsed(loaded(path.read_text(encoding="utf-8"), str(path)), str(path))
     if legend in shipped_legends():
         text = (_shipped_folder() / f"{legend}.yaml").read_text(encoding="utf-8")
-        return _parsed(_yaml_of(text, legend), f"legend {legend}")
+        return _parsed(loaded(text, legend), f"legend {legend}")
     raise LabelError(
-        f"labels: legend: '{legend}' is neither a shipped legend nor a file in {base}; "
+        f"labels: legend: '{legend}' is neither a shipped legend nor a file ({base / legend}); "
         f"{nearest(legend, shipped_legends())}"
     )
 
@@ -207,15 +208,6 @@ def shipped_legends() -> list[str]:
 
 def _shipped_folder() -> Any:
     return files("covermap.labels") / "legends"
-
-
-def _yaml_of(text: str, where: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise LabelError(f"{where}: not valid YAML ({' '.join(str(error).split())})") from None
 
 
 def _parsed(values: Any, where: str) -> LegendSettings:

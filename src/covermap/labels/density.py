@@ -221,7 +221,10 @@ class Density(NothingDrawn):
         if not hit.any():
             raise LabelError(self._far_from(scenes[0]))
         if not known:
-            raise LabelError(f"{self.path}: no area of labels: areas lies on the imagery")
+            raise LabelError(
+                f"{self.files[-1]}: no polygon of labels: areas lies on the imagery; check the "
+                "CRS and extent of both"
+            )
         if self.areas is not None:
             on_areas = _within(self.points, self.areas)
             if not (hit & on_areas).any():

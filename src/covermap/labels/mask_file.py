@@ -91,7 +91,9 @@ class MaskFile:
             if broken.any():
                 raise LabelError(
                     f"{self.path}: holds {raw[broken][0]:g}, but class codes are whole numbers; is "
-                    "it a layer of measurements or scores? Another band: labels: {band: 2}"
+                    f"band {self.band} a layer of measurements or scores, or was it resampled? "
+                    "Give masks of whole codes, or name the band that holds them: "
+                    "labels: {band: 2}"
                 )
         codes = raw.astype(np.int64)
         if self.kind == "ids":

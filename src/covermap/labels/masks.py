@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +34,8 @@ _READ = 1024
 _NAMED = 3
 # Different strange colours that are counted one by one; a photograph has millions.
 _COUNTED_COLORS = 4096
+# Share of stray colours from which a legend is rather wrong than noisy.
+_ANOTHER_PALETTE = 0.5
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,17 @@ class Masks(NothingDrawn):
         if not stray:
             return ()
         total = sum(stray.values())
-        return (
+        told = (
             f"{total:,} pixels of colours that are not in the legend are unlabelled: "
-            f"{_counted(stray)}",
+            f"{_counted(stray)}"
         )
+        share = total / sum(math.prod(mask.geobox.shape) for mask in masks)
+        if share > _ANOTHER_PALETTE:
+            told += (
+                f". That is {share:.0%} of all pixels: is the legend that of other masks? "
+                "`covermap init --images DIR --masks DIR` writes one of the colours that it finds"
+            )
+        return (told,)
 
     @property
     def _reach(self) -> float | None:
@@ -259,8 +269,10 @@ def _found_coding(masks: Sequence[MaskFile], chosen: bool, notes: list[str]) -> 
         raise LabelError(f"{masks[0].path}: every pixel of the masks is nodata")
     if min(codes) < 0 or max(codes) > 65534 or len(codes) > 1000:
         raise LabelError(
-            f"{masks[0].path}: the masks hold {len(codes)} codes from {min(codes)} to "
-            f"{max(codes)}, too many or too large for classes; say what they mean: labels: legend"
+            f"{masks[0].path.parent}: the masks hold {len(codes)} codes from {min(codes)} to "
+            f"{max(codes)}; without a legend at most 1000 codes of 0 to 65534 are classes. Are "
+            "these masks? Then say what their codes mean: labels: {legend: {classes: {1: water}, "
+            "ignore: [-1]}}"
         )
     listed = ", ".join(map(str, sorted(codes)))
     notes.append(

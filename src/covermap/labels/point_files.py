@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError, nearest
 from covermap.labels.kind_settings import DensitySettings
+from covermap.labels.polygon_file import require_shapefile_parts, unreadable
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -78,6 +79,7 @@ def _read(path: Path, layer: str | None, what: str, key: str) -> gpd.GeoDataFram
 
     if not path.exists():
         raise LabelError(f"{path}: no such file; check {key} in the project")
+    require_shapefile_parts(path, (".shx",))
     try:
         layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
         if layer is None and len(layers) == 1:
@@ -85,7 +87,7 @@ def _read(path: Path, layer: str | None, what: str, key: str) -> gpd.GeoDataFram
         if layer in layers:
             table = pyogrio.read_dataframe(path, layer=layer)
     except Exception as error:
-        raise LabelError(f"{path}: cannot be read as vector data ({error})") from None
+        raise unreadable(path, error) from None
     if layer is None:
         name = "layer" if what == "points" else "areas_layer"
         raise LabelError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ def read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
 
     if not path.exists():
         raise LabelError(f"{path}: no such file; check labels: path in the project")
+    require_shapefile_parts(path, (".shx", ".dbf"))
     try:
         layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
         if layer is not None and layer not in layers:
@@ -37,10 +40,38 @@ def read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     except LabelError:
         raise
     except Exception as error:
-        raise LabelError(f"{path}: cannot be read as vector data ({error})") from None
+        raise unreadable(path, error) from None
     if "geometry" not in table.columns:
         raise LabelError(f"{path}: has no geometry; polygons were expected")
     return table
+
+
+def require_shapefile_parts(path: Path, suffixes: Sequence[str]) -> None:
+    """Refuse a shapefile that was copied without the files beside it.
+
+    Raises
+    ------
+    LabelError
+        Naming the one that is missing.
+    """
+    if path.suffix.lower() != ".shp":
+        return
+    there = {item.suffix.lower() for item in path.parent.glob(f"{escape(path.stem)}.*")}
+    for suffix in suffixes:
+        if suffix not in there:
+            raise LabelError(
+                f"{path}: a shapefile is several files, and {path.stem}{suffix} is missing beside "
+                "it; copy all files of that name"
+            )
+
+
+def unreadable(path: Path, error: Exception) -> LabelError:
+    """What to say of a file that OGR does not read."""
+    told = str(error).split(";")[0].rstrip(".")
+    return LabelError(
+        f"{path}: cannot be read as vector data ({told}). Expected a GeoPackage, shapefile, "
+        "GeoJSON or the like; if it is one, fetch or export it again"
+    )
 
 
 def only_areas(

@@ -134,7 +134,8 @@ def _read(path: Path) -> pd.DataFrame:
         )  # fmt: skip
     except (ValueError, csv.Error) as error:
         raise LabelError(
-            f"{path}: cannot be read as a table of text (CSV): {str(error).strip()}"
+            f"{path}: cannot be read as a table of text (CSV): {str(error).strip()}. "
+            "Save it as CSV in UTF-8, with as many cells in each row as the header has"
         ) from None
     table.columns = [str(column).strip() for column in table.columns]
     if len(table.columns) < 2 or not len(table):

@@ -9,7 +9,7 @@ import numpy as np
 
 from covermap.assessment.chip_statistics import chip_statistics
 from covermap.bundle.facts import Bundle
-from covermap.bundle.folder import read_forest
+from covermap.bundle.folder import FOREST_FILE, read_forest
 from covermap.mapping.activation_predictor import ActivationPredictor
 from covermap.mapping.settings import TILE_MULTIPLE
 from covermap.models.forest import Forest, forest_from_bytes
@@ -241,7 +241,7 @@ def open_chip_model(bundle: Bundle, precision: str = "auto") -> ChipModel:
     classes = len(bundle.legend)
     if bundle.is_forest:
         content = read_forest(bundle)
-        return ChipForest(forest_from_bytes(content, classes, 1, str(bundle.folder)))
+        return ChipForest(forest_from_bytes(content, classes, 1, f"{bundle.folder}/{FOREST_FILE}"))
     from covermap.models.loading import load_network
 
     network = load_network(bundle)

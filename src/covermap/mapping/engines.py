@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from covermap.bundle.facts import Bundle
-from covermap.bundle.folder import read_forest, read_ranges
+from covermap.bundle.folder import FOREST_FILE, read_forest, read_ranges
 from covermap.core.errors import ModelError
 from covermap.mapping.chip_predictor import open_task_predictor
 from covermap.mapping.openvino_predictor import OpenvinoPredictor, openvino_computes
@@ -146,7 +146,7 @@ def opened(bundle: Bundle, engine: Engine, tta: bool = False) -> Predictor:
     elif bundle.is_forest:
         window = int(bundle.model.get("window", 1))
         forest = forest_from_bytes(
-            read_forest(bundle), len(bundle.legend), window, str(bundle.folder)
+            read_forest(bundle), len(bundle.legend), window, f"{bundle.folder}/{FOREST_FILE}"
         )
         predictor = ForestPredictor(forest, len(bundle.channels))
     else:

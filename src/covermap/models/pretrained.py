@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,10 @@ def _read(path: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return dict(load_file(path))
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of what is no file of weights torch warns before it refuses it.
+            warnings.simplefilter("ignore", UserWarning)
+            held = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises what its unpickler meets
         raise ModelError(
             f"{path}: not readable as weights ({type(error).__name__}); expected a state dict "

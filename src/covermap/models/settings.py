@@ -26,7 +26,7 @@ _DEFAULT_NETWORK = "unet"
 # Side in pixels of what the second forest of `auto` sees; docs/results.md has others beside it.
 _AUTO_WINDOW = 9
 _WEIGHTS = ("imagenet", "none")
-_WEIGHT_FILES = (".safetensors", ".pth", ".pt")
+WEIGHT_FILES = (".safetensors", ".pth", ".pt")
 
 
 class ModelSettings(Settings):
@@ -105,7 +105,7 @@ class ModelSettings(Settings):
     @field_validator("weights")
     @classmethod
     def _weights_are_known(cls, weights: str | None) -> str | None:
-        if weights is None or weights.endswith(_WEIGHT_FILES):
+        if weights is None or weights.endswith(WEIGHT_FILES):
             return weights
         if weights.startswith(HUB_PREFIX) and weights != HUB_PREFIX:
             return weights
@@ -178,7 +178,7 @@ class ModelSettings(Settings):
     @property
     def weights_file(self) -> str | None:
         """The local file of initial weights, as the project says it."""
-        return self.weights if self.weights and self.weights.endswith(_WEIGHT_FILES) else None
+        return self.weights if self.weights and self.weights.endswith(WEIGHT_FILES) else None
 
     @property
     def _carried(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from covermap.chips.settings import ChipSettings, SplitSettings
 from covermap.core.errors import ProjectError
 from covermap.core.settings import Settings, parse
+from covermap.core.yaml_text import loaded
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.kind_settings import (
     FOLDERS,
@@ -242,27 +244,16 @@ def read_values(path: Path) -> Any:
     ProjectError
         No such file, no YAML, or nothing in it.
     """
-    import yaml
-
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ProjectError(
             f"{path}: no such project file; write one with `covermap init IMAGE LABELS --out "
-            f"{path.name}`"
+            f"{shlex.quote(path.name)}`"
         ) from None
     except (IsADirectoryError, UnicodeDecodeError, PermissionError) as error:
         raise ProjectError(f"{path}: not readable as a project file ({error})") from None
-    try:
-        values: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ProjectError(f"{path}: not valid YAML: {_place(error)}") from None
+    values = loaded(text, str(path))
     if values is None:
         raise ProjectError(f"{path}: the project file is empty; imagery and labels are needed")
     return values
-
-
-def _place(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or "unreadable"
-    return f"{problem}, line {mark.line + 1}" if mark else str(problem)

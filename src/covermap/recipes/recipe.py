@@ -12,6 +12,7 @@ from covermap.core.errors import ProjectError, nearest
 from covermap.core.settings import Settings, parse
 from covermap.datasets.published import relative
 from covermap.datasets.registry import dataset_named
+from covermap.models.settings import WEIGHT_FILES
 from covermap.project.variants import laid_over
 from covermap.report.published import Published
 
@@ -167,7 +168,13 @@ def _require_form(recipe: Recipe, values: dict[str, Any], folder: Path, where: s
 def _from_base(weights: str, base: Path) -> str:
     """A weights file as the project in `base` names it; any other weights as they are."""
     path = Path(weights)
-    return relative(path, base) if path.is_file() else weights
+    if path.is_file():
+        return relative(path, base)
+    if path.suffix in WEIGHT_FILES:
+        raise ProjectError(
+            f"--weights {weights}: no such file; give one, or hub:imagenet to fetch a published set"
+        )
+    return weights
 
 
 def _require_encoder(values: dict[str, Any], where: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,8 +95,8 @@ def _tell_of_data_sets(paths: Sequence[Path]) -> None:
         dataset = recognised(path) if path.is_dir() else None
         if dataset is not None:
             say(
-                f"{path}: this is {dataset.card.title}; its own project: covermap datasets {path} "
-                "--out project.yaml"
+                f"{path}: this is {dataset.card.title}; its own project: covermap datasets "
+                f"{shlex.quote(str(path))} --out project.yaml"
             )
 
 

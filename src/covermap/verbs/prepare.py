@@ -62,6 +62,7 @@ def prepare(project: str | Path, out: str | Path, force: bool = False) -> RunFol
 
 def prepare_step(workspace: Workspace, force: bool) -> None:
     """The step in an opened workspace."""
+    workspace.require_files()
     inputs = prepare_inputs(workspace)
     workspace.folder.check(OUTPUTS)
     _require_other_run(workspace)

@@ -54,7 +54,9 @@ def run_variants(
     folder.begin("run", variants[0].project.seed)
     folder.check(OUTPUTS)
     for variant in variants:
-        require_free_outputs(_opened(path, variant, folder))
+        opened = _opened(path, variant, folder)
+        opened.require_files()
+        require_free_outputs(opened)
     prepared: dict[str, RunFolder] = {}
     compared = []
     for number, variant in enumerate(variants, 1):

@@ -190,6 +190,21 @@ class Workspace:
             files += parts_of(self.base / self.project.aoi)
         return {str(path): file_digest(path) for path in dict.fromkeys(files)}
 
+    def require_files(self) -> None:
+        """Tell files that only later steps read and that are missing now, not after the training.
+
+        Raises
+        ------
+        CovermapError
+            Naming the file and its key.
+        """
+        for named, key in (
+            (self.project.model.weights_file, "model: {weights: ...}"),
+            (self.project.truth, "truth:"),
+        ):
+            if named is not None and not (self.base / named).exists():
+                raise ProjectError(f"{self.base / named}: no such file; check {key} in the project")
+
     def inputs(self, step: str, parts: dict[str, Any]) -> dict[str, Any]:
         """What a step stands on, as an object to be digested.
 
