@@ -2,7 +2,7 @@
 
 import pytest
 
-from covermap.chips.settings import ChipSettings
+from covermap.chips.settings import ChipSettings, SplitSettings
 from covermap.core.errors import ProjectError
 from covermap.core.settings import parse
 
@@ -38,3 +38,17 @@ def test_a_mistake_says_what_to_write(values, told):
         parse(ChipSettings, values, "project.yaml")
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"by": "images", "together": "(["}, "is no regular expression"),
+        ({"by": "images", "together": "tile"}, "catches nothing"),
+        ({"by": "blocks", "together": "(a)"}, "`together` belongs to `by: images`"),
+    ],
+)
+def test_a_pattern_of_names_that_cannot_be(values, message):
+    with pytest.raises(ProjectError) as caught:
+        parse(SplitSettings, values, "split")
+    assert message in str(caught.value)

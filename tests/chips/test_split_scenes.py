@@ -1,11 +1,13 @@
 """Whole scenes held out."""
 
+import dataclasses
+
 import pytest
 
 from covermap.chips.audit import audit
 from covermap.chips.parts import Split
 from covermap.chips.split_file import read_split, write_split
-from covermap.chips.split_scenes import scene_groups
+from covermap.chips.split_scenes import scene_groups, told_of_pieces
 from covermap.core.errors import SplitError
 from prepared import prepared
 from small_pictures import Everywhere, overlapping, pictures
@@ -118,3 +120,43 @@ def test_six_patches_of_korea_are_three_groups():
     assert len(set(groups.values())) == 3
     assert groups["202309_patchN_11"] == groups["202412_patchN_0"] == groups["202309_patchN_0"]
     assert groups["202309_patchN_8"] == groups["202412_patchN_1"]
+
+
+PIECES = {f"p{n}": f"{100 + n // 4}_{n % 4}" for n in range(24)}
+
+
+def renamed(scenes):
+    return [dataclasses.replace(scene, name=PIECES[scene.name]) for scene in scenes]
+
+
+def test_pieces_of_one_picture_are_held_out_together():
+    names = renamed(pictures(24))
+    run = prepared(names, Everywhere(), by="images", together=r"^(\d+)_")
+    parts = run.chips.groupby(run.chips["scene"].str.split("_").str[0])["split"].nunique()
+    assert parts.max() == 1
+    assert len(parts) == 6
+    apart = prepared(names, Everywhere(), by="images")
+    mixed = apart.chips.groupby(apart.chips["scene"].str.split("_").str[0])["split"].nunique()
+    assert mixed.max() > 1, "without it they are told apart"
+
+
+def test_a_name_that_does_not_fit_is_a_picture_of_its_own():
+    scenes = renamed(pictures(8))
+    groups = scene_groups([*scenes, *pictures(2)], False, r"^(\d+)_")
+    assert groups.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 3]
+
+
+def test_a_pattern_that_fits_no_name_is_told():
+    with pytest.raises(SplitError, match="fits none of the 8 names, the first of which is 'p0'"):
+        prepared(pictures(8), Everywhere(), by="images", together="^tile([0-9]+)")
+
+
+def test_prepare_asks_only_where_names_look_cut():
+    cut = renamed(pictures(24))
+    told = told_of_pieces(cut)
+    assert "100_0, 100_1" in told
+    assert "6 beginnings of 24 pictures" in told
+    assert told_of_pieces(renamed(pictures(24, 32633))) is None, "their place is known"
+    assert told_of_pieces(pictures(24)) is None
+    one = [dataclasses.replace(scene, name=f"a_{n}") for n, scene in enumerate(pictures(5))]
+    assert told_of_pieces(one) is None, "nothing would be left to test"

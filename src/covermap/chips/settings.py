@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from covermap.core.settings import Settings
+
+# A value of `together`: a name without the number of a piece, or its row and column.
+PIECES = r"^(.*?)(?:[_-]\d+){1,2}$"
 
 
 class ChipSettings(Settings):
@@ -141,6 +145,9 @@ class SplitSettings(Settings):
         By region: a file of polygons.
     period : str
         By date: what is kept together.
+    together : str, optional
+        Of images: a regular expression; those whose names agree in what its groups catch are held
+        out together.
     keep : str, optional
         `chips.parquet` of an earlier run, whose ground keeps its parts; only new ground is
         assigned.
@@ -160,6 +167,7 @@ class SplitSettings(Settings):
     attribute: str | None = None
     regions: str | None = None
     period: Literal["day", "month", "season", "year"] = "day"
+    together: str | None = None
     keep: str | None = None
 
     @property
@@ -185,6 +193,24 @@ class SplitSettings(Settings):
             return [str(item) for item in value]
         return value if value is None or isinstance(value, dict) else [str(value)]
 
+    @field_validator("together")
+    @classmethod
+    def _is_a_pattern(cls, value: str | None) -> str | None:
+        if value is None:
+            return value
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(
+                f"is no regular expression ({error}); an example: '{PIECES}'"
+            ) from None
+        if not groups:
+            raise ValueError(
+                "catches nothing: put what pictures of one place share into brackets, e.g. "
+                f"'{PIECES}'"
+            )
+        return value
+
     @model_validator(mode="after")
     def _keys_of_the_kind(self) -> SplitSettings:
         for key, kinds in _KEYS_OF_KINDS.items():
@@ -206,6 +232,7 @@ _KEYS_OF_KINDS = {
     "attribute": ("attribute", "date", "region"),
     "regions": ("region",),
     "period": ("date",),
+    "together": ("images", "scene", "overlap"),
     "keep": ("auto",),
 }
 _NEEDED_KEYS = {"list": ("train", "test"), "attribute": ("attribute",), "region": ("regions",)}

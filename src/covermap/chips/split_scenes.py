@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from covermap.chips.ground import ANY_PART, Ground
 from covermap.chips.parts import Split, SplitCase, buffer_px
 from covermap.chips.scan import Scan
-from covermap.chips.settings import SplitSettings
+from covermap.chips.settings import PIECES, SplitSettings
 from covermap.chips.split_groups import split_of_groups
+from covermap.core.errors import SplitError
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
 
+# Share of the pictures that must look cut.
+_MOST_PIECES = 0.8
 # With fewer groups blocks within the scenes hold out more kinds of ground.
 _FEWEST_GROUPS = 3
 
 
 def split_by_images(case: SplitCase) -> Split:
-    """Each scene by itself."""
-    return _by_groups(case, scene_groups(case.scenes, join=False))
+    """Each scene by itself, or those of one name together."""
+    return _by_groups(case, scene_groups(case.scenes, False, case.settings.together))
 
 
 def split_by_overlap(case: SplitCase) -> Split:
-    """Scenes that share ground together."""
-    return _by_groups(case, scene_groups(case.scenes, join=True))
+    """Scenes that share ground together, and those of one name."""
+    return _by_groups(case, scene_groups(case.scenes, True, case.settings.together))
 
 
 def _by_groups(case: SplitCase, groups: np.ndarray) -> Split:
+    unit = "groups of images that belong together" if case.settings.together else None
     return split_of_scenes(
-        case.scenes, case.scans, case.labels, case.settings, groups, case.seed, spare=case.spare
+        case.scenes, case.scans, case.labels, case.settings, groups, case.seed, unit, case.spare
     )
 
 
-def scene_groups(scenes: Sequence[Scene], join: bool) -> np.ndarray:
+def scene_groups(scenes: Sequence[Scene], join: bool, together: str | None = None) -> np.ndarray:
     """Number of the group of each scene, int64 (N,), from 0 in order of the first scene of each.
 
     Parameters
@@ -42,24 +47,79 @@ def scene_groups(scenes: Sequence[Scene], join: bool) -> np.ndarray:
     scenes : sequence of Scene
     join : bool
         Whether scenes whose footprints share ground are one group; scenes without a CRS never do.
+    together : str, optional
+        A regular expression: scenes whose names agree in what it catches are one group.
+
+    Raises
+    ------
+    SplitError
+        No name fits the expression.
     """
     numbers = np.arange(len(scenes), dtype=np.int64)
-    if not join:
-        return numbers
+    if together is not None:
+        for one, other in _of_one_name(scenes, together):
+            _unite(numbers, one, other)
+    if join:
+        for one, other in _of_one_ground(scenes):
+            _unite(numbers, one, other)
+    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+
+
+def _unite(numbers: np.ndarray, one: int, other: int) -> None:
+    first, second = numbers[one], numbers[other]
+    numbers[numbers == max(first, second)] = min(first, second)
+
+
+def _of_one_name(scenes: Sequence[Scene], together: str) -> Iterator[tuple[int, int]]:
+    """Pairs of scenes that chain those with the same beginning, end or middle of their names."""
+    seen: dict[tuple[str | None, ...], int] = {}
+    for place, scene in enumerate(scenes):
+        caught = re.search(together, scene.name)
+        if caught is not None:
+            yield seen.setdefault(caught.groups(), place), place
+    if not seen:
+        raise SplitError(
+            f"split: together: '{together}' fits none of the {len(scenes)} names, the first of "
+            f"which is '{scenes[0].name}'"
+        )
+
+
+def _of_one_ground(scenes: Sequence[Scene]) -> Iterator[tuple[int, int]]:
+    """Pairs of scenes whose footprints overlap."""
     import shapely
 
     placed = [place for place, scene in enumerate(scenes) if scene.geobox.crs is not None]
     if not placed:
-        return numbers
+        return
     extents = [scenes[place].geobox.extent.to_crs("EPSG:4326").geom for place in placed]
     # Footprints in degrees are good to a fraction of a pixel: neighbours that only touch may be
     # joined, which costs nothing, and none that overlap is missed.
     left, right = shapely.STRtree(extents).query(extents, predicate="intersects")
     for one, other in zip(left.tolist(), right.tolist(), strict=True):
         if shapely.area(shapely.intersection(extents[one], extents[other])) > 0:
-            first, second = numbers[placed[one]], numbers[placed[other]]
-            numbers[numbers == max(first, second)] = min(first, second)
-    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+            yield placed[one], placed[other]
+
+
+def told_of_pieces(scenes: Sequence[Scene]) -> str | None:
+    """A question where pictures without a place look as if they were cut from larger ones.
+
+    Their names differ in a number alone: pieces of one picture that teach and are tested flatter
+    every score, and without a CRS nothing but names can tell.
+    """
+    cut: dict[str, list[str]] = {}
+    for scene in scenes:
+        found = re.match(PIECES, scene.name)
+        if scene.geobox.crs is None and found is not None:
+            cut.setdefault(found[1], []).append(scene.name)
+    several = {stem: names for stem, names in cut.items() if len(names) > 1}
+    if len(several) < 2 or sum(map(len, several.values())) < _MOST_PIECES * len(scenes):
+        return None
+    names = next(iter(several.values()))
+    return (
+        f"names differ in a number alone ({names[0]}, {names[1]}, ...: {len(several)} beginnings "
+        f"of {len(scenes)} pictures). If those of one beginning were cut from one picture, write "
+        f"split: {{by: images, together: '{PIECES}'}}, so that none is tested beside its neighbours"
+    )
 
 
 def enough_scenes(groups: np.ndarray, scans: Sequence[Scan]) -> bool:

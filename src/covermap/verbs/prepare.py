@@ -18,6 +18,7 @@ from covermap.chips.split import (
     split_files,
 )
 from covermap.chips.split_file import write_split
+from covermap.chips.split_scenes import told_of_pieces
 from covermap.chips.split_top import split_with_top_classes
 from covermap.chips.table import Plan, plan_chips, reasons_of, write_chips
 from covermap.core.errors import LabelError, SplitError
@@ -119,6 +120,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     _say_rejected(plan)
     for reason in split.reasons:
         say(f"split: {reason}")
+    _say_pieces(workspace, split)
     _say_not_assessed(workspace, split)
     for line in found.lines():
         say(f"audit: {line}")
@@ -192,6 +194,16 @@ def _say_rejected(plan: Plan) -> None:
     counts = reason_counts(reasons_of(plan.rejected))
     told = ", ".join(f"{reason} {number}" for reason, number in counts.items())
     say(f"chips: {len(plan.chips)} kept, {len(plan.rejected)} left out: {told}")
+
+
+def _say_pieces(workspace: Workspace, split: Split) -> None:
+    """Ask whether pictures that are held out one by one were cut from larger ones."""
+    settings = workspace.project.split
+    apart = split.ground.kind == "scenes" and settings.by in ("auto", "images", "scene", "overlap")
+    if apart and settings.together is None and not workspace.of_pictures:
+        pieces = told_of_pieces(workspace.scenes)
+        if pieces is not None:
+            say(f"split: {pieces}")
 
 
 def _say_not_assessed(workspace: Workspace, split: Split) -> None:
