@@ -111,6 +111,7 @@ TASKS = {
     "multilabel": {"task": "multilabel", "tag_thresholds": (0.5, 0.25)},
     "weak": {"task": "weak-segmentation", "combiner": {"kind": "standardised", "centre": "mean"}},
     "calibrated": {"temperature": 1.8372},
+    "leaning": {"leans_on_chips": True},
 }
 
 
@@ -126,7 +127,8 @@ def test_what_a_task_needs_beside_is_read_as_it_was_written(tmp_path, task):
 def test_a_segmentations_facts_are_those_of_older_versions(tmp_path):
     write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
     facts = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
-    assert not {"combiner", "quantity", "tag_thresholds", "temperature"} & set(facts)
+    added = {"combiner", "quantity", "tag_thresholds", "temperature", "leans_on_chips"}
+    assert not added & set(facts)
     assert read_bundle(tmp_path / "bundle").divisor == 1
 
 

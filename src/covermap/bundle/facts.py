@@ -111,6 +111,9 @@ class Bundle:
         Of a regression: what is measured; its legend has no classes.
     tag_thresholds : tuple of float, or None
         Of tags: the probability from which each is taken as true, in the legend's order.
+    leans_on_chips : bool
+        Whether a network answers worse where it is shown more than its chips: it is mapped at the
+        chip size then; see `covermap.verbs.context`.
     temperature : float or None
         Of a network of classes: what its logits are divided by before they become probabilities,
         above 0; see `covermap.training.calibration`. None: nothing is divided.
@@ -133,6 +136,7 @@ class Bundle:
     combiner: dict[str, Any] | None = None
     quantity: Quantity | None = None
     tag_thresholds: tuple[float, ...] | None = None
+    leans_on_chips: bool = False
     temperature: float | None = None
 
     def __post_init__(self) -> None:
@@ -157,7 +161,7 @@ class Bundle:
     @property
     def at_chip_size(self) -> bool:
         """Whether it is mapped at the size of its chips: the answers change with the size shown."""
-        return self.sees_everything or self.standardises
+        return self.sees_everything or self.standardises or self.leans_on_chips
 
     @property
     def divisor(self) -> float:
@@ -207,6 +211,8 @@ def to_facts(bundle: Bundle) -> dict[str, Any]:
         facts["quantity"] = dataclasses.asdict(bundle.quantity)
     if bundle.tag_thresholds is not None:
         facts["tag_thresholds"] = list(bundle.tag_thresholds)
+    if bundle.leans_on_chips:
+        facts["leans_on_chips"] = True
     if bundle.temperature is not None:
         facts["temperature"] = bundle.temperature
     return facts
@@ -247,6 +253,7 @@ def from_facts(facts: Any, folder: Path) -> Bundle:
             combiner=None if facts.get("combiner") is None else dict(facts["combiner"]),
             quantity=_quantity(facts.get("quantity")),
             tag_thresholds=_thresholds(facts.get("tag_thresholds")),
+            leans_on_chips=bool(facts.get("leans_on_chips", False)),
             temperature=_number(facts.get("temperature")),
         )
     except KeyError as error:

@@ -20,6 +20,7 @@ from covermap.models.settings import ModelSettings
 from covermap.project.schema import Project
 from covermap.verbs.chip_forest import chip_forest
 from covermap.verbs.combine import reading_of
+from covermap.verbs.context import Context, context_of
 from covermap.verbs.forest_pixels import forest_answer, labelled_pixels
 from covermap.verbs.plan_told import forecast
 
@@ -99,6 +100,8 @@ class Taught:
         Of weak segmentation: how its activation maps become classes.
     temperature : float or None
         Of a network of classes that has validation ground; see `training.calibration`.
+    leans_on_chips : bool
+        Of a network of classes of pixels: whether it answers worse where it is shown more.
     unseen : (ndarray, ndarray) or None
         Of a network of a k-fold: what it answers on the fold that it never saw, and what is true.
     """
@@ -112,6 +115,7 @@ class Taught:
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     combiner: dict[str, Any] | None = None
     temperature: float | None = None
+    leans_on_chips: bool = False
     unseen: Answers | None = None
 
     def tally(self, chips: Chips, groups: Sequence[np.ndarray], classes: int) -> GroupedTally:
@@ -206,6 +210,7 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     calibration = _calibration(fitted.network, lesson)
     sight = _sight(fitted.network, settings, reading, lesson.teach)
     weighed = project.task == "segmentation"
+    context = _context(fitted.network, lesson, sight) if weighed else None
     return Taught(
         settings=settings,
         weights=network_weights(fitted.network),
@@ -224,11 +229,13 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
             "stopped_early": len(fitted.history) < resolved.epochs,
             "history": [row.to_dict() for row in fitted.history],
             "calibration": None if calibration is None else calibration.to_dict(),
+            "context": None if context is None else context.to_dict(),
         },
         answer=lambda sample: _network_answer(fitted.network, sample),
         ranges=activation_ranges(fitted.network, _spread(lesson.teach)) if weighed else {},
         combiner=None if reading is None else reading.to_dict(),
         temperature=None if calibration is None else calibration.temperature,
+        leans_on_chips=context is not None and context.hurts,
         unseen=_unseen(fitted.network, lesson),
     )
 
@@ -244,6 +251,27 @@ def _calibration(network: Any, lesson: Lesson) -> Calibration | None:
         say(
             f"{lesson.title}: temperature {found.temperature:.2f}, log loss of validation "
             f"{found.log_loss:.3f} without and {found.log_loss_scaled:.3f} with it"
+        )
+    return found
+
+
+def _context(network: Any, lesson: Lesson, sight: Sight) -> Context | None:
+    """What surroundings do to a network; told where they hurt."""
+    if sight.everything:
+        return None
+    judges = lesson.validate if lesson.validate is not None and len(lesson.validate) else None
+    found = context_of(
+        lambda sample: _network_answer(network, sample),
+        judges or lesson.teach,
+        sight.radius,
+        len(lesson.names),
+        lesson.project.seed,
+    )
+    if found is not None and found.hurts:
+        say(
+            f"{lesson.title}: where it is shown what lies around its chips the network does worse "
+            f"(class-mean IoU {found.within:.3f} instead of {found.alone:.3f}), so maps are made "
+            "of tiles of the size of its chips"
         )
     return found
 

@@ -267,6 +267,7 @@ def _bundle(
         chip_size=-(-ground.teach.windows[0][1].height // CELL) * CELL,
         receptive_radius=taught.receptive_radius,
         sees_everything=taught.sees_everything,
+        leans_on_chips=taught.leans_on_chips,
         min_dates=usable_rule(project.imagery[0], scene),
         imagery=describe_imagery(project.imagery[0], scene),
         trained_on=_trained_on(workspace.scenes, chips, training),

@@ -1,0 +1,97 @@
+"""Whether surroundings hurt a network: such a one is mapped at the size of its chips."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.ndimage import uniform_filter
+
+from covermap.chips.loading import Chips
+from covermap.models.settings import ModelSettings
+from covermap.verbs.context import context_of
+from example_bundle import bundle_of
+from prepared import noisy_scene, prepared
+from small_pictures import Everywhere, pictures
+from tiny import tiny_geobox
+
+CHIP, CLASSES = 32, 3
+
+
+def _chips(scenes=None, **split):
+    scenes = scenes or [noisy_scene(tiny_geobox(320, 320))]
+    run = prepared(scenes, Everywhere(), CHIP, **split)
+    teach, validate, _ = run.shares(run.split.trainings[0])
+    return Chips(validate, teach.statistics())
+
+
+def _leaning(sample):
+    """Right where ends are near: sums over 41 px are small there, as zeros pad them."""
+    filled = uniform_filter(np.ones(sample.target.shape), 41, mode="constant")
+    return np.where(filled < 0.9, sample.target, (sample.target + 1) % CLASSES)
+
+
+def test_a_network_that_leans_on_the_ends_of_its_chips_is_found_out():
+    found = context_of(_leaning, _chips(), radius=40, classes=CLASSES, seed=0)
+    assert found.hurts
+    assert found.around == 64
+    assert found.alone == 1
+    assert found.within == 0
+
+
+def test_one_that_does_not_care_is_left_alone():
+    found = context_of(lambda sample: sample.target, _chips(), radius=40, classes=CLASSES, seed=0)
+    assert not found.hurts
+    assert found.alone == found.within == 1
+
+
+def test_surroundings_may_help():
+    def farsighted(sample):
+        return sample.target if sample.target.shape[0] > CHIP else np.zeros_like(sample.target)
+
+    found = context_of(farsighted, _chips(), radius=200, classes=CLASSES, seed=0)
+    assert found.around == 128, "as much as is ever shown"
+    assert not found.hurts
+    assert found.within > found.alone
+
+
+def test_a_loss_that_is_small_does_not_decide():
+    def hardly(sample):
+        answer = sample.target.copy()
+        if answer.shape[0] > CHIP:
+            answer[:: answer.shape[0] // 2] = 0
+        return answer
+
+    found = context_of(hardly, _chips(), radius=40, classes=CLASSES, seed=0)
+    assert 0 < found.alone - found.within < 0.05
+    assert not found.hurts
+
+
+def test_the_middle_is_compared_with_the_same_pixels():
+    """Each answer is the row of the scene: it is the same however much is shown."""
+    chips, seen = _chips(), []
+
+    def telling(sample):
+        seen.append(sample.values.shape[1:])
+        return (np.abs(sample.values[0] * 1000).astype(int)) % CLASSES
+
+    found = context_of(telling, chips, radius=10, classes=CLASSES, seed=0)
+    assert found.alone == found.within
+    assert set(seen) == {(CHIP, CHIP), (CHIP + 64, CHIP + 64)}
+
+
+@pytest.mark.parametrize(("scenes", "radius"), [(pictures(20), 40), (None, 0)])
+def test_without_surroundings_or_a_look_at_them_there_is_nothing_to_tell(scenes, radius):
+    chips = _chips(scenes) if scenes is None else None
+    if chips is None:
+        run = prepared(scenes, Everywhere(), 64)
+        teach, validate, _ = run.shares(run.split.trainings[0])
+        chips = Chips(validate, teach.statistics())
+    assert context_of(_leaning, chips, radius, CLASSES, 0) is None
+
+
+def test_such_a_bundle_is_mapped_at_the_size_of_its_chips():
+    bundle = bundle_of(ModelSettings(encoder="resnet18", weights="none"), [660.0], 3)
+    assert not bundle.at_chip_size
+    assert dataclasses.replace(bundle, leans_on_chips=True).at_chip_size
