@@ -22,8 +22,8 @@ from covermap.core.grid import Window, whole
 
 # Enough to see such a failure, which is never small; more would cost a part of an epoch.
 _MOST_CHIPS = 24
-# Pixels around a chip: what fails with more fails with these.
-_MOST_AROUND, _STEP = 128, 32
+# Pixels around a chip, and times its side: what fails with more fails with these.
+_MOST_AROUND, _MOST_SIDES, _STEP = 128, 2, 32
 # Class-mean IoU that must be lost: ground held out nearby is hidden here, but not in a map.
 _LOST = 0.05
 
@@ -79,10 +79,11 @@ def context_of(
     Context or None
         None where nothing lies around any chip, as with whole pictures, or nothing is counted.
     """
-    around = min(_MOST_AROUND, -(-radius // _STEP) * _STEP)
     places = _surrounded(chips.share)
-    if not around or not places:
+    if not radius or not places:
         return None
+    side = chips.share.windows[places[0]][1].width
+    around = min(_MOST_AROUND, _MOST_SIDES * side, -(-radius // _STEP) * _STEP)
     wide = _widened(chips, places, around)
     alone = within = GroupedTally({})
     for number, place in enumerate(places):
