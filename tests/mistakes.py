@@ -22,6 +22,7 @@ def complaint_of(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
             main()
         output = capsys.readouterr()
         assert stopped.value.code == 2, output.err
+        assert "Traceback" not in output.err
         assert output.out == ""
         lines = output.err.strip().splitlines()
         errors = [line for line in lines if line.startswith("covermap: ")]

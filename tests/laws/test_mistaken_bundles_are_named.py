@@ -14,27 +14,12 @@ from covermap.models.registry import build_network
 from covermap.models.settings import ModelSettings
 from covermap.verbs.prepare import prepare
 from drawings import drawing, saved, scattered
-from mistakes import Bomb, complaint_of
+from mistakes import Bomb
 from oracle_predictors import tiny_bundle
-from pictures import write_picture
 from tiny import tiny_geobox, write_scene
 from tiny_bundles import forest_bundle
 
 BOX = tiny_geobox(64, 64)
-
-
-@pytest.fixture
-def complaint(monkeypatch, capsys):
-    return complaint_of(monkeypatch, capsys)
-
-
-@pytest.fixture
-def pictures(tmp_path, monkeypatch):
-    """Three pictures, `0.png` to `2.png`, in the folder that commands begin from."""
-    for place in range(3):
-        write_picture(tmp_path / "pictures" / f"{place}.png", np.full((40, 40), place), place)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,8 @@ import shutil
 import pytest
 
 from covermap.datasets.registry import dataset_named
-from mistakes import complaint_of
 
 NAMES = ("landcoverai", "landcovernet", "ghana-crops", "deepglobe", "urban-atlas")
-
-
-@pytest.fixture
-def complaint(monkeypatch, capsys):
-    return complaint_of(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")

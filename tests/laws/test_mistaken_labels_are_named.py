@@ -1,33 +1,16 @@
 """Law 12 for tables of pictures, counted points, and vector files."""
 
 import geopandas as gpd
-import numpy as np
 import pytest
 from shapely.geometry import Point
 
 from drawings import drawing, saved, scattered
-from mistakes import complaint_of
-from pictures import write_picture
 from tiny import tiny_geobox, write_scene
 
 BOX = tiny_geobox(64, 64)
 
 
-@pytest.fixture
-def complaint(monkeypatch, capsys):
-    return complaint_of(monkeypatch, capsys)
-
-
 # Tags
-
-
-@pytest.fixture
-def pictures(tmp_path, monkeypatch):
-    """Three pictures, `0.png` to `2.png`, in the folder that commands begin from."""
-    for place in range(3):
-        write_picture(tmp_path / "pictures" / f"{place}.png", np.full((40, 40), place), place)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.mark.parametrize(

@@ -72,23 +72,6 @@ def test_no_words_at_all_show_the_help(covermap):
 
 
 @pytest.fixture
-def complaint(covermap):
-    """The one line that a command ends with."""
-
-    def told(*words):
-        status, output = covermap(*words)
-        assert status == 2, output.err
-        assert "Traceback" not in output.err
-        assert output.out == ""
-        lines = output.err.strip().splitlines()
-        errors = [line for line in lines if line.startswith("covermap: ")]
-        assert errors == lines[-1:], output.err
-        return errors[0]
-
-    return told
-
-
-@pytest.fixture
 def prepare(folder, complaint):
     return lambda: complaint("prepare", folder / "project.yaml", "--out", folder / "run")
 

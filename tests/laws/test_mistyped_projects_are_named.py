@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 
 from drawings import scattered, squares
-from mistakes import complaint_of
 from tiny import tiny_geobox, write_scene
 
 SIDE = 96
 SOUND = "imagery: scene.tif\nlabels: {path: labels.gpkg, attribute: cover}\n"
-
-
-@pytest.fixture
-def complaint(monkeypatch, capsys):
-    return complaint_of(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")
