@@ -63,8 +63,7 @@ def bootstrap_intervals(
     if len(tallies) < 2:
         return None
     chosen = list(range(tallies[0].classes)) if classes is None else list(classes)
-    correct = np.array([tally.correct for tally in tallies], np.float64)
-    union = np.array([t.reference + t.prediction - t.correct for t in tallies], np.float64)
+    correct, union = parts_by_group(grouped.counted)
     totals = np.array([tally.total for tally in tallies], np.float64)
     # Columns: pixels, correct pixels, then intersection and union of each chosen class.
     facts = np.column_stack([totals, correct.sum(axis=1), correct[:, chosen], union[:, chosen]])
@@ -103,6 +102,14 @@ def drawn_times(groups: int, seed: int, resamples: int = RESAMPLES) -> Iterator[
         cells = drawn + groups * np.arange(rows)[:, None]
         times = np.bincount(cells.ravel(), minlength=rows * groups).reshape(rows, groups)
         yield times.astype(np.float64)
+
+
+def parts_by_group(grouped: GroupedTally) -> tuple[np.ndarray, np.ndarray]:
+    """Float64 (G, K) each: intersection and union of each class by group, groups in their order."""
+    tallies = grouped.groups.values()
+    correct = np.array([tally.correct for tally in tallies], np.float64)
+    union = np.array([t.reference + t.prediction - t.correct for t in tallies], np.float64)
+    return correct, union
 
 
 def resampled_sums(facts: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:

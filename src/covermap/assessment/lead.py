@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from covermap.assessment.intervals import mean_of_defined, resampled_sums
+from covermap.assessment.intervals import mean_of_defined, parts_by_group, resampled_sums
 from covermap.assessment.scores import class_mean_iou
 from covermap.assessment.tally import GroupedTally
 
@@ -57,15 +57,7 @@ def lead(first: GroupedTally, second: GroupedTally, seed: int) -> Lead:
     difference = (class_mean_iou(ours.pooled) or 0.0) - (class_mean_iou(theirs.pooled) or 0.0)
     if len(ours.groups) < 2:
         return Lead(difference, None)
-    facts = np.column_stack([*_parts(ours), *_parts(theirs)])
+    facts = np.column_stack([*parts_by_group(ours), *parts_by_group(theirs)])
     correct, union, other_correct, other_union = np.split(resampled_sums(facts, seed), 4, axis=1)
     drawn = mean_of_defined(correct, union) - mean_of_defined(other_correct, other_union)
     return Lead(difference, float(np.std(drawn, ddof=1)))
-
-
-def _parts(grouped: GroupedTally) -> tuple[np.ndarray, np.ndarray]:
-    """Float64 (G, K) each: intersection and union of each class by group."""
-    tallies = list(grouped.groups.values())
-    correct = np.array([tally.correct for tally in tallies], np.float64)
-    union = np.array([t.reference + t.prediction - t.correct for t in tallies], np.float64)
-    return correct, union

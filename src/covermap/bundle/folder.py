@@ -78,7 +78,7 @@ def write_scores(bundle: Bundle, scores: dict[str, Any]) -> Bundle:
     return _rewritten(dataclasses.replace(bundle, scores=scores))
 
 
-def write_temperature(bundle: Bundle, temperature: float | None) -> Bundle:
+def write_temperature(bundle: Bundle, temperature: float) -> Bundle:
     """Put a temperature into a bundle that lies in its folder; its weights stay untouched.
 
     Returns

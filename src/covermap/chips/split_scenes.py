@@ -17,7 +17,7 @@ from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
 
 # Share of the pictures that must look cut.
-_MOST_PIECES = 0.8
+_LEAST_PIECES = 0.8
 # With fewer groups blocks within the scenes hold out more kinds of ground.
 _FEWEST_GROUPS = 3
 
@@ -112,7 +112,7 @@ def told_of_pieces(scenes: Sequence[Scene]) -> str | None:
         if scene.geobox.crs is None and found is not None:
             cut.setdefault(found[1], []).append(scene.name)
     several = {stem: names for stem, names in cut.items() if len(names) > 1}
-    if len(several) < 2 or sum(map(len, several.values())) < _MOST_PIECES * len(scenes):
+    if len(several) < 2 or sum(map(len, several.values())) < _LEAST_PIECES * len(scenes):
         return None
     names = next(iter(several.values()))
     return (

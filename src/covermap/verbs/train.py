@@ -34,6 +34,8 @@ from covermap.verbs.workspace import Workspace
 if TYPE_CHECKING:
     import geopandas as gpd
 
+    from covermap.training.calibration import Answers as UnseenAnswers
+
 OUTPUTS = ("bundle", "folds", "training.json")
 _CHECKPOINTS = ".training"
 
@@ -122,12 +124,12 @@ def _train(workspace: Workspace, key: str) -> tuple[str, ...]:
     model, trainings = workspace.project.model, workspace.split.trainings
     told: dict[str, Any] = {}
     rivals: list[Rivals] = []
-    unseen: dict[str, Any] = {}
+    unseen: dict[str, UnseenAnswers | None] = {}
     for number, training in enumerate(trainings):
         ground = _Ground.of(workspace, chips, training)
         lesson = _lesson(workspace, ground, training, key, number)
         if model.name == AUTO:
-            rivals.append(_rivals(workspace, ground, training, lesson))
+            rivals.append(_rivals(workspace, training, lesson))
             unseen[training.name] = rivals[-1].taught[-1].unseen
             continue
         teach = taught_network
@@ -196,9 +198,9 @@ def _lesson(
     )
 
 
-def _rivals(workspace: Workspace, ground: _Ground, training: Training, lesson: Lesson) -> Rivals:
+def _rivals(workspace: Workspace, training: Training, lesson: Lesson) -> Rivals:
     model, classes = workspace.project.model, len(lesson.names)
-    judges = _judges(workspace, ground, training, lesson)
+    judges = _judges(workspace, lesson)
     taught = [taught_forest(forest, lesson) for forest in model.as_forests]
     taught.append(taught_network(model.as_network, lesson))
     tallies = None
@@ -208,9 +210,7 @@ def _rivals(workspace: Workspace, ground: _Ground, training: Training, lesson: L
     return Rivals(training.name, tuple(taught), tallies)
 
 
-def _judges(
-    workspace: Workspace, ground: _Ground, training: Training, lesson: Lesson
-) -> Chips | None:
+def _judges(workspace: Workspace, lesson: Lesson) -> Chips | None:
     """The ground that rivals are compared on; None for the last training of a k-fold.
 
     The fold that a training of a k-fold never saw judges for the other folds. The test of a
@@ -223,7 +223,7 @@ def _judges(
             f"{workspace.project_path}: model: auto chooses on validation ground, and this split "
             "has none; name some in split: val, or a model, e.g. model: {name: unet}"
         )
-    return ground.chips(ground.score)
+    return lesson.held_out
 
 
 def _keep(
