@@ -138,10 +138,7 @@ def measured(data: Path, name: str, row: str, seed: int, keep: Path | None) -> d
         folder.mkdir(parents=True, exist_ok=True)
         project, out = folder / "project.yaml", folder / "run"
         project.write_text(project_text(data, SETS[name], folder) + ROWS[row] + f"seed: {seed}\n")
-        begun = time.perf_counter()
-        for verb in ("prepare", "train", "evaluate"):
-            covermap(verb, project, "--out", out)
-        minutes = (time.perf_counter() - begun) / 60
+        minutes = minutes_of(("prepare", "train", "evaluate"), project, out)
         found = scores(out) | {"seed": seed, "minutes": minutes}
         done.write_text(json.dumps(found, indent=2) + "\n")
     return found
@@ -156,6 +153,14 @@ def project_text(data: Path, item: DataSet, folder: Path) -> str:
     written.unlink(missing_ok=True)
     covermap("init", "--images", data / item.images, "--masks", data / item.masks, "--out", written)
     return written.read_text() + text
+
+
+def minutes_of(verbs: tuple[str, ...], project: Path, out: Path) -> float:
+    """Run some verbs one after the other, and say how long they took."""
+    begun = time.perf_counter()
+    for verb in verbs:
+        covermap(verb, project, "--out", out)
+    return (time.perf_counter() - begun) / 60
 
 
 def covermap(*words: object) -> None:

@@ -14,11 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from few_labels import SETS, covermap, project_text
+from few_labels import SETS, minutes_of, project_text
 
 _PLAIN = "sampling: uniform, augmentation: {flips: false, turns: false}, ema: null, crop: none"
 _S1 = (
@@ -94,11 +93,9 @@ def measured(data: Path, name: str, seed: int, keep: Path | None) -> dict[str, A
             text = with_labels(text, _LABELS[name])
         project = folder / "project.yaml"
         project.write_text(f"{text}{added}seed: {seed}\n")
-        begun = time.perf_counter()
-        for verb in ("prepare", "train", "evaluate", "report"):
-            covermap(verb, project, "--out", folder / "run")
-        found = json.loads((folder / "run" / "metrics.json").read_text())
-        found["minutes"] = (time.perf_counter() - begun) / 60
+        verbs = ("prepare", "train", "evaluate", "report")
+        minutes = minutes_of(verbs, project, folder / "run")
+        found = json.loads((folder / "run" / "metrics.json").read_text()) | {"minutes": minutes}
         done.write_text(json.dumps(found, indent=2) + "\n")
     return dict(found)
 
