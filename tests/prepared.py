@@ -39,8 +39,10 @@ class Prepared:
     chips: gpd.GeoDataFrame
     rejected: gpd.GeoDataFrame
 
-    def shares(self, training: Training) -> tuple[Share, Share | None, Share | None]:
-        return shares_of(self.viewer, self.chips, training)
+    def shares(
+        self, training: Training, around: int = 0
+    ) -> tuple[Share, Share | None, Share | None]:
+        return shares_of(self.viewer, self.chips, training, around)
 
 
 def prepared(

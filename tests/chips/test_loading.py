@@ -9,6 +9,7 @@ from covermap.chips.loading import Chips, share_of
 from covermap.core.grid import Window
 from drawings import polygons, scattered
 from prepared import noisy_scene, prepared
+from small_pictures import Everywhere, pictures
 from tiny import tiny_geobox
 
 SIDE = 96
@@ -91,6 +92,44 @@ def test_an_index_beyond_the_last_chip_ends_a_loop(run):
     with pytest.raises(IndexError):
         chips[len(chips)]
     assert len(list(chips)) == len(chips)
+
+
+def test_surroundings_are_shown_and_count_nothing(run):
+    """The chip in the middle is the chip by itself; what is held out stays hidden around it."""
+    teach, validate, score = run.shares(run.split.trainings[0])
+    share = validate or score
+    around = 16
+    wide = share.within(around)
+    assert wide.within(around) is wide
+    alone, within = (Chips(one, teach.statistics()) for one in (share, wide))
+    hidden = run.viewer.codes(share.hide)
+    standing = run.viewer.ground.standing_on(BOX, run.labels.burn(BOX))
+    shown = 0
+    for number, (_, window) in enumerate(share.windows):
+        one, other = alone[number], within[number]
+        inner = wide.inner(number)
+        for name in ("valid", "counted", "values"):
+            there, middle = getattr(one, name), getattr(other, name)[(..., *inner)]
+            assert np.array_equal(there, middle), name
+        assert np.array_equal(one.target[one.counted], other.target[inner][one.counted])
+        assert other.counted.sum() == one.counted.sum()
+        place = wide.shown(number)
+        assert place == window.expanded(around)
+        rows, cols = np.nonzero(other.valid)
+        rows, cols = rows + place.row_off, cols + place.col_off
+        assert rows.min() >= 0
+        assert rows.max() < SIDE
+        assert not np.isin(standing[rows, cols], hidden).any()
+        shown += other.valid.sum() - one.valid.sum()
+    assert shown > 0
+    assert len(within.alone.share.windows) == len(alone)
+    assert within.alone[0].valid.shape == alone[0].valid.shape
+
+
+def test_nothing_lies_around_a_whole_picture():
+    run = prepared(pictures(20), Everywhere(), 64)
+    teach = run.shares(run.split.trainings[0])[0]
+    assert teach.within(32) is teach
 
 
 def test_a_share_without_windows_is_empty(run):

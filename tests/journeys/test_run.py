@@ -113,8 +113,10 @@ def test_the_temperature_is_that_of_the_kept_weights_on_validation_ground(finish
     workspace = Workspace.open(folder / "project.yaml", folder / "run", "evaluate")
     bundle = read_bundle(folder / "run" / "bundle")
     chips = read_chips(folder / "run" / "chips.parquet")
-    _, validate, _ = shares_of(workspace.viewer, chips, workspace.split.trainings[0])
+    training = workspace.split.trainings[0]
+    _, validate, _ = shares_of(workspace.viewer, chips, training, workspace.around)
     validate = Chips(validate, statistics_of_bundle(bundle))
+    assert validate[0].valid.shape[0] == bundle.chip_size + 2 * workspace.around
     network, logits, target = load_network(bundle), [], []
     for number in range(len(validate)):
         sample = validate[number]

@@ -28,6 +28,8 @@ from tiny import tiny_geobox
 pytestmark = pytest.mark.slow
 
 SIDE = 96
+# Chips of validation are shown with so much around them, as by a run.
+AROUND = 32
 # Outlines that only touch share no ground, and rounding is no ground either: scored pixels are
 # taken a thousandth smaller.
 SHRUNK = 0.999
@@ -87,10 +89,10 @@ def ground(run, share, masks, scale=1.0):
     """Outlines of the pixels of a share for which `masks` gives True, each pixel once."""
     scenes = {scene.name: scene for scene in run.scenes}
     wanted = {name: np.zeros(scene.geobox.shape, bool) for name, scene in scenes.items()}
-    for number, (name, window) in enumerate(share.windows):
-        mask = masks(number)
+    for number, (name, _) in enumerate(share.windows):
+        mask, place = masks(number), share.shown(number)
         rows, cols = np.nonzero(mask)
-        rows, cols = rows + window.row_off, cols + window.col_off
+        rows, cols = rows + place.row_off, cols + place.col_off
         # A network is shown nothing beyond the scene.
         wanted[name][rows, cols] = True
     boxes = [scenes[name].geobox for name in wanted]
@@ -123,7 +125,7 @@ def leaks(run):
     """Scored pixels of all networks, and how many of them were shown to their own network."""
     number = twice = 0
     for training in run.split.trainings:
-        teach, validate, score = run.shares(training)
+        teach, validate, score = run.shares(training, AROUND)
         if score is None:
             continue
         asked = scored(run, score)
@@ -149,7 +151,7 @@ def test_no_network_is_shown_ground_that_it_is_scored_on(tmp_path_factory, other
     number, twice = leaks(run)
     assert number > 100
     assert twice == 0
-    assert audit(run.viewer, run.chips, run.split).passed
+    assert audit(run.viewer, run.chips, run.split, AROUND).passed
 
 
 @pytest.mark.parametrize(
@@ -172,7 +174,7 @@ def test_overlapping_chips_show_no_network_what_it_is_scored_on(tmp_path_factory
     number, twice = leaks(run)
     assert number > 100
     assert twice == 0
-    assert audit(run.viewer, run.chips, run.split).passed
+    assert audit(run.viewer, run.chips, run.split, AROUND).passed
 
 
 @settings(
@@ -202,14 +204,14 @@ def test_no_ground_twice_wherever_a_second_scene_lies(
     except SplitError:
         return
     assert leaks(run)[1] == 0
-    assert audit(run.viewer, run.chips, run.split).passed
+    assert audit(run.viewer, run.chips, run.split, AROUND).passed
 
 
 def leaky(monkeypatch, spoil):
     """Let the audit meet shares that `spoil` changed: teaching, validating, scored."""
     monkeypatch.setattr(
         "covermap.chips.audit.shares_of",
-        lambda viewer, chips, training: spoil(*shares_of(viewer, chips, training)),
+        lambda *facts: spoil(*shares_of(*facts)),
     )
 
 
@@ -220,9 +222,9 @@ def test_the_audit_counts_every_scored_pixel_that_is_not_hidden(tmp_path_factory
     scenes = scenes_of(ONE_GROUND["a date on the same lattice, other corner"], seed=2)
     run = prepared(scenes, labels, by=by, folds=2)
     leaky(monkeypatch, lambda teach, validate, score: (replace(teach, hide=()), validate, score))
-    found = audit(run.viewer, run.chips, run.split)
+    found = audit(run.viewer, run.chips, run.split, AROUND)
     for item, training in zip(found.trainings, run.split.trainings, strict=True):
-        teach, validate, score = run.shares(training)
+        teach, validate, score = run.shares(training, AROUND)
         if score is None:
             continue
         asked, seen = scored(run, score), shown(run, replace(teach, hide=()))
@@ -247,9 +249,9 @@ def test_the_audit_catches_a_chip_that_was_moved_onto_scored_ground(tmp_path_fac
         aside = Window(window.row_off + 5, window.col_off - 3, window.height, window.width)
         return replace(teach, windows=(*teach.windows, (name, aside)), hide=()), validate, score
 
-    assert audit(run.viewer, run.chips, run.split).passed
+    assert audit(run.viewer, run.chips, run.split, AROUND).passed
     leaky(monkeypatch, moved)
-    (item,) = audit(run.viewer, run.chips, run.split).trainings
+    (item,) = audit(run.viewer, run.chips, run.split, AROUND).trainings
     _, _, score = run.shares(run.split.trainings[0])
     counted = score.counted(score.read(0))
     assert item.shared_pixels == counted[5:, :-3].sum() > 0
@@ -263,7 +265,7 @@ def test_validation_chips_are_shown_no_scored_ground_either(tmp_path_factory, mo
         return teach, replace(validate, windows=score.windows, hide=()), score
 
     leaky(monkeypatch, moved)
-    (item,) = audit(run.viewer, run.chips, run.split).trainings
+    (item,) = audit(run.viewer, run.chips, run.split, AROUND).trainings
     assert item.shared_pixels == item.scored_pixels > 0
 
 
@@ -279,4 +281,4 @@ def test_the_audit_catches_ground_under_parts_of_other_pixels(
     )
     labels = drawn(tmp_path_factory, seed=5, count=30)
     run = prepared(scenes_of(ONE_GROUND[other], seed=5), labels, by=by, folds=2)
-    assert (leaks(run)[1] > 0) == (not audit(run.viewer, run.chips, run.split).passed)
+    assert (leaks(run)[1] > 0) == (not audit(run.viewer, run.chips, run.split, AROUND).passed)

@@ -9,7 +9,7 @@ from covermap.models.loading import network_weights
 from covermap.models.plain_unet import PlainUNet
 from covermap.models.registry import build_network, has_encoder, network_names
 from covermap.models.settings import ModelSettings
-from covermap.models.sight import sees_everything, sight_of
+from covermap.models.sight import sees_everything, sight_of, will_see_everything
 
 PLAIN, SQUEEZING = "timm:convnext_atto", "timm:mobilenetv3_small_050"
 
@@ -63,6 +63,19 @@ def test_networks_that_pool_or_normalise_over_the_image_are_recognised(name):
 @pytest.mark.parametrize("encoder", [SQUEEZING, "mit_b0"])
 def test_an_encoder_that_squeezes_or_attends_sees_everything(encoder):
     assert sees_everything(network("segformer", encoder))
+
+
+@pytest.mark.parametrize(("name", "everything"), [("unet", False), ("deeplabv3+", True)])
+def test_what_a_network_will_see_is_known_before_it_is_trained(name, everything):
+    settings = ModelSettings(name=name, encoder="resnet18", weights="none", dropout=0.2)
+    network = build_network(settings, [None] * 4, 3, seed=0)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    drawn = torch.get_rng_state()
+    picture = np.random.default_rng(0).standard_normal((4, 32, 32)).astype(np.float32)
+    assert will_see_everything(network, [picture]) == everything
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+    assert network.training
+    assert torch.equal(torch.get_rng_state(), drawn)
 
 
 def test_the_published_u_net_sees_what_its_convolutions_reach():

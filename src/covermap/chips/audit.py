@@ -124,9 +124,12 @@ class Audit:
 
 
 def shares_of(
-    viewer: Viewer, chips: gpd.GeoDataFrame, training: Training
+    viewer: Viewer, chips: gpd.GeoDataFrame, training: Training, around: int = 0
 ) -> tuple[Share, Share | None, Share | None]:
-    """What one network is taught by, chooses its epoch by, and is scored on."""
+    """What one network is taught by, chooses its epoch by, and is scored on.
+
+    Chips of validation are shown with `around` pixels on each side, see `Share.within`.
+    """
     teach = share_of(
         viewer,
         windows_of(chips, training.train),
@@ -140,7 +143,7 @@ def shares_of(
             training.validate,
             training.score,
             once=True,
-        )
+        ).within(around)
         if training.validate
         else None
     )
@@ -152,12 +155,15 @@ def shares_of(
     return teach, validate, score
 
 
-def audit(viewer: Viewer, chips: gpd.GeoDataFrame, split: Split) -> Audit:
-    """Intersect, for each network, what it reads with what it is scored on; find copies."""
+def audit(viewer: Viewer, chips: gpd.GeoDataFrame, split: Split, around: int = 0) -> Audit:
+    """Intersect, for each network, what it reads with what it is scored on; find copies.
+
+    `around` as for `shares_of`.
+    """
     found = []
     with progress("Audit of the split", len(split.trainings), "networks") as bar:
         for training in split.trainings:
-            found.append(_audit_training(viewer, chips, training, split.at_random))
+            found.append(_audit_training(viewer, chips, training, split.at_random, around))
             bar.advance()
     duplicates = find_duplicates(viewer, chips, split.trainings)
     return Audit(tuple(found), _class_shares(chips), duplicates)
@@ -192,9 +198,9 @@ def _first_copy(result: Audit) -> str:
 
 
 def _audit_training(
-    viewer: Viewer, chips: gpd.GeoDataFrame, training: Training, at_random: bool
+    viewer: Viewer, chips: gpd.GeoDataFrame, training: Training, at_random: bool, around: int
 ) -> TrainingAudit:
-    teach, validate, score = shares_of(viewer, chips, training)
+    teach, validate, score = shares_of(viewer, chips, training, around)
     teachers = [share for share in (teach, validate) if share is not None]
     number = sum(len(share.windows) for share in teachers)
     if score is None:
@@ -211,7 +217,7 @@ def _audit_training(
         shared += int((mask & read).sum())
         distances.ask(box, mask)
         if at_random:
-            touching += any(True for _ in footprints.meeting(scene, box.pad(1)))
+            touching += footprints.any_touches(scene, box)
     return TrainingAudit(
         training.name, number, len(score.windows), scored, shared, distances.least_m, touching
     )
@@ -223,14 +229,15 @@ class _Footprints:
     def __init__(self, viewer: Viewer, shares: Sequence[Share]) -> None:
         import shapely
 
+        self._scenes = viewer.scenes
         known = (scene.geobox.crs for scene in viewer.scenes.values())
         self._crs = next((crs for crs in known if crs is not None), None)
         self._placed: list[tuple[Share, int, GeoBox]] = []
         # Pictures show no known ground, so none twice; each is its own ground.
         self._pictures: dict[str, list[tuple[Share, int, GeoBox]]] = {}
         for share in shares:
-            for place, (scene, window) in enumerate(share.windows):
-                box = window_geobox(viewer.scenes[scene].geobox, window)
+            for place, (scene, _) in enumerate(share.windows):
+                box = window_geobox(viewer.scenes[scene].geobox, share.shown(place))
                 if box.crs is None:
                     self._pictures.setdefault(scene, []).append((share, place, box))
                 else:
@@ -246,6 +253,15 @@ class _Footprints:
         for share, place, other in near:
             if _meets(box, other):
                 yield share, place
+
+    def any_touches(self, scene: str, box: GeoBox) -> bool:
+        """Whether a chip itself, without what is shown around it, lies beside a grid of a scene."""
+        wide = box.pad(1)
+        for share, place in self.meeting(scene, wide):
+            own, window = share.windows[place]
+            if _meets(wide, window_geobox(self._scenes[own].geobox, window)):
+                return True
+        return False
 
     def _outline(self, box: GeoBox) -> Any:
         # A pixel wider than the footprint: rounding must not hide a common sliver.
@@ -264,7 +280,7 @@ def _meets(box: GeoBox, other: GeoBox) -> bool:
 
 def _read_on(viewer: Viewer, share: Share, place: int, box: GeoBox) -> np.ndarray:
     """Which pixels of a grid show ground that a chip reads; bool, shape of the grid."""
-    scene, window = share.windows[place]
+    scene, window = share.windows[place][0], share.shown(place)
     seen = share.seen(share.read(place))
     other = window_geobox(viewer.scenes[scene].geobox, window)
     result = np.zeros(tuple(box.shape), dtype=bool)

@@ -92,8 +92,7 @@ class LeastDistance:
             self._kept.move_to_end(chip)
             return self._kept[chip]
         share, place = self._chips[chip]
-        scene, window = share.windows[place]
-        box = window_geobox(self._viewer.scenes[scene].geobox, window)
+        box = window_geobox(self._viewer.scenes[share.windows[place][0]].geobox, share.shown(place))
         mask = share.counted(share.read(place))
         found = cKDTree(_edge_points(box, mask)) if mask.any() else None
         self._kept[chip] = found

@@ -14,7 +14,7 @@ from covermap.chips.ground import NO_PART
 from covermap.chips.sample import Sample
 from covermap.chips.statistics import Statistics, statistics_of
 from covermap.chips.view import View, Viewer
-from covermap.core.grid import Window
+from covermap.core.grid import Window, whole
 
 # Samples kept in memory; beyond it they are read again.
 _CACHE_BYTES = 1 << 30
@@ -24,7 +24,8 @@ _CACHE_BYTES = 1 << 30
 class Share:
     """What one part may see and count, given what is held out from it.
 
-    With `once` a pixel that several windows show counts in the first of them only.
+    With `once` a pixel that several windows show counts in the first of them only. With `around`
+    each window is shown with so many pixels on each side of it, in which nothing counts.
     """
 
     viewer: Viewer
@@ -32,13 +33,41 @@ class Share:
     count: tuple[str, ...]
     hide: tuple[str, ...]
     once: bool = False
+    around: int = 0
+
+    def within(self, around: int) -> Share:
+        """The same windows in their surroundings, as the tiles of a map show them.
+
+        The share itself where nothing lies around any of them (whole pictures), and where a window
+        stands for a region, of which only its own box is to be seen.
+        """
+        alike = around == self.around or bool(self.viewer.regions)
+        if alike or not any(map(self.goes_on, range(len(self.windows)))):
+            return self
+        return replace(self, around=around)
+
+    def goes_on(self, number: int) -> bool:
+        """Whether the scene goes on beyond a window."""
+        scene, window = self.windows[number]
+        own = whole(self.viewer.scenes[scene].geobox)
+        return own != own.intersection(window)
+
+    def shown(self, number: int) -> Window:
+        """What is read for a window: the window and what is around it."""
+        return self.windows[number][1].expanded(self.around)
+
+    def inner(self, number: int) -> tuple[slice, slice]:
+        """Where the window lies in what is shown for it."""
+        return self.windows[number][1].relative_to(self.shown(number)).slices
 
     def read(self, number: int) -> View:
-        scene, window = self.windows[number]
-        view = self.viewer.view(scene, window)
-        if not (self.once and self._shown_before[number]):
+        """What is shown for a window."""
+        view = self.viewer.view(self.windows[number][0], self.shown(number))
+        if not (self.around or (self.once and self._shown_before[number])):
             return view
-        counting = np.where(self.first_shown(number), view.counting, NO_PART)
+        first = np.zeros(view.counting.shape, dtype=bool)
+        first[self.inner(number)] = self.first_shown(number)
+        counting = np.where(first, view.counting, NO_PART)
         return replace(view, counting=counting.astype(view.counting.dtype))
 
     def first_shown(self, number: int) -> np.ndarray:
@@ -117,6 +146,25 @@ class Chips:
     def __len__(self) -> int:
         return len(self.share.windows)
 
+    @property
+    def alone(self) -> Chips:
+        """The same chips without what is shown around them."""
+        return self.within(0)
+
+    def within(self, around: int) -> Chips:
+        """The same chips in their surroundings; see `Share.within`."""
+        return self._of(self.share.within(around))
+
+    def some(self, places: Sequence[int]) -> Chips:
+        """Some of the chips."""
+        windows = tuple(self.share.windows[place] for place in places)
+        return self._of(replace(self.share, windows=windows))
+
+    def _of(self, share: Share) -> Chips:
+        if share is self.share:
+            return self
+        return Chips(share, self.statistics, self.answers, self._lid)
+
     def __getitem__(self, index: int) -> Sample:
         if index in self._cache:
             return self._cache[index]
@@ -129,11 +177,11 @@ class Chips:
         return sample
 
     def _sample(self, index: int) -> Sample:
-        view = self.share.read(index)
-        seen = self.share.seen(view) & view.usable
-        scene, window = self.share.windows[index]
-        place = Place(self.share.viewer.scenes[scene], window, view, self.share.counted(view))
-        answer = self.answers.of(place)
+        share = self.share
+        view = share.read(index)
+        seen = share.seen(view) & view.usable
+        scene = share.viewer.scenes[share.windows[index][0]]
+        answer = self.answers.of(Place(scene, share.shown(index), view, share.counted(view)))
         return Sample(
             values=self.statistics.normalise(view.raster.values, view.raster.valid & seen),
             valid=seen,

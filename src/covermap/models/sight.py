@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -63,6 +64,32 @@ def sight_of(network: nn.Module, pictures: Iterable[np.ndarray] = ()) -> Sight:
         sight = Sight(_radius(network, _canvas(network, pictures)), sees_everything(network))
     network.train(was_training)
     return sight
+
+
+def will_see_everything(network: nn.Module, pictures: Iterable[np.ndarray]) -> bool:
+    """Whether a network that is yet to be trained sees everything; it is left as it was.
+
+    Pooling and attention do so from the start, and plain convolutions never.
+
+    Parameters
+    ----------
+    network : Module
+        As for `sight_of`, but its norms need not have seen data.
+    pictures : iterable of ndarray
+        As for `sight_of`, of one size, at least one.
+    """
+    copied = copy.deepcopy(network).train()
+    for module in copied.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            # The statistics of these pictures alone, not a tenth of them.
+            module.reset_running_stats()
+            module.momentum = None
+    shown = torch.from_numpy(np.stack([np.asarray(picture, np.float32) for picture in pictures]))
+    # Layers that draw (dropout) must not move the numbers that training draws.
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        # Twice: norms take nothing from a single chip where their map has a single pixel.
+        copied(torch.cat([shown, shown.flip(-1)]).to(_device(network)))
+    return sees_everything(copied.eval())
 
 
 def _radius(network: nn.Module, picture: Tensor) -> int:

@@ -18,7 +18,6 @@ from covermap.assessment.scores import class_mean_iou
 from covermap.assessment.tally import GroupedTally
 from covermap.chips.loading import Chips, Share
 from covermap.chips.sample import Sample
-from covermap.core.grid import Window, whole
 
 # Enough to see such a failure, which is never small; more would cost a part of an epoch.
 _MOST_CHIPS = 24
@@ -82,19 +81,13 @@ def context_of(
     places = _surrounded(chips.share)
     if not radius or not places:
         return None
-    side = chips.share.windows[places[0]][1].width
+    few = chips.some(places).alone
+    side = few.share.windows[0][1].width
     around = min(_MOST_AROUND, _MOST_SIDES * side, -(-radius // _STEP) * _STEP)
-    wide = _widened(chips, places, around)
-    alone = within = GroupedTally({})
-    for number, place in enumerate(places):
-        sample = chips[place]
-        if not sample.counted.any():
-            continue
-        groups, (height, width) = chips.share.read(place).groups, sample.counted.shape
-        middle = (slice(around, around + height), slice(around, around + width))
-        facts = (sample.counted, groups, classes)
-        alone += GroupedTally.of(sample.target, answer(sample), *facts)
-        within += GroupedTally.of(sample.target, answer(wide[number])[middle], *facts)
+    wide = few.within(around)
+    if wide is few:
+        return None
+    alone, within = (tally_of(answer, shown, classes) for shown in (few, wide))
     if not alone.groups:
         return None
     found = lead(alone, within, seed)
@@ -103,22 +96,19 @@ def context_of(
     return Context(around, ious[0], ious[1], hurts)
 
 
+def tally_of(answer: Answer, chips: Chips, classes: int) -> GroupedTally:
+    """How a model answers for the counted pixels of chips, by group."""
+    total = GroupedTally({})
+    for place in range(len(chips)):
+        sample = chips[place]
+        if sample.counted.any():
+            groups = chips.share.read(place).groups
+            total += GroupedTally.of(sample.target, answer(sample), sample.counted, groups, classes)
+    return total
+
+
 def _surrounded(share: Share) -> Sequence[int]:
     """Places of some chips, evenly chosen, whose scene goes on beyond them."""
-    beyond = [
-        place
-        for place, (scene, window) in enumerate(share.windows)
-        if (own := whole(share.viewer.scenes[scene].geobox)) != own.intersection(window)
-    ]
+    beyond = [place for place in range(len(share.windows)) if share.goes_on(place)]
     chosen = np.linspace(0, len(beyond) - 1, min(_MOST_CHIPS, len(beyond))).round().astype(int)
     return [beyond[number] for number in np.unique(chosen)]
-
-
-def _widened(chips: Chips, places: Sequence[int], around: int) -> Chips:
-    """The same chips with their surroundings; nothing is kept in memory."""
-    share = chips.share
-    windows: list[tuple[str, Window]] = [
-        (scene, window.expanded(around)) for scene, window in map(share.windows.__getitem__, places)
-    ]
-    wide = Share(share.viewer, tuple(windows), share.count, share.hide)
-    return Chips(wide, chips.statistics, chips.answers, cache_bytes=0)

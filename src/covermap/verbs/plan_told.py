@@ -50,7 +50,13 @@ def class_pixels(chips: gpd.GeoDataFrame) -> dict[str, int]:
     return {name: round(total) for name, total in totals.items()}
 
 
-def forecast(network: Any, source: SampleSource, settings: ResolvedTraining, networks: int) -> str:
+def forecast(
+    network: Any,
+    source: SampleSource,
+    validation: SampleSource | None,
+    settings: ResolvedTraining,
+    networks: int,
+) -> str:
     """How long the trainings will take, from one step forward and back on real chips, in words."""
     import copy
 
@@ -73,7 +79,10 @@ def forecast(network: Any, source: SampleSource, settings: ResolvedTraining, net
         begun = time.perf_counter()
         trial(values).square().mean().backward()
         seconds = time.perf_counter() - begun
-    minutes = seconds * settings.epochs * settings.batches * networks / 60
+    # Forward alone is a third of a step.
+    judged = 0 if not validation else len(validation) * validation[0].valid.size
+    steps = settings.batches + judged / (3 * batch[:, 0].size)
+    minutes = seconds * settings.epochs * steps * networks / 60
     told = "less than a minute" if minutes < 1 else f"about {minutes:.0f} min"
     many = f", {networks} networks" if networks > 1 else ""
     pieces = "chips" if settings.crop is None else f"pieces of {settings.crop} px"

@@ -116,7 +116,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     workspace.__dict__["split"] = split
     viewer = workspace.viewer
     plan = plan_chips(selection, split, viewer)
-    found = audit(viewer, plan.chips, split)
+    found = audit(viewer, plan.chips, split, workspace.around)
     _say_rejected(plan)
     for reason in split.reasons:
         say(f"split: {reason}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from covermap.models.settings import ModelSettings
 from covermap.project.schema import Project
 from covermap.verbs.chip_forest import chip_forest
 from covermap.verbs.combine import reading_of
-from covermap.verbs.context import Context, context_of
+from covermap.verbs.context import Context, context_of, tally_of
 from covermap.verbs.forest_pixels import forest_answer, labelled_pixels
 from covermap.verbs.plan_told import forecast
 
@@ -46,10 +46,11 @@ class Lesson:
         Of the channels.
     names : tuple of str
         Of the classes or tags; none for a regression.
-    teach, validate : Chips
-        Validation is None where a k-fold leaves none.
+    teach : Chips
+    validate : Chips or None
+        None where a k-fold leaves none. Shown within their surroundings, as maps show them.
     held_out : Chips or None
-        The fold of a k-fold that this model is scored on.
+        The fold of a k-fold that this model is scored on; within its surroundings.
     checkpoints : Path
         A folder for this model alone.
     key, title : str
@@ -118,17 +119,10 @@ class Taught:
     leans_on_chips: bool = False
     unseen: Answers | None = None
 
-    def tally(self, chips: Chips, groups: Sequence[np.ndarray], classes: int) -> GroupedTally:
-        """How it does on the counted pixels of chips, by group; `groups` is int32 (H, W) a chip."""
-        total = GroupedTally({})
-        for number in range(len(chips)):
-            sample = chips[number]
-            if sample.counted.any():
-                answer = self.answer(sample)
-                total += GroupedTally.of(
-                    sample.target, answer, sample.counted, groups[number], classes
-                )
-        return total
+    def tally(self, chips: Chips, classes: int) -> GroupedTally:
+        """How it does on the counted pixels of chips, by group; as its maps will show them."""
+        judges = _as_mapped(chips, self.sees_everything or self.leans_on_chips)
+        return tally_of(self.answer, judges, classes)
 
 
 def taught_forest(settings: ModelSettings, lesson: Lesson) -> Taught:
@@ -166,13 +160,16 @@ def taught_chip_forest(settings: ModelSettings, lesson: Lesson) -> Taught:
 
 def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     """A network trained on the teaching chips; taken up again where it was stopped."""
+    from covermap.models.hardware import prepare_cpu
     from covermap.models.loading import network_weights
     from covermap.models.ranges import activation_ranges
-    from covermap.models.registry import build_network
+    from covermap.models.registry import build_network, output_of
+    from covermap.models.sight import will_see_everything
     from covermap.training.fit import FitPlan, fit
     from covermap.training.sampling import count_class_pixels
     from covermap.training.settings import resolve
 
+    prepare_cpu()
     project, names = lesson.project, lesson.names
     outputs = max(1, len(names))
     network = build_network(settings, lesson.wavelengths, outputs, project.seed, lesson.base)
@@ -180,13 +177,16 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     size = lesson.teach[0].valid.shape[0]
     cuts = lesson.teach[0].target.ndim == 2
     resolved = resolve(project.training, len(lesson.teach), size, class_pixels, names, cuts)
+    dense = output_of(settings.name) == "dense"
+    everything = dense and will_see_everything(network, _spread(lesson.teach))
+    validation = _as_mapped(lesson.validate, everything)
     if lesson.models:
-        say(forecast(network, lesson.teach, resolved, lesson.models))
+        say(forecast(network, lesson.teach, validation, resolved, lesson.models))
     fitted = fit(
         FitPlan(
             network=network,
             train=lesson.teach,
-            validation=lesson.validate,
+            validation=validation,
             classes=outputs,
             loss=project.loss,
             settings=resolved,
@@ -207,10 +207,12 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     reading = None
     if project.task == "weak-segmentation":
         reading = reading_of(fitted.network, lesson.teach, project.weak, project.seed)
-    calibration = _calibration(fitted.network, lesson)
     sight = _sight(fitted.network, settings, reading, lesson.teach)
     weighed = project.task == "segmentation"
     context = _context(fitted.network, lesson, sight) if weighed else None
+    leans = context is not None and context.hurts
+    shown_alone = leans or sight.everything
+    calibration = _calibration(fitted.network, lesson, shown_alone)
     return Taught(
         settings=settings,
         weights=network_weights(fitted.network),
@@ -235,18 +237,27 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
         ranges=activation_ranges(fitted.network, _spread(lesson.teach)) if weighed else {},
         combiner=None if reading is None else reading.to_dict(),
         temperature=None if calibration is None else calibration.temperature,
-        leans_on_chips=context is not None and context.hurts,
-        unseen=_unseen(fitted.network, lesson),
+        leans_on_chips=leans,
+        unseen=_unseen(fitted.network, lesson, shown_alone),
     )
 
 
-def _calibration(network: Any, lesson: Lesson) -> Calibration | None:
+@overload
+def _as_mapped(chips: Chips, alone: bool) -> Chips: ...
+@overload
+def _as_mapped(chips: Chips | None, alone: bool) -> Chips | None: ...
+def _as_mapped(chips: Chips | None, alone: bool) -> Chips | None:
+    """Chips that judge a network, as its maps will show them: alone, or in their surroundings."""
+    return None if chips is None else chips.alone if alone else chips
+
+
+def _calibration(network: Any, lesson: Lesson, alone: bool) -> Calibration | None:
     """The temperature of a network of classes; it is told, and None for other tasks."""
     from covermap.training.calibration import calibration_of
 
     if not lesson.calibrates:
         return None
-    found = calibration_of(network, lesson.validate, lesson.project.seed)
+    found = calibration_of(network, _as_mapped(lesson.validate, alone), lesson.project.seed)
     if found is not None:
         say(
             f"{lesson.title}: temperature {found.temperature:.2f}, log loss of validation "
@@ -276,13 +287,13 @@ def _context(network: Any, lesson: Lesson, sight: Sight) -> Context | None:
     return found
 
 
-def _unseen(network: Any, lesson: Lesson) -> Answers | None:
+def _unseen(network: Any, lesson: Lesson, alone: bool) -> Answers | None:
     """What a network of a k-fold answers on the fold that it never saw."""
     from covermap.training.calibration import answers_of
 
     if not lesson.calibrates:
         return None
-    return answers_of(network, lesson.held_out, lesson.project.seed)
+    return answers_of(network, _as_mapped(lesson.held_out, alone), lesson.project.seed)
 
 
 def _sight(

@@ -169,7 +169,10 @@ class _Ground:
 
     @classmethod
     def of(cls, workspace: Workspace, chips: gpd.GeoDataFrame, training: Training) -> _Ground:
-        teach, validate, score = shares_of(workspace.viewer, chips, training)
+        around = workspace.around
+        teach, validate, score = shares_of(workspace.viewer, chips, training, around)
+        # It judges, where nothing is left to validate.
+        score = None if score is None else score.within(around)
         quantity = fitted_quantity(workspace, teach)
         answers = workspace.answers(None if quantity is None else scale_of(quantity))
         return cls(teach, validate, score, teach.statistics(), quantity, answers)
@@ -205,8 +208,7 @@ def _rivals(workspace: Workspace, training: Training, lesson: Lesson) -> Rivals:
     taught.append(taught_network(model.as_network, lesson))
     tallies = None
     if judges is not None:
-        groups = [judges.share.read(number).groups for number in range(len(judges))]
-        tallies = tuple(item.tally(judges, groups, classes) for item in taught)
+        tallies = tuple(item.tally(judges, classes) for item in taught)
     return Rivals(training.name, tuple(taught), tallies)
 
 
