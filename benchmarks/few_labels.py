@@ -27,12 +27,13 @@ class DataSet:
     """A project without its model; `{data}` stands for the folder of the sets.
 
     With `images` and `masks` the project is what `covermap init` writes for them, and `project`
-    only what is added.
+    only what is added. `labels` then stands in place of the legend that was found.
     """
 
     project: str = ""
     images: str = ""
     masks: str = ""
+    labels: tuple[str, ...] = ()
 
 
 SETS = {
@@ -79,6 +80,12 @@ labels: {path: {data}/eolearn_ndvi_timeseries/LULC.gpkg, attribute: LULC_NAME}
         "dubai",
     ),
     "cdl": DataSet("", "landsat8_cdl_patches/input_32bit", "landsat8_cdl_patches/target"),
+    "cdl-top4": DataSet(
+        "",
+        "landsat8_cdl_patches/input_32bit",
+        "landsat8_cdl_patches/target",
+        ("  legend: {top: 4, of: cdl, other: other}",),
+    ),
     "hinton": DataSet(
         "split: {by: blocks}\n",
         "pleiades_hinton/images",
@@ -152,7 +159,23 @@ def project_text(data: Path, item: DataSet, folder: Path) -> str:
     written = folder / "init.yaml"
     written.unlink(missing_ok=True)
     covermap("init", "--images", data / item.images, "--masks", data / item.masks, "--out", written)
-    return written.read_text() + text
+    found = written.read_text()
+    return (with_labels(found, item.labels) if item.labels else found) + text
+
+
+def with_labels(text: str, instead: tuple[str, ...]) -> str:
+    """The project with these lines instead of the legend that `init` found."""
+    lines: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        if line.strip() == "legend:":
+            inside = True
+            lines += instead
+            continue
+        inside = inside and line.startswith("    ")
+        if not inside:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def minutes_of(verbs: tuple[str, ...], project: Path, out: Path) -> float:

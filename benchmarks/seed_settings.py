@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from few_labels import SETS, minutes_of, project_text
+from few_labels import SETS, minutes_of, project_text, with_labels
 
 _PLAIN = "sampling: uniform, augmentation: {flips: false, turns: false}, ema: null, crop: none"
 _S1 = (
@@ -98,21 +98,6 @@ def measured(data: Path, name: str, seed: int, keep: Path | None) -> dict[str, A
         found = json.loads((folder / "run" / "metrics.json").read_text()) | {"minutes": minutes}
         done.write_text(json.dumps(found, indent=2) + "\n")
     return dict(found)
-
-
-def with_labels(text: str, instead: tuple[str, ...]) -> str:
-    """The project with these lines instead of the legend that `init` found."""
-    lines: list[str] = []
-    inside = False
-    for line in text.splitlines():
-        if line.strip() == "legend:":
-            inside = True
-            lines += instead
-            continue
-        inside = inside and line.startswith("    ")
-        if not inside:
-            lines.append(line)
-    return "\n".join(lines) + "\n"
 
 
 def told(name: str, metrics: dict[str, Any]) -> str:
