@@ -134,10 +134,16 @@ def test_a_known_label_is_stronger_than_an_unknown_one_of_its_class(tmp_path, sc
          "row 3, column 's' holds '2'"),
         ("file\na\n", {}, "expected a header, a column of file names and one of classes"),
         ("", {}, "cannot be read as a table"),
+        ("file,cover\na,x\nb,x,wet\nc,y\nd,y\n", {}, "row 3 has 3 cells, the header 2: 'wet'"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_table_is_named(tmp_path, scenes, text, settings, told):
     assert told in complaint(tmp_path, scenes, text, **settings)
+
+
+def test_empty_cells_beyond_the_header_mean_nothing(tmp_path, scenes):
+    found = tagged(tmp_path, scenes, "file,cover\na,x,\nb,x,\nc,y, \nd,y,\n")
+    assert found.legend.names == ("x", "y")
 
 
 def test_rows_without_a_picture_are_told(tmp_path, scenes):

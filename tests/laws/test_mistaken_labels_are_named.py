@@ -19,7 +19,11 @@ BOX = tiny_geobox(64, 64)
         (b"file,crop\n0.png,a\n1.png,b\n", "1 of 3 pictures have no row: 2.png. Add their rows"),
         (b"file,crop\nx.png,a\ny.png,b\n", "no cell names a picture: row 2 holds x.png, a"),
         (b"file,corp\n0.png,a\n1.png,b\n2.png,b\n", "no column 'crop'; did you mean 'corp'?"),
-        (b"file,crop\n0.png,a\n1.png,b,c,d\n", "cannot be read as a table of text (CSV)"),
+        (
+            b"file,crop\n0.png,a\n1.png,b,c,d\n",
+            "row 3 has 4 cells, the header 2: 'c' stands",
+        ),
+        (b"file,crop\n0.png,a,b\n1.png,b,c\n2.png,b,c\n", "row 2 has 3 cells, the header 2: 'b'"),
         (b"file,crop\n0.png,\xe4\n", "Save it as CSV in UTF-8, with as many cells in each row"),
         (b"file,crop\n", "expected a header, a column of file names and one of classes"),
         (b"", "cannot be read as a table of text (CSV)"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,7 +126,9 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             header = lines.readline()
-        delimiter = max(_DELIMITERS, key=header.count)
+            delimiter = max(_DELIMITERS, key=header.count)
+            lines.seek(0)
+            _require_cells(path, csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
         # A cell such as NA may be a class; only empty ones are empty.
         table = pd.read_csv(
             path, sep=delimiter, dtype=str, encoding="utf-8-sig", keep_default_na=False,
@@ -144,6 +146,19 @@ def _read(path: Path) -> pd.DataFrame:
             f"{len(table)} rows with the column(s) {', '.join(table.columns)}"
         )
     return table
+
+
+def _require_cells(path: Path, rows: Iterator[list[str]]) -> None:
+    """Refuse a row that says more than the header has names for: pandas would drop it."""
+    header = next(rows, [])
+    for number, row in enumerate(rows, start=2):
+        further = [cell for cell in row[len(header) :] if cell.strip()]
+        if further:
+            raise LabelError(
+                f"{path}: row {number} has {len(row)} cells, the header {len(header)}: "
+                f"'{further[0]}' stands under no name. Put text that holds commas between quotes, "
+                "or name the column"
+            )
 
 
 def _name_column(
