@@ -332,7 +332,11 @@ def open_task_predictor(
     network, radius = load_network(bundle), bundle.receptive_radius
     arithmetic = resolved(precision)
     if bundle.task == "regression":
+        from covermap.models.folding import folded
+
         activation = ModelSettings(**bundle.model).activation
+        if arithmetic[1] == "cpu":
+            network = folded(network, len(bundle.channels))
         return ValuePredictor(network, radius, activation, *arithmetic)
     from covermap.models.activation_maps import ActivationMapper
     from covermap.models.classifiers import ChipClassifier

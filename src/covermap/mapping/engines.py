@@ -53,6 +53,10 @@ class Workshop:
     ----------
     bundle : Bundle
     network : torch.nn.Module
+        As it was trained.
+    folded : torch.nn.Module
+        The same in fewer operations, see `models.folding`; on a GPU, where that was not measured,
+        as it was trained.
     pixel_bytes : int
         Bytes of activations in float32 for each pixel.
     ranges : dict
@@ -61,19 +65,24 @@ class Workshop:
 
     bundle: Bundle
     network: nn.Module
+    folded: nn.Module
     pixel_bytes: int
     ranges: dict[str, tuple[float, float]]
 
     @classmethod
     def of(cls, bundle: Bundle) -> Workshop:
+        import torch
+
+        from covermap.models.folding import folded
         from covermap.models.footprint import activation_bytes
         from covermap.models.hardware import prepare_cpu
         from covermap.models.loading import load_network
 
         prepare_cpu()
-        network = load_network(bundle)
-        pixel_bytes = activation_bytes(network, len(bundle.channels))
-        return cls(bundle, network, pixel_bytes, read_ranges(bundle))
+        network, channels = load_network(bundle), len(bundle.channels)
+        fewer = network if torch.cuda.is_available() else folded(network, channels)
+        pixel_bytes = activation_bytes(network, channels)
+        return cls(bundle, network, fewer, pixel_bytes, read_ranges(bundle))
 
     def predictor(self, engine: Engine) -> Predictor:
         """The network on an engine; each predictor has weights of its own where it changes them.
@@ -96,7 +105,8 @@ class Workshop:
                     "(ranges.json); train again, or choose --precision float32"
                 )
             return OpenvinoPredictor(
-                self.network,
+                # Ranges are of the convolutions that were trained.
+                self.network if precision == "int8" else self.folded,
                 len(self.bundle.channels),
                 classes,
                 halo,
@@ -111,7 +121,7 @@ class Workshop:
             )
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return TorchPredictor(
-            copy.deepcopy(self.network),
+            copy.deepcopy(self.folded),
             classes,
             halo,
             cast(Precision, engine.precision),
