@@ -8,8 +8,9 @@ Each network learns a generated world for a minute, so that its classes are sure
 kept in --work. A rate is that of the network with its softmax on tiles of another part of that
 world: engines take turns, the median counts. Agreement is the share of class ids equal to those of
 torch in float32 on the same tiles. The first network is measured at all tile sizes, the others at
-1024 px. Each network has a process of its own. `--quick` shows that everything runs: its figures
-mean nothing.
+1024 px. Each network has a process of its own. Engines compute what `models.folding` makes of the
+network, as maps do, but for 8-bit integers and where `unfolded` is said. `--quick` shows that
+everything runs: its figures mean nothing.
 
 JSON: `networks.<name>` with `parameters`, `accuracy` (of the world's pixels, in float32) and
 `engines.<engine>`: `mpx_s`, `agreement`, `compile_seconds`; `tiles.<engine>.<side>` in Mpx/s.
@@ -56,6 +57,7 @@ ENGINES = (
     "openvino-float32",
     "openvino-bfloat16",
     "openvino-int8",
+    "openvino-bfloat16-unfolded",
 )
 _CLASSES, _CHANNELS = 5, 4
 _SIDE, _PLACES = 1024, 2
@@ -274,8 +276,11 @@ def opened(network: Any, name: str, ranges: Any) -> Any:
     from covermap.core.errors import ModelError
     from covermap.mapping.openvino_predictor import OpenvinoPredictor
     from covermap.mapping.predictor import TorchPredictor
+    from covermap.models.folding import folded
 
-    engine, precision = name.split("-")
+    engine, precision, *unfolded = name.split("-")
+    if precision != "int8" and not unfolded:
+        network = folded(network, _CHANNELS)
     try:
         if engine == "torch":
             return TorchPredictor(copy.deepcopy(network), _CLASSES, 0, precision)
