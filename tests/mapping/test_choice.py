@@ -16,6 +16,7 @@ from tiny import ArrayScene, tiny_geobox
 SURE = Engine("torch", "float32")
 QUICK = Engine("openvino", "float32")
 ROUGH = Engine("openvino", "bfloat16")
+MIXED = Engine("openvino", "mixed")
 
 
 class Clock:
@@ -69,6 +70,19 @@ def test_an_engine_that_does_not_agree_is_left_out_and_named(places, capsys, fau
     predictors = {SURE: Timed(clock, 9), QUICK: Timed(clock, 3), ROUGH: Timed(clock, 1, **fault)}
     assert chosen(places, predictors, clock).engine == QUICK
     assert "OpenVINO in bfloat16 is left out" in capsys.readouterr().err
+
+
+def test_mixed_is_for_networks_that_bfloat16_alone_does_not_suit(places, capsys):
+    clock = Clock()
+    predictors = {SURE: Timed(clock, 9), ROUGH: Timed(clock, 1, wrong=0.01), MIXED: Timed(clock, 2)}
+    choice = chosen(places, predictors, clock)
+    assert choice.engine == MIXED
+    assert "OpenVINO in bfloat16 with its first layers in float32" in choice.told
+    predictors[ROUGH].wrong = 0
+    del predictors[MIXED], predictors[SURE]
+    opened = {SURE: Timed(clock, 9)} | predictors
+    found = compare(opened.__getitem__, [SURE, ROUGH, MIXED], places, clock)
+    assert found.engine == ROUGH, "and it is not even opened"
 
 
 def test_differences_below_the_limits_are_allowed(places):

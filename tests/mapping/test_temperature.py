@@ -30,10 +30,11 @@ ENGINES = [
     Engine("torch", "bfloat16"),
     Engine("openvino", "float32"),
     Engine("openvino", "bfloat16"),
+    Engine("openvino", "mixed"),
     Engine("openvino", "int8"),
 ]
 # Mean absolute difference of probability from torch in float32 that the arithmetic may make.
-NEAR = {"float32": 1e-5, "bfloat16": 0.01, "int8": 0.05}
+NEAR = {"float32": 1e-5, "bfloat16": 0.01, "mixed": 0.005, "int8": 0.05}
 VALUES = np.random.default_rng(0).normal(size=(1, 2, 96, 64)).astype(np.float32)
 
 

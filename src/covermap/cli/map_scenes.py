@@ -42,7 +42,7 @@ def map_command(
         typer.Option(help="auto (the fastest here that agrees with torch), torch, openvino."),
     ] = "auto",
     precision: Annotated[
-        str, typer.Option(help="Arithmetic: auto, float32, bfloat16, int8.")
+        str, typer.Option(help="Arithmetic: auto, float32, bfloat16, mixed, int8.")
     ] = "auto",
     tta: Annotated[
         bool, typer.Option("--tta", help="Average over flips and quarter turns: 8 times the work.")

@@ -14,7 +14,15 @@ from covermap.core.errors import ModelError
 from covermap.core.grid import Window, whole
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
-from covermap.mapping.engines import FOREST, REFERENCE, Engine, Workshop, engines_here, opened
+from covermap.mapping.engines import (
+    FOREST,
+    OPENVINO_ALONE,
+    REFERENCE,
+    Engine,
+    Workshop,
+    engines_here,
+    opened,
+)
 from covermap.mapping.predictor import Predictor
 from covermap.mapping.settings import TILE_MULTIPLE, MapSettings
 from covermap.mapping.source import Normalisation
@@ -169,7 +177,7 @@ def _given(
 
 def _of_task(bundle: Bundle, settings: MapSettings) -> Engine:
     """Of any task but segmentation: torch alone computes it."""
-    if settings.engine == "openvino" or settings.precision == "int8":
+    if settings.engine == "openvino" or settings.precision in OPENVINO_ALONE:
         raise ModelError(
             f"engine: a model of task {bundle.task} is computed by torch in float32 or bfloat16; "
             "choose --engine torch, or auto"
@@ -204,6 +212,11 @@ def compare(
     reference = _answered(open_engine(REFERENCE), places, clock)
     found: list[Agreement] = []
     for candidate in candidates:
+        if candidate.precision == "mixed" and Engine(candidate.name, "bfloat16") in [
+            agreement.engine for agreement in found
+        ]:
+            # It is slower, and only there for networks that bfloat16 alone does not suit.
+            continue
         try:
             answers = reference
             if candidate != REFERENCE:

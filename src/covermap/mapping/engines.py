@@ -28,7 +28,7 @@ class Engine:
     name : str
         `torch`, `openvino`, or `forest` where the bundle is one.
     precision : str
-        `float32`, `bfloat16` or `int8`.
+        `float32`, `bfloat16`, `mixed` or `int8`.
     """
 
     name: str
@@ -37,10 +37,17 @@ class Engine:
     @property
     def told(self) -> str:
         """Examples: `OpenVINO in bfloat16`, `torch in float32`."""
-        return f"{_SPELT.get(self.name, self.name)} in {self.precision}"
+        arithmetic = _SPELT.get(self.precision, self.precision)
+        return f"{_SPELT.get(self.name, self.name)} in {arithmetic}"
 
 
-_SPELT = {"openvino": "OpenVINO", "forest": "random forest"}
+_SPELT = {
+    "openvino": "OpenVINO",
+    "forest": "random forest",
+    "mixed": "bfloat16 with its first layers in float32",
+}
+OPENVINO_ALONE = ("mixed", "int8")
+_HALF = ("bfloat16", "mixed")
 REFERENCE = Engine("torch", "float32")
 FOREST = Engine("forest", "float32")
 
@@ -98,7 +105,7 @@ class Workshop:
 
         classes, halo = len(self.bundle.legend), self.bundle.receptive_radius
         if engine.name == "openvino":
-            precision = cast(Literal["float32", "bfloat16", "int8"], engine.precision)
+            precision = cast(Literal["float32", "bfloat16", "mixed", "int8"], engine.precision)
             if precision == "int8" and not self.ranges:
                 raise ModelError(
                     f"precision: int8: {self.bundle.folder} does not hold the ranges that it needs "
@@ -115,9 +122,10 @@ class Workshop:
                 self.ranges,
                 self.bundle.divisor,
             )
-        if engine.precision == "int8":
+        if engine.precision in OPENVINO_ALONE:
             raise ModelError(
-                "precision: int8 is computed by OpenVINO alone; choose --engine openvino, or auto"
+                f"precision: {engine.precision} is computed by OpenVINO alone; choose --engine "
+                "openvino, or auto"
             )
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return TorchPredictor(
@@ -188,14 +196,14 @@ def engines_here(engine: EngineName, precision: PrecisionName, with_int8: bool) 
     names = ("torch", "openvino") if engine == "auto" else (engine,)
     if torch.cuda.is_available() and engine == "auto":
         names = ("torch",)
-    every = ("float32", "bfloat16", "int8") if with_int8 else ("float32", "bfloat16")
+    every = ("float32", "bfloat16", "mixed", *(["int8"] if with_int8 else []))
     precisions = every if precision == "auto" else (precision,)
     return [
         candidate
         for candidate in (Engine(name, way) for way in precisions for name in names)
         if is_here(candidate)
-        and (candidate.precision != "int8" or candidate.name == "openvino")
-        and (candidate.precision != "bfloat16" or precision != "auto" or bfloat16_pays())
+        and (candidate.precision not in OPENVINO_ALONE or candidate.name == "openvino")
+        and (candidate.precision not in _HALF or precision != "auto" or bfloat16_pays())
     ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from covermap.core.errors import ModelError
+from covermap.mapping.mixed_graph import compiled_mixed
 from covermap.mapping.quantisation import quantise
 from covermap.mapping.settings import TILE_MULTIPLE
 from covermap.models.libraries import openvino
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
-_CAPABILITIES = {"float32": "FP32", "bfloat16": "BF16", "int8": "INT8"}
+_CAPABILITIES = {"float32": "FP32", "bfloat16": "BF16", "mixed": "BF16", "int8": "INT8"}
 # Tiles, and tiles turned by a quarter.
 _COMPILED_SHAPES = 2
 _TRACED_SIDE = 2 * TILE_MULTIPLE
@@ -35,7 +36,8 @@ class OpenvinoPredictor:
     halo : int
         Receptive radius in pixels.
     precision : str
-        Arithmetic inside the graph; softmax and the upsampling stay in float32 with `int8`.
+        Arithmetic inside the graph; softmax and the upsampling stay in float32 with `int8`, the
+        first layers with `mixed`, see `mapping.mixed_graph`.
     pixel_bytes : int
         Bytes of activations in float32 for each pixel of a tile.
     ranges : mapping, optional
@@ -59,7 +61,7 @@ class OpenvinoPredictor:
         channels: int,
         classes: int,
         halo: int,
-        precision: Literal["float32", "bfloat16", "int8"] = "float32",
+        precision: Literal["float32", "bfloat16", "mixed", "int8"] = "float32",
         pixel_bytes: int = 0,
         ranges: Mapping[str, tuple[float, float]] | None = None,
         temperature: float = 1.0,
@@ -67,7 +69,8 @@ class OpenvinoPredictor:
         if not openvino_computes(precision):
             raise ModelError(_cannot(precision))
         self.classes, self.halo, self.precision = classes, halo, precision
-        self.pixel_bytes = pixel_bytes // 2 if precision == "bfloat16" else pixel_bytes
+        halves = {"bfloat16": 1, "mixed": 3}.get(precision, 2)
+        self.pixel_bytes = pixel_bytes * halves // 2
         self._graph = _converted(network, channels, temperature, precision == "int8")
         if precision == "int8":
             quantise(self._graph, ranges or {})
@@ -192,6 +195,8 @@ def _not_followed(reason: str) -> str:
 def _compiled(graph: Any, precision: str) -> Any:
     import torch
 
+    if precision == "mixed":
+        return compiled_mixed(graph, _compiled)
     ov = openvino()
     assert ov is not None
     hints = {

@@ -10,7 +10,7 @@ from covermap.core.settings import Settings
 
 MapOutput = Literal["class", "polygons", "confidence", "margin", "entropy", "probability", "value"]
 EngineName = Literal["auto", "torch", "openvino"]
-PrecisionName = Literal["auto", "float32", "bfloat16", "int8"]
+PrecisionName = Literal["auto", "float32", "bfloat16", "mixed", "int8"]
 
 # Tiles stand on the lattice of the network's coarsest level.
 TILE_MULTIPLE = 32
@@ -39,7 +39,8 @@ class MapSettings(Settings):
     engine : str
         What computes the network; `auto` takes the fastest that agrees with torch in float32.
     precision : str
-        Arithmetic of the network; `auto` as `engine`. What was taken is kept in the file.
+        Arithmetic of the network; `auto` as `engine`. What was taken is kept in the file. `mixed`
+        is bfloat16 with the first layers in float32.
     tta : bool
         Whether the probabilities are averages over the flips and quarter turns of each tile
         (test-time augmentation): eight times the work.
