@@ -128,11 +128,12 @@ def _read(path: Path) -> pd.DataFrame:
             header = lines.readline()
             delimiter = max(_DELIMITERS, key=header.count)
             lines.seek(0)
-            _require_cells(path, csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
+            rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+            columns = _required_columns(path, rows)
         # A cell such as NA may be a class; only empty ones are empty.
         table = pd.read_csv(
             path, sep=delimiter, dtype=str, encoding="utf-8-sig", keep_default_na=False,
-            skipinitialspace=True, index_col=False,
+            skipinitialspace=True, index_col=False, usecols=range(columns),
         )  # fmt: skip
     except (ValueError, csv.Error) as error:
         raise LabelError(
@@ -148,8 +149,8 @@ def _read(path: Path) -> pd.DataFrame:
     return table
 
 
-def _require_cells(path: Path, rows: Iterator[list[str]]) -> None:
-    """Refuse a row that says more than the header has names for: pandas would drop it."""
+def _required_columns(path: Path, rows: Iterator[list[str]]) -> int:
+    """How many columns the header names; a row that says more is refused: pandas would drop it."""
     header = next(rows, [])
     for number, row in enumerate(rows, start=2):
         further = [cell for cell in row[len(header) :] if cell.strip()]
@@ -159,6 +160,7 @@ def _require_cells(path: Path, rows: Iterator[list[str]]) -> None:
                 f"'{further[0]}' stands under no name. Put text that holds commas between quotes, "
                 "or name the column"
             )
+    return len(header)
 
 
 def _name_column(
