@@ -53,6 +53,20 @@ def test_at_most_one_of_two_models_is_clearly_ahead(seed, groups, classes):
     assert not (there.is_clear and back.is_clear)
 
 
+def test_classes_that_lie_nowhere_do_not_count():
+    """Adding a class without a pixel changes nothing, whatever is mapped as it."""
+    generator = np.random.default_rng(4)
+    first = generator.integers(0, 40, size=(6, 3, 3))
+    first[:, 2] = 0
+    second = _moved(first, generator)
+    found = lead(_grouped(first), _grouped(second), seed=1)
+    present = [0, 1]
+    ious = [class_mean_iou(Tally(m.sum(axis=0)), present) for m in (first, second)]
+    assert found.difference == pytest.approx(ious[0] - ious[1])
+    mirrored = lead(_grouped(second), _grouped(first), seed=1)
+    assert found.standard_error == pytest.approx(mirrored.standard_error)
+
+
 def test_a_model_is_never_ahead_of_itself():
     same = _grouped(np.random.default_rng(0).integers(0, 9, size=(4, 2, 2)))
     assert not lead(same, same, 0).is_clear

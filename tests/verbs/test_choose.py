@@ -74,6 +74,17 @@ def test_a_small_lead_everywhere_decides():
     assert _chosen(_tally(7, 6, 5, 8, 4, 7), _tally(8, 7, 6, 9, 5, 8)) == "unet"
 
 
+def test_one_pixel_mapped_as_a_class_that_lies_nowhere_does_not_decide():
+    """Such a class has an IoU of 0, which a third of the mean would be."""
+    right = np.array([[8, 1, 1], [2, 8, 0], [0, 0, 0]])
+    worse = np.array([[7, 3, 0], [3, 7, 0], [0, 0, 0]])
+    forest, network = (GroupedTally({"a": Tally(m), "b": Tally(m)}) for m in (right, worse))
+    assert _chosen(forest, network) == "random-forest"
+    taught = (_taught(_SIMPLEST_FIRST[0]), _taught(_SIMPLEST_FIRST[2]))
+    found = choose([Rivals("final", taught, (forest, network))], 0)["final"]
+    assert found.ious["random forest, by pixel"] == pytest.approx((8 / 12 + 8 / 11) / 2)
+
+
 def test_without_any_counted_pixel_the_simplest_stays():
     assert _chosen(GroupedTally({}), GroupedTally({})) == "random-forest"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from covermap.assessment.intervals import mean_of_defined, parts_by_group, resampled_sums
-from covermap.assessment.scores import class_mean_iou
+from covermap.assessment.scores import class_mean_iou, true_classes
 from covermap.assessment.tally import GroupedTally
 
 
@@ -33,7 +33,7 @@ class Lead:
 
 
 def lead(first: GroupedTally, second: GroupedTally, seed: int) -> Lead:
-    """How far the first model is ahead of the second by class-mean IoU.
+    """How far the first model is ahead of the second by class-mean IoU over the true classes.
 
     The standard error is that of the paired bootstrap: both models are scored on the same draws of
     groups (Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 8). What is hard
@@ -54,10 +54,13 @@ def lead(first: GroupedTally, second: GroupedTally, seed: int) -> Lead:
     ours, theirs = first.counted, second.counted
     if list(ours.groups) != list(theirs.groups):
         raise ValueError("two models can only be compared on the same groups")
-    difference = (class_mean_iou(ours.pooled) or 0.0) - (class_mean_iou(theirs.pooled) or 0.0)
+    classes = true_classes(ours.pooled)
+    scores = [class_mean_iou(one.pooled, classes) or 0.0 for one in (ours, theirs)]
+    difference = scores[0] - scores[1]
     if len(ours.groups) < 2:
         return Lead(difference, None)
-    facts = np.column_stack([*parts_by_group(ours), *parts_by_group(theirs)])
+    parts = (*parts_by_group(ours), *parts_by_group(theirs))
+    facts = np.column_stack([part[:, classes] for part in parts])
     correct, union, other_correct, other_union = np.split(resampled_sums(facts, seed), 4, axis=1)
     drawn = mean_of_defined(correct, union) - mean_of_defined(other_correct, other_union)
     return Lead(difference, float(np.std(drawn, ddof=1)))

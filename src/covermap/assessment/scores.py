@@ -42,6 +42,15 @@ def class_mean_iou(tally: Tally, classes: Sequence[int] | None = None) -> float 
     return _mean([scores[k] for k in chosen])
 
 
+def true_classes(tally: Tally) -> list[int]:
+    """Positions of the classes that the reference holds.
+
+    Where models are compared the mean is taken over these: a class that lies nowhere on the ground
+    has an IoU of 0 as soon as one pixel is mapped as it, and none else.
+    """
+    return np.flatnonzero(tally.reference).tolist()
+
+
 def micro_iou(tally: Tally) -> float | None:
     """IoU of all classes' pixels taken together: OA / (2 - OA), 0..1."""
     correct = tally.correct.sum()

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from covermap.assessment.lead import Lead, lead
-from covermap.assessment.scores import class_mean_iou
+from covermap.assessment.scores import class_mean_iou, true_classes
 from covermap.assessment.tally import GroupedTally
 from covermap.core.progress import say
 from covermap.verbs.teach import Taught
@@ -96,7 +96,10 @@ def _best(rival: Rivals, others: Sequence[Rivals], ground: str, seed: int) -> Ch
     for place in range(len(names)):
         tallies = [item.tallies[place] for item in others if item.tallies]
         pooled.append(sum(tallies, GroupedTally({})).counted)
-    ious = [class_mean_iou(found.pooled) if found.groups else None for found in pooled]
+    ious = [
+        class_mean_iou(found.pooled, true_classes(found.pooled)) if found.groups else None
+        for found in pooled
+    ]
     best, leads = 0, {}
     for place in range(1, len(names)):
         if pooled[place].groups:

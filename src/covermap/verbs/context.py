@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from covermap.assessment.lead import lead
-from covermap.assessment.scores import class_mean_iou
+from covermap.assessment.scores import class_mean_iou, true_classes
 from covermap.assessment.tally import GroupedTally
 from covermap.chips.loading import Chips, Share
 from covermap.chips.sample import Sample
@@ -92,7 +92,9 @@ def context_of(
         return None
     found = lead(alone, within, seed)
     hurts = found.is_clear and found.difference > _LOST
-    ious = [class_mean_iou(tally.pooled) or 0.0 for tally in (alone, within)]
+    ious = [
+        class_mean_iou(tally.pooled, true_classes(tally.pooled)) or 0.0 for tally in (alone, within)
+    ]
     return Context(around, ious[0], ious[1], hurts)
 
 
