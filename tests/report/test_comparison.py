@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from covermap.report.comparison_content import (
 )
 from covermap.report.comparison_figure import ComparedCurve, CurvePoint
 from covermap.report.comparison_pairs import compared_splits
+from covermap.report.page import percent
 from covermap.report.published import Published, PublishedNumber
 from report.example_report import legend
 
@@ -73,6 +75,22 @@ def test_overlapping_intervals_decide_nothing():
     assert any("b is ahead of a" in line and "does not tell which" in line for line in close)
     apart = comparison_headlines(Comparison("x", (run("a", 0.2, 0.01), run("b", 0.6, 0.01))))
     assert apart == []
+
+
+def test_equal_scores_are_called_equal():
+    (line,) = comparison_headlines(Comparison("x", (run("a", 0.5), run("b", 0.50001))))
+    assert line == f"b and a are equally good by class-mean IoU ({percent(0.5)})."
+
+
+@pytest.mark.parametrize("losses_compare", [True, False])
+def test_where_nothing_validates_the_loss_that_taught_is_drawn(losses_compare):
+    """Unless the losses are of several kinds."""
+    curve = ComparedCurve("class_mean_iou", (CurvePoint(1, 1.0, None, None),))
+    runs = tuple(replace(run(name), curve=curve) for name in "ab")
+    page = render_comparison(Comparison("x", runs, losses_compare=losses_compare))
+    assert ("How they learnt" in page) == losses_compare
+    assert ("nothing validates" in page) == losses_compare
+    assert "Validation ground chose" not in page
 
 
 def test_scores_of_different_ground_are_not_put_in_order():

@@ -75,6 +75,7 @@ def render_comparison(content: Comparison) -> str:
         numbers=_number_rows(content),
         pairs=pairs_uri(content),
         curves=_curves_uri(content),
+        validated=any(run.curve.is_validated for run in content.runs),
         grounds=[(ground, _panel_rows(ground)) for ground in content.grounds],
     )
 
@@ -263,9 +264,16 @@ def _undecided(runs: Sequence[ComparedRun]) -> list[str]:
         first, second = own[0].metrics["test"], own[1].metrics["test"]
         low, high = first.get(f"{_LEADING}_low"), second.get(f"{_LEADING}_high")
         if low is not None and high is not None and low <= high:
+            scores = [percent(test[_LEADING]) for test in (first, second)]
+            if scores[0] == scores[1]:
+                lines.append(
+                    f"{own[0].name} and {own[1].name} are equally good by class-mean IoU "
+                    f"({scores[0]})."
+                )
+                continue
             lines.append(
                 f"{own[0].name} is ahead of {own[1].name} by class-mean IoU "
-                f"({percent(first[_LEADING])} against {percent(second[_LEADING])}), but their 95 % "
+                f"({scores[0]} against {scores[1]}), but their 95 % "
                 "intervals overlap, and each was trained once with one seed: this does not tell "
                 "which is better."
             )
@@ -279,6 +287,9 @@ def _listed(names: Sequence[str]) -> str:
 def _curves_uri(content: Comparison) -> str | None:
     curves = [(run.name, run.curve) for run in content.runs]
     if not any(curve.rows for _, curve in curves):
+        return None
+    # Losses of their own kinds cannot be laid over each other, and in a k-fold nothing validates.
+    if not (content.losses_compare or any(curve.is_validated for _, curve in curves)):
         return None
     measures = dict.fromkeys(curve.measure for _, curve in curves if curve.rows)
     title = ", ".join(_title(measure) for measure in measures)

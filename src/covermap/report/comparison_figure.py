@@ -37,6 +37,11 @@ class ComparedCurve:
     measure: str
     rows: tuple[CurvePoint, ...]
 
+    @property
+    def is_validated(self) -> bool:
+        """Whether any epoch has a validation score; in a k-fold none has."""
+        return any(row.score is not None for row in self.rows)
+
 
 def variant_color(number: int) -> str:
     """The colour of a variant in figure and table; after seven they come again."""
@@ -46,7 +51,7 @@ def variant_color(number: int) -> str:
 def curves_figure(
     curves: Sequence[tuple[str, ComparedCurve]], title: str, losses_compare: bool = False
 ) -> Figure:
-    """Validation scores by epoch of all runs in one picture.
+    """Validation scores by epoch of all runs in one picture; without any, the training loss.
 
     Parameters
     ----------
@@ -58,6 +63,8 @@ def curves_figure(
         All have the same loss: a second picture shows it on validation ground.
     """
     measures = dict.fromkeys(curve.measure for _, curve in curves if curve.rows)
+    validated = any(curve.is_validated for _, curve in curves)
+    losses_compare = losses_compare and validated
     with style():
         figure = blank_figure(8.6, 3.2 + 0.2 * math.ceil(len(curves) / 3))
         axes = figure.subplots(1, 2 if losses_compare else 1, squeeze=False)[0]
@@ -68,13 +75,14 @@ def curves_figure(
                 "ls": _DASHES[number // len(_COLORS) % len(_DASHES)],
                 "marker": "o" if len(epochs) < 15 else "",
             }
-            scores = _numbers([row.score for row in curve.rows])
+            scores = _numbers([row.score if validated else row.loss for row in curve.rows])
             axes[0].plot(epochs, scores, label=shortened(name, 34), ms=3.5, lw=1.5, **look)
             if losses_compare:
                 losses = _numbers([row.validation_loss for row in curve.rows])
                 axes[1].plot(epochs, losses, ms=3.5, lw=1.5, **look)
-        axes[0].set_title(f"{title} on validation ground", fontsize=11, loc="left")
-        if tuple(measures) == (_SHARE,):
+        told = f"{title} on validation ground" if validated else "Loss on the ground that taught"
+        axes[0].set_title(told, fontsize=11, loc="left")
+        if validated and tuple(measures) == (_SHARE,):
             axes[0].set_ylim(0, 1)
             axes[0].set_yticks(np.linspace(0, 1, 6), [f"{tick} %" for tick in range(0, 101, 20)])
         if losses_compare:
