@@ -78,6 +78,22 @@ def test_what_a_network_will_see_is_known_before_it_is_trained(name, everything)
     assert torch.equal(torch.get_rng_state(), drawn)
 
 
+def test_whole_pictures_are_cut_before_an_untrained_network_sees_them():
+    network, sides = nn.Conv2d(1, 1, 3, padding=1), []
+
+    class Watched(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = network
+
+        def forward(self, image):
+            sides.append(tuple(image.shape[2:]))
+            return self.inner(image)
+
+    assert not will_see_everything(Watched(), [np.zeros((1, 640, 512), np.float32)] * 3)
+    assert sides[0] == (128, 128)
+
+
 def test_the_published_u_net_sees_what_its_convolutions_reach():
     sight = sight_of(calibrated(PlainUNet(4, 3, widths=(4, 8, 16, 32, 64))))
     assert not sight.everything

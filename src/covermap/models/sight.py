@@ -19,6 +19,8 @@ _CANVAS = (256, 1024)
 _NOTHING = 5e-3
 # A long strip reaches farther than the convolutions of any encoder for the price of a small image.
 _STRIP, _FAR, _NEAR = (32, 4096), 1024, 128
+# Side of the pieces that the norms of an untrained network are shown; a multiple of any stride.
+_PIECE = 128
 # Mean change of the logits when far ground changes by one standard deviation, over their spread,
 # measured with calibrated norms and random weights. Plain convolutions: exactly 0. Squeeze and
 # excitation in the encoder: 0.10 to 0.25; attention: 0.03 to 0.09; the group norms of FPN: 0.2 to
@@ -84,7 +86,9 @@ def will_see_everything(network: nn.Module, pictures: Iterable[np.ndarray]) -> b
             # The statistics of these pictures alone, not a tenth of them.
             module.reset_running_stats()
             module.momentum = None
-    shown = torch.from_numpy(np.stack([np.asarray(picture, np.float32) for picture in pictures]))
+    # Cut, as chips may be whole pictures of any size: memory holds so many feature maps of them.
+    cut = [np.asarray(picture[:, :_PIECE, :_PIECE], np.float32) for picture in pictures]
+    shown = torch.from_numpy(np.stack(cut))
     # Layers that draw (dropout) must not move the numbers that training draws.
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         # Twice: norms take nothing from a single chip where their map has a single pixel.
