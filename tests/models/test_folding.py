@@ -1,6 +1,5 @@
 """Networks in fewer operations answer as they did."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -100,4 +99,3 @@ def test_one_that_would_answer_otherwise_is_given_back():
     for block in built.decoder.blocks:
         block.__class__ = Sharpening
     assert folded(built, 3) is built
-    assert np.isfinite(built(torch.zeros(1, 3, 64, 64)).detach().numpy()).all()
