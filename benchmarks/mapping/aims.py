@@ -92,7 +92,8 @@ def _tiles(network: str, found: dict[str, Any]) -> Iterator[Row]:
             yield (
                 f"{network} {engine} {size} px: seam score, agreement",
                 "0.95 to 1.05, 99.9 %",
-                f"{figures['seam_score']:.3f}, {figures['agreement']:.4%}",
+                f"{figures['seam_score']:.3f} (the ground alone {figures['ground_score']:.3f}), "
+                f"{figures['agreement']:.4%}",
             )
     if "disagreement" in found:
         shown = f"{found['disagreement']:.4%}"

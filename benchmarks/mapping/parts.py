@@ -23,6 +23,8 @@ ENGINES = ("openvino-bfloat16", "openvino-int8", "openvino-float32", "torch-bflo
 EXACT = ("openvino-float32", "torch-float32")
 # In float32: less exact engines move classes by themselves, whatever the tile.
 _TILES, _QUICK_TILES = (512, 768, 1024), (320, 448)
+# One tile for all of the scene that tiles are compared on.
+_ONE_TILE = 2048
 _FORWARD_SECONDS, _QUICK_FORWARD_SECONDS = 8.0, 0.5
 _LOOK_SECONDS = 0.05
 
@@ -92,27 +94,43 @@ def tiles(m: Measuring) -> Figures:
     networks: Figures = {}
     for network in m.networks:
         ids = m.ground.untiled(network, "tiles")
+        alone, _ = _in_tiles(m, network, exact, _ONE_TILE)
         for engine in dict.fromkeys((*m.engines, exact)):
             for size in sizes if engine == exact else sizes[:1]:
-                out = f"tiles-{network}-{engine}-{size}"
-                chosen = {"tile": size, "outputs": ["probability"], "probability_type": "float32"}
-                found = m.map(out, "tiles", network, engine, settings=chosen)
-                path = m.ground.out(out)
-                shares = path.with_name(f"{path.stem}_probability.tif")
+                path, found = _in_tiles(m, network, engine, size)
+                meet = found["row_seams"], found["col_seams"]
                 figures = {
                     "agreement": agreement(path, ids),
-                    "seam_score": seam_score(shares, found["row_seams"], found["col_seams"]),
+                    "seam_score": seam_score(_shares(path), *meet),
+                    # What the ground itself does at these lines, where no tiles meet.
+                    "ground_score": seam_score(_shares(alone), *meet),
                 }
                 networks.setdefault(network, {}).setdefault(engine, {})[str(size)] = figures
                 tell(
-                    f"{network} {engine} {size} px: agreement {figures['agreement']:.4%}, "
-                    f"seam score {figures['seam_score']:.3f}"
+                    f"{network} {engine} {size} px, halo {found['halo']}: agreement "
+                    f"{figures['agreement']:.4%}, seam score {figures['seam_score']:.3f}, of the "
+                    f"ground {figures['ground_score']:.3f}"
                 )
-        maps = [m.ground.out(f"tiles-{network}-{exact}-{size}") for size in sizes]
+        maps = [m.ground.out(_tiles_name(network, exact, size)) for size in sizes]
         apart = max(disagreement(*pair) for pair in itertools.combinations(maps, 2))
         networks[network]["disagreement"] = apart
         tell(f"{network}: tile sizes in float32 disagree on {apart:.4%}")
     return {"networks": networks}
+
+
+def _in_tiles(m: Measuring, network: str, engine: str, size: int) -> tuple[Path, Figures]:
+    """A map in tiles of a size with probabilities beside it, and what it took."""
+    name = _tiles_name(network, engine, size)
+    chosen = {"tile": size, "outputs": ["probability"], "probability_type": "float32"}
+    return m.ground.out(name), m.map(name, "tiles", network, engine, settings=chosen)
+
+
+def _tiles_name(network: str, engine: str, size: int) -> str:
+    return f"tiles-{network}-{engine}-{size}"
+
+
+def _shares(path: Path) -> Path:
+    return path.with_name(f"{path.stem}_probability.tif")
 
 
 def memory(m: Measuring) -> Figures:

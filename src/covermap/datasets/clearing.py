@@ -18,7 +18,7 @@ from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.miniature.satellite import SCALE, exposed
 from covermap.datasets.miniature.vectors import outlines, write_vectors
 from covermap.datasets.published import Card, Dataset, Inventory, counted, relative
-from covermap.datasets.world.spectra import BANDS
+from covermap.datasets.world.materials import BANDS
 
 _RASTER = re.compile(
     r"/(?P<stem>S2[ABC]2A_(?P<date>\d{8})_\d{3}_[^/]*?)_(?P<kind>BOA|TCI|SCL)_\d{2}\.tif$"

@@ -20,7 +20,7 @@ from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.miniature.satellite import SCALE
 from covermap.datasets.published import Card, Dataset, Inventory, counted, listed, relative
 from covermap.datasets.world import noise
-from covermap.datasets.world.spectra import BANDS as SENTINEL_2_BANDS
+from covermap.datasets.world.materials import BANDS as SENTINEL_2_BANDS
 
 _PIECE = re.compile(r"/(?P<stem>[^/]+)-(?P<row>\d{10})-(?P<col>\d{10})\.tif$")
 _CDL = re.compile(r"/[^/]*cdls?(?![a-z])[^/]*\.(?:tif|img|vrt)$", re.IGNORECASE)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from covermap.models.builders import Builders
 from covermap.models.loss_settings import BinarySettings, FocalSettings, LossSettings, TermSettings
 from covermap.models.losses import CombinedLoss
 
@@ -146,24 +147,16 @@ def _binary_focal(
 
 
 _Builder = Callable[[TermSettings], _OnTags]
-_BUILDERS: dict[str, _Builder] = {}
+_BUILDERS: Builders[_Builder] = Builders()
 
 
-def _builder(name: str) -> Callable[[_Builder], _Builder]:
-    def enter(builder: _Builder) -> _Builder:
-        _BUILDERS[name] = builder
-        return builder
-
-    return enter
-
-
-@_builder("binary_cross_entropy")
+@_BUILDERS.named("binary_cross_entropy")
 def _binary_cross_entropy_term(term: TermSettings) -> _OnTags:
     assert isinstance(term, BinarySettings)
     return lambda p, t, c: _binary_cross_entropy(p, t, c, term.over_tags)
 
 
-@_builder("binary_focal")
+@_BUILDERS.named("binary_focal")
 def _binary_focal_term(term: TermSettings) -> _OnTags:
     assert isinstance(term, FocalSettings)
     return lambda p, t, c: _binary_focal(p, t, c, term.gamma, term.alpha)

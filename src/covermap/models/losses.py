@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from covermap.models.builders import Builders
 from covermap.models.class_weights import class_weights
 from covermap.models.loss_settings import (
     CrossEntropySettings,
@@ -268,18 +269,10 @@ def _jaccard_steps(truth: Tensor) -> Tensor:
 _Names: TypeAlias = Sequence[str]
 _Pixels: TypeAlias = Sequence[int]
 _Builder = Callable[[TermSettings, _Names, _Pixels], _OnPixels]
-_BUILDERS: dict[str, _Builder] = {}
+_BUILDERS: Builders[_Builder] = Builders()
 
 
-def _builder(name: str) -> Callable[[_Builder], _Builder]:
-    def enter(builder: _Builder) -> _Builder:
-        _BUILDERS[name] = builder
-        return builder
-
-    return enter
-
-
-@_builder("cross_entropy")
+@_BUILDERS.named("cross_entropy")
 def _cross_entropy_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     assert isinstance(term, CrossEntropySettings)
     if term.class_weights is not None and (not names or len(names) != len(pixels)):
@@ -288,42 +281,42 @@ def _cross_entropy_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _
     return lambda p, c: _cross_entropy(p, c, weights, term.weighted_mean, term.label_smoothing)
 
 
-@_builder("focal")
+@_BUILDERS.named("focal")
 def _focal_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     assert isinstance(term, FocalSettings)
     return lambda p, c: _focal(p, c, term.gamma, term.alpha)
 
 
-@_builder("focal_ovr")
+@_BUILDERS.named("focal_ovr")
 def _focal_ovr_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     assert isinstance(term, FocalSettings)
     return lambda p, c: _focal_ovr(p, c, term.gamma, term.alpha)
 
 
-@_builder("dice")
+@_BUILDERS.named("dice")
 def _dice_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     assert isinstance(term, OverlapSettings)
     return _dice(term.smooth, term.over)
 
 
-@_builder("jaccard")
+@_BUILDERS.named("jaccard")
 def _jaccard_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     assert isinstance(term, OverlapSettings)
     return _jaccard(term.smooth, term.over)
 
 
-@_builder("tversky")
+@_BUILDERS.named("tversky")
 def _tversky_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     assert isinstance(term, TverskySettings)
     return _tversky(term.alpha, term.beta)
 
 
-@_builder("focal_tversky")
+@_BUILDERS.named("focal_tversky")
 def _focal_tversky_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     assert isinstance(term, FocalTverskySettings)
     return _tversky(term.alpha, term.beta, term.gamma)
 
 
-@_builder("lovasz")
+@_BUILDERS.named("lovasz")
 def _lovasz_term(term: TermSettings, names: _Names, pixels: _Pixels) -> _OnPixels:
     return _lovasz

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from covermap.models.builders import Builders
 from covermap.models.decoding import activated
 from covermap.models.loss_settings import HuberSettings, LossSettings, TermSettings
 from covermap.models.settings import Activation
@@ -104,33 +105,25 @@ def _ruzicka(values: Tensor, target: Tensor) -> Tensor:
 
 
 _Builder = Callable[[TermSettings], _OnValues]
-_BUILDERS: dict[str, _Builder] = {}
+_BUILDERS: Builders[_Builder] = Builders()
 
 
-def _builder(name: str) -> Callable[[_Builder], _Builder]:
-    def enter(builder: _Builder) -> _Builder:
-        _BUILDERS[name] = builder
-        return builder
-
-    return enter
-
-
-@_builder("mse")
+@_BUILDERS.named("mse")
 def _mse_term(term: TermSettings) -> _OnValues:
     return functional.mse_loss
 
 
-@_builder("mae")
+@_BUILDERS.named("mae")
 def _mae_term(term: TermSettings) -> _OnValues:
     return functional.l1_loss
 
 
-@_builder("huber")
+@_BUILDERS.named("huber")
 def _huber_term(term: TermSettings) -> _OnValues:
     assert isinstance(term, HuberSettings)
     return lambda v, t: functional.huber_loss(v, t, delta=term.delta)
 
 
-@_builder("ruzicka")
+@_BUILDERS.named("ruzicka")
 def _ruzicka_term(term: TermSettings) -> _OnValues:
     return _ruzicka

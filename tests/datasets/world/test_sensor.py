@@ -4,8 +4,9 @@ import pytest
 from covermap.core.grid import Window
 from covermap.datasets.world.clouds import sky
 from covermap.datasets.world.cover import cover
+from covermap.datasets.world.materials import BANDS
 from covermap.datasets.world.sensor import COARSE_BANDS, MARGIN_PX, OFFSET, SCALE, expose
-from covermap.datasets.world.spectra import BANDS, reflectance
+from covermap.datasets.world.spectra import reflectance
 
 WORLD = Window(0, 0, 400, 400)
 

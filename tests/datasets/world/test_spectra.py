@@ -3,7 +3,8 @@ import pytest
 
 from covermap.core.grid import Window
 from covermap.datasets.world.cover import BARE, BUILT_UP, FIELD, FOREST, WATER, cover
-from covermap.datasets.world.spectra import BANDS, reflectance
+from covermap.datasets.world.materials import BANDS
+from covermap.datasets.world.spectra import reflectance
 
 OUTER = Window(0, 0, 360, 360)
 

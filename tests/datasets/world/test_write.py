@@ -7,8 +7,8 @@ from covermap.core.errors import CovermapError, OutputError
 from covermap.core.files import file_digest
 from covermap.core.grid import Window
 from covermap.datasets.world import write, write_world
+from covermap.datasets.world.materials import BANDS
 from covermap.datasets.world.sensor import COARSE_BANDS
-from covermap.datasets.world.spectra import BANDS
 
 
 @pytest.fixture(scope="module")

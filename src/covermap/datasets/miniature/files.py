@@ -14,7 +14,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from covermap.core.errors import OutputError
 from covermap.core.files import complete_folder
-from covermap.datasets.world.spectra import BANDS
+from covermap.datasets.world.materials import BANDS
 
 _DRIVERS = {".tif": "GTiff", ".jpg": "JPEG", ".png": "PNG", ".jp2": "JP2OpenJPEG"}
 _CREATION: dict[str, dict[str, Any]] = {

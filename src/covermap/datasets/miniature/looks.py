@@ -10,7 +10,7 @@ import numpy as np
 from covermap.datasets.miniature.ground import Ground
 from covermap.datasets.world import noise
 from covermap.datasets.world.cover import coordinates
-from covermap.datasets.world.spectra import BANDS, GREENNESS, MATERIALS, MOISTURE
+from covermap.datasets.world.materials import MATERIALS, Mixture
 
 # Beside those of the generated worlds; drawn by hand after the general shape of such covers.
 _MORE = {
@@ -89,13 +89,7 @@ def reflectance(ground: Ground, looks: Mapping[int, Look], seed: int) -> np.ndar
     brightness *= 1 + 0.08 * _of_patch(ground, "brightness", seed) + 0.04 * wide
     green = 0.12 * _of_patch(ground, "greenness", seed) + 0.05 * clumps
     moist = 0.10 * _of_patch(ground, "moisture", seed) + 0.05 * wide
-    values = np.empty((len(BANDS), *ground.ids.shape), np.float32)
-    for band in range(len(BANDS)):
-        column = _TABLE[:, band]
-        one, other = column[first], column[second]
-        values[band] = (one + (other - one) * share) * brightness
-        values[band] *= 1 + green * GREENNESS[band] + moist * MOISTURE[band]
-    return np.clip(values, 0.001, 1.0, out=values)
+    return Mixture(first, second, share, brightness, green, moist).reflectance(_TABLE)
 
 
 def _of_patch(ground: Ground, name: str, seed: int) -> np.ndarray:

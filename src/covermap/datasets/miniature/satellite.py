@@ -10,8 +10,8 @@ from covermap.datasets.miniature.ground import Ground
 from covermap.datasets.world import noise
 from covermap.datasets.world.clouds import sky
 from covermap.datasets.world.cover import coordinates
+from covermap.datasets.world.materials import BANDS
 from covermap.datasets.world.sensor import COARSE_BANDS
-from covermap.datasets.world.spectra import BANDS
 
 SCALE = 0.0001
 _SHADOW, _VEGETATION, _BARE, _WATER, _HIGH_CLOUD = 3, 4, 5, 6, 9

@@ -11,7 +11,8 @@ from covermap.core.grid import Window
 from covermap.datasets.world import noise
 from covermap.datasets.world.clouds import Sky, sky
 from covermap.datasets.world.cover import WATER, Cover
-from covermap.datasets.world.spectra import BANDS, reflectance
+from covermap.datasets.world.materials import BANDS
+from covermap.datasets.world.spectra import reflectance
 
 # Processing baseline 04.00 and later: DN = reflectance * 10000 + 1000 (Sentinel-2 Products
 # Specification Document, issue 14.9); in GDAL's words reflectance = DN * SCALE + OFFSET.

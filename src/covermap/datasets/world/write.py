@@ -20,6 +20,7 @@ from covermap.core.legend import Legend
 from covermap.core.progress import progress
 from covermap.datasets.world import labels
 from covermap.datasets.world.cover import NAMES, Cover, cover
+from covermap.datasets.world.materials import BANDS
 from covermap.datasets.world.sensor import (
     COARSE_BANDS,
     MARGIN_PX,
@@ -29,7 +30,6 @@ from covermap.datasets.world.sensor import (
     Exposure,
     expose,
 )
-from covermap.datasets.world.spectra import BANDS
 
 _CRS = "EPSG:32633"
 _LEFT_M, _TOP_M = 500_000.0, 5_400_000.0
