@@ -79,7 +79,7 @@ def test_chips_at_the_border_are_cut_and_their_windows_square_again(run):
         (32, 32),
         (4, 8),
     }
-    windows = windows_of(run.chips, run.split.ground.parts)
+    windows = windows_of(run.chips, run.split.ground.parts, {})
     assert {window.shape for _, window in windows} == {(32, 32)}
     assert len(set(windows)) == len(windows)
     assert ("tiny", Window(96, 128, 32, 32)) in windows
@@ -89,7 +89,7 @@ def test_windows_of_a_part_are_those_of_its_rows(run):
     for part in run.split.ground.parts:
         rows = run.chips[run.chips["split"] == part]
         expected = list(zip(rows["row_off"], rows["col_off"], strict=True))
-        found = windows_of(run.chips, [part])
+        found = windows_of(run.chips, [part], {})
         assert [(window.row_off, window.col_off) for _, window in found] == expected
 
 
@@ -113,7 +113,7 @@ def test_the_table_is_read_as_it_was_written_and_always_the_same_bytes(run, tmp_
     assert read.geometry.geom_equals_exact(run.chips.geometry, 0).all()
     assert read.crs == run.chips.crs
     parts = run.split.ground.parts
-    assert windows_of(read, parts) == windows_of(run.chips, parts)
+    assert windows_of(read, parts, {}) == windows_of(run.chips, parts, {})
 
 
 def test_a_missing_table_says_what_to_run(tmp_path):
@@ -126,7 +126,7 @@ def test_a_scene_smaller_than_a_chip_is_one_window(tmp_path):
     cells = [(2, 2, 8, 8), (2, 20, 8, 8), (30, 2, 8, 8), (30, 20, 8, 8)]
     labels = polygons(tmp_path / "a.gpkg", cells, ["a", "b", "b", "a"], geobox=box)
     run = prepared([noisy_scene(box)], labels, size=64, by="polygons", folds=2)
-    assert windows_of(run.chips, run.split.ground.parts) == [("tiny", Window(0, 0, 64, 64))]
+    assert windows_of(run.chips, run.split.ground.parts, {}) == [("tiny", Window(0, 0, 64, 64))]
 
 
 def test_planning_again_gives_the_same_table(run):

@@ -54,8 +54,8 @@ def test_chips_are_as_large_as_the_largest_sides_or_the_next_multiple_of_32():
 
 @pytest.mark.parametrize(
     ("anchor", "chip", "kept"),
-    [("upper-left", Window(10, 20, 6, 8), Window(10, 20, 4, 4)),
-     ("centre", Window(9, 18, 6, 8), Window(10, 20, 4, 4))],
+    [("upper-left", Window(10, 20, 32, 32), Window(10, 20, 4, 4)),
+     ("centre", Window(-4, 6, 32, 32), Window(10, 20, 4, 4))],
 )  # fmt: skip
 def test_padding_lies_right_and_below_or_around_and_is_invalid(anchor, chip, kept):
     (region,) = planned_regions({7: Window(10, 20, 4, 4)}, (6, 8), RegionSettings(anchor=anchor))
@@ -68,9 +68,9 @@ def test_a_box_larger_than_the_chip_is_cropped_to_its_corner_or_middle():
     wide = {0: Window(10, 20, 10, 10)}
     (corner,) = planned_regions(wide, (4, 4), RegionSettings(size=4))
     (middle,) = planned_regions(wide, (4, 4), RegionSettings(size=4, anchor="centre"))
-    assert corner.chip == corner.box == Window(10, 20, 4, 4)
-    assert middle.chip == middle.box == Window(13, 23, 4, 4)
-    assert middle.inside.all()
+    assert (corner.box, corner.chip) == (Window(10, 20, 4, 4), Window(10, 20, 32, 32))
+    assert (middle.box, middle.chip) == (Window(13, 23, 4, 4), Window(-1, 9, 32, 32))
+    assert middle.inside.sum() == 16
 
 
 sides = st.integers(1, 90)
@@ -87,20 +87,20 @@ def test_every_chip_has_one_size_and_holds_what_it_keeps_of_its_box(sizes, size,
     shape = chip_shape(list(boxes.values()), settings)
     for region in planned_regions(boxes, shape, settings):
         box_ = boxes[region.row]
-        assert region.chip.shape == region.inside.shape == shape
+        assert region.chip.shape == region.inside.shape == ((-(-max(shape) // 32) * 32),) * 2
         assert region.box.shape == tuple(np.minimum(shape, box_.shape))
         assert region.box.intersection(box_) == region.box
         assert region.inside.sum() == region.box.height * region.box.width
 
 
-def test_chips_of_all_scenes_are_square_and_as_large_as_the_largest_box():
+def test_chips_of_all_scenes_are_square_and_hold_the_largest_box():
     shapes = gpd.GeoSeries([at(2, 3, 10, 5), None, at(20, 20, 26, 40)], crs=32633)
     grids = {"a": BOX, "b": tiny_geobox(30, 80)}
     found = regions_by_window(shapes, grids, RegionSettings())
-    assert {window.shape for _, window in found} == {(20, 20)}
+    assert {window.shape for _, window in found} == {(32, 32)}
     rows = [(scene, region.row) for (scene, _), region in found.items()]
     assert rows == [("a", 0), ("a", 2), ("b", 0), ("b", 2)]
-    assert found["a", Window(3, 2, 20, 20)].inside.sum() == 2 * 8
+    assert found["a", Window(3, 2, 32, 32)].inside.sum() == 2 * 8
 
 
 def test_two_regions_that_would_be_one_chip_are_named():

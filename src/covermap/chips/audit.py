@@ -132,14 +132,14 @@ def shares_of(
     """
     teach = share_of(
         viewer,
-        windows_of(chips, training.train),
+        windows_of(chips, training.train, viewer.regions),
         training.train,
         (*training.validate, *training.score),
     )
     validate = (
         share_of(
             viewer,
-            windows_of(chips, training.validate),
+            windows_of(chips, training.validate, viewer.regions),
             training.validate,
             training.score,
             once=True,
@@ -148,7 +148,13 @@ def shares_of(
         else None
     )
     score = (
-        share_of(viewer, windows_of(chips, training.score), training.score, (), once=True)
+        share_of(
+            viewer,
+            windows_of(chips, training.score, viewer.regions),
+            training.score,
+            (),
+            once=True,
+        )
         if training.score
         else None
     )

@@ -13,6 +13,7 @@ from covermap.core.legend import Legend
 from covermap.imagery.quality import cloud_share
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
+from covermap.labels.regions import Region
 from covermap.labels.target import Target
 
 
@@ -24,13 +25,15 @@ class Contents:
     ----------
     scene : Scene
     cut : Window
-        The part of the window that lies in the scene.
+        The part of the window that lies in the scene; of a region's window its own box.
     share_valid, share_cloud : float
         Usable pixels; cloud, by the quality layer's own pixels.
     labelled : int
         Labelled pixels, usable or not.
     by_class : ndarray of int64, shape (K,)
         Usable labelled pixels of each class.
+    region : int or None
+        Row of the polygon that the window stands for.
     """
 
     scene: Scene
@@ -39,6 +42,7 @@ class Contents:
     share_cloud: float
     labelled: int
     by_class: np.ndarray
+    region: int | None = None
 
     @property
     def pixels(self) -> int:
@@ -65,6 +69,7 @@ class Contents:
             "height": self.cut.height,
             "share_valid": self.share_valid,
             "share_cloud": self.share_cloud,
+            "region": self.region,
         }
 
     def footprint(self) -> Any:
@@ -76,13 +81,18 @@ class Contents:
 
 
 def contents_of(
-    scene: Scene, window: Window, usable: np.ndarray, target: Target, classes: int
+    scene: Scene,
+    window: Window,
+    usable: np.ndarray,
+    target: Target,
+    classes: int,
+    region: Region | None = None,
 ) -> Contents:
     """What a window holds, of arrays (H, W) that were read for it.
 
-    `usable` is False beyond the scene.
+    `usable` is False beyond the scene, and beyond the box of a region.
     """
-    cut = inner_window(scene, window)
+    cut = region.box if region is not None else inner_window(scene, window)
     inside = cut.relative_to(window).slices
     labelled = target.labelled[inside]
     held = target.index[inside][labelled & usable[inside]]
@@ -93,17 +103,24 @@ def contents_of(
         share_cloud=cloud_share(scene, cut),
         labelled=int(labelled.sum()),
         by_class=np.bincount(held, minlength=classes).astype(np.int64),
+        region=None if region is None else region.row,
     )
 
 
 def read_contents(
-    scene: Scene, labels: Labels, channels: Sequence[str], window: Window
+    scene: Scene,
+    labels: Labels,
+    channels: Sequence[str],
+    window: Window,
+    region: Region | None = None,
 ) -> Contents:
-    """What a window holds, read for no other purpose."""
-    cut = inner_window(scene, window)
+    """What a window, or the box of the region that it is for, holds; read for no other purpose."""
+    cut = region.box if region is not None else inner_window(scene, window)
     target = labels.burn(window_geobox(scene.geobox, cut), scene.name)
+    if region is not None:
+        target = region.own(target)
     usable = scene.usable(scene.read(channels, cut))
-    return contents_of(scene, cut, usable, target, len(labels.legend))
+    return contents_of(scene, cut, usable, target, len(labels.legend), region)
 
 
 def inner_window(scene: Scene, window: Window) -> Window:

@@ -20,6 +20,7 @@ from covermap.chips.parts import Training
 from covermap.chips.view import Viewer
 from covermap.core.grid import Window, same_lattice, window_geobox
 from covermap.core.progress import progress
+from covermap.imagery.raster import Raster
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -198,12 +199,24 @@ def _windows(chips: gpd.GeoDataFrame) -> Iterator[tuple[Place, Window]]:
 
 def _gray(viewer: Viewer, scene: str, window: Window) -> np.ndarray:
     """Mean over the channels, float32 (H, W); where a pixel is unusable, the mean of the others."""
-    view = viewer.view(scene, window)
-    gray = view.raster.values.mean(axis=0)
-    if view.usable.all():
+    raster, usable = _read(viewer, scene, window)
+    gray = raster.values.mean(axis=0)
+    if usable.all():
         return gray
-    filled = gray[view.usable].mean() if view.usable.any() else 0.0
-    return np.where(view.usable, gray, np.float32(filled))
+    filled = gray[usable].mean() if usable.any() else 0.0
+    return np.where(usable, gray, np.float32(filled))
+
+
+def _read(viewer: Viewer, name: str, window: Window) -> tuple[Raster, np.ndarray]:
+    """A window of a scene and its usable pixels."""
+    if not viewer.regions:
+        # Chips are viewed again and again: kept views are not read twice.
+        view = viewer.view(name, window)
+        return view.raster, view.usable
+    # Of a region its box, without the padding that a view has around it.
+    scene = viewer.scenes[name]
+    raster = scene.read(viewer.channels, window)
+    return raster, scene.usable(raster)
 
 
 def _fingerprint(gray: np.ndarray) -> np.ndarray | None:
@@ -267,7 +280,7 @@ def _share_ground(viewer: Viewer, one: tuple[Place, Window], other: tuple[Place,
 
 
 def _digest(viewer: Viewer, place: Place, window: Window) -> bytes:
-    raster = viewer.view(place.scene, window).raster
+    raster, _ = _read(viewer, place.scene, window)
     digest = hashlib.blake2b(raster.valid.tobytes())
     digest.update(np.where(raster.valid, raster.values, 0).tobytes())
     return digest.digest()

@@ -78,7 +78,8 @@ def select(
     rejected: list[Rejected] = []
     with progress("Filtering chips", len(placements), "chips") as bar:
         for place in placements:
-            found = read_contents(by_name[place.scene], labels, channels, place.window)
+            scene = by_name[place.scene]
+            found = read_contents(scene, labels, channels, place.window, place.region)
             why = reasons_against(found, settings, labels.legend)
             if found.labelled and why:
                 rejected.append(Rejected(found, why))

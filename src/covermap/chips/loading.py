@@ -71,10 +71,13 @@ class Share:
         return replace(view, counting=counting.astype(view.counting.dtype))
 
     def first_shown(self, number: int) -> np.ndarray:
-        """Pixels of a window that, with `once`, no window before it shows; bool (H, W)."""
+        """Pixels of a window that, with `once`, no window before it shows; bool (H, W).
+
+        Windows of regions are labelled by their own polygons alone: no pixel counts in two.
+        """
         window = self.windows[number][1]
         first = np.ones(window.shape, dtype=bool)
-        if self.once:
+        if self.once and not self.viewer.regions:
             for other in self._shown_before[number]:
                 first[other.relative_to(window).slices] = False
         return first

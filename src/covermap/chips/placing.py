@@ -16,6 +16,7 @@ from covermap.core.grid import Window
 from covermap.imagery.raster import Scene
 from covermap.labels.polygons import Polygons
 from covermap.labels.protocol import Labels
+from covermap.labels.regions import Region
 
 # A network holds some hundred numbers for each pixel of a chip.
 _LARGEST_WHOLE = 2048
@@ -34,11 +35,14 @@ class Placement:
     use : str
         `all`; `teach`: it only teaches; `score`: it only validates and is scored. Random chips
         leave ground out: what validates or is scored is covered evenly besides.
+    region : Region, optional
+        What the window stands for, where polygons become chips.
     """
 
     scene: str
     window: Window
     use: Literal["all", "teach", "score"] = "all"
+    region: Region | None = None
 
 
 def placements(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +19,14 @@ from covermap.core.files import complete_file
 from covermap.core.grid import Window
 from covermap.core.legend import Legend
 from covermap.core.progress import progress
+from covermap.labels.regions import Region
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
 COLUMNS = (
     "chip", "scene", "date", "col_off", "row_off", "width", "height", "split",
-    "share_valid", "share_cloud", "share_labelled", "class_shares", "geometry",
+    "share_valid", "share_cloud", "share_labelled", "class_shares", "region", "geometry",
 )  # fmt: skip
 REJECTED_COLUMNS = tuple("reason" if name == "split" else name for name in COLUMNS)
 _BETWEEN_REASONS = ", "
@@ -61,7 +62,9 @@ def plan_chips(selection: Selection, split: Split, viewer: Viewer) -> Plan:
         for place in selection.kept:
             scene = viewer.scenes[place.scene]
             view = viewer.view(place.scene, place.window)
-            found = contents_of(scene, place.window, view.usable, view.target, len(legend))
+            found = contents_of(
+                scene, place.window, view.usable, view.target, len(legend), place.region
+            )
             codes = [code for code in np.unique(view.counting) if code in uses[place.use]]
             for code in codes:
                 here = view.counting == code
@@ -107,12 +110,24 @@ def reasons_of(rejected: gpd.GeoDataFrame) -> Iterator[list[str]]:
         yield str(several).split(_BETWEEN_REASONS)
 
 
-def windows_of(table: gpd.GeoDataFrame, parts: Sequence[str]) -> list[tuple[str, Window]]:
+def windows_of(
+    table: gpd.GeoDataFrame, parts: Sequence[str], regions: Mapping[tuple[str, Window], Region]
+) -> list[tuple[str, Window]]:
     """Scene and window of each chip with labels of one of the parts; each window once, in order.
 
-    Windows are square again, also where the scene's border cuts the chip.
+    Windows are square again, also where the scene's border cuts the chip. Where polygons are chips
+    they are those of `regions`, by the polygon's row.
     """
     chosen = table[table["split"].isin(list(parts))]
+    if regions:
+        if "region" not in chosen:
+            raise CovermapError(
+                "chips.parquet: does not say which polygon each chip stands for, as earlier "
+                "versions did not; run `covermap prepare` with --force"
+            )
+        places = {(key[0], region.row): key for key, region in regions.items()}
+        rows = zip(chosen["scene"], chosen["region"], strict=True)
+        return list(dict.fromkeys(places[str(scene), int(row)] for scene, row in rows))
     side = int(max(table["width"].max(), table["height"].max()))
     side = -(-side // 32) * 32
     found: dict[tuple[str, Window], None] = {}

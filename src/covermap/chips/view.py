@@ -82,7 +82,8 @@ class View:
 class Viewer:
     """Opens views: scenes, labels, channels and the split in one place.
 
-    Of a window in `regions` only the region's box is inside, and only its own polygon labels it.
+    With `regions` only their windows can be viewed: of each only the region's box is inside, and
+    only its own polygon labels it.
     """
 
     scenes: dict[str, Scene]
@@ -117,11 +118,10 @@ class Viewer:
         target = _cropped_target(wide_target, margin)
         raster = scene.read(self.channels, window)
         inside = _inside(scene, window)
-        region = self.regions.get((scene_name, window))
-        if region is not None:
+        if self.regions:
+            region = self.regions[scene_name, window]
             inside &= region.inside
-            own = target.labelled & (target.source == region.row)
-            target = Target(target.index, own, target.source)
+            target = region.own(target)
         usable = scene.usable(raster) & inside
         counting = self.ground.counting_in(box, target, scene_name)
         return View(

@@ -13,6 +13,7 @@ from odc.geo.geobox import GeoBox
 from covermap.core.errors import LabelError
 from covermap.core.grid import Window, whole
 from covermap.labels.settings import RegionSettings
+from covermap.labels.target import Target
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -31,7 +32,8 @@ class Region:
     box : Window
         The pixels of its bounding box, on the grid, cropped where it is larger than the chip.
     chip : Window
-        What is read: all regions' chips are of one size; may reach beyond the grid.
+        What is read: all regions' chips are of one size, square; may reach beyond the grid on any
+        side.
     """
 
     row: int
@@ -44,6 +46,11 @@ class Region:
         kept = np.zeros(self.chip.shape, dtype=bool)
         kept[self.box.relative_to(self.chip).slices] = True
         return kept
+
+    def own(self, target: Target) -> Target:
+        """Labels of a window without those of other polygons."""
+        own = target.labelled & (target.source == self.row)
+        return Target(target.index, own, target.source)
 
 
 def bounding_boxes(shapes: gpd.GeoSeries, geobox: GeoBox) -> dict[int, Window]:
@@ -95,14 +102,16 @@ def planned_regions(
 ) -> list[Region]:
     """Boxes in chips of one size, in order of row.
 
-    A box that is larger than the chip is cropped to it: to its upper left part, or to its middle.
+    A box that is larger than asked for is cropped: to its upper left part, or to its middle. Chips
+    are square, so that they can be turned, and their sides multiples of 32 px, as networks need
+    them: what `shape` lacks is padding too.
 
     Parameters
     ----------
     boxes : dict of int to Window
         See `bounding_boxes`.
     shape : tuple of int
-        Height and width of the chips, see `chip_shape`.
+        Height and width that boxes are cropped to, see `chip_shape`.
     settings : RegionSettings
     """
     return [_placed(row, boxes[row], shape, settings.anchor == "centre") for row in sorted(boxes)]
@@ -112,8 +121,6 @@ def regions_by_window(
     shapes: gpd.GeoSeries, grids: Mapping[str, GeoBox], settings: RegionSettings
 ) -> dict[tuple[str, Window], Region]:
     """The region of each chip of all scenes, by scene and window, in order of row in each scene.
-
-    Chips are square, so that they can be turned: their side is the longer one of `chip_shape`.
 
     Parameters
     ----------
@@ -132,10 +139,10 @@ def regions_by_window(
     every = [box for of_scene in boxes.values() for box in of_scene.values()]
     if not every:
         return {}
-    side = max(chip_shape(every, settings))
+    shape = chip_shape(every, settings)
     found: dict[tuple[str, Window], Region] = {}
     for name, of_scene in boxes.items():
-        for region in planned_regions(of_scene, (side, side), settings):
+        for region in planned_regions(of_scene, shape, settings):
             other = found.setdefault((name, region.chip), region)
             if other is not region:
                 raise LabelError(
@@ -148,14 +155,13 @@ def regions_by_window(
 
 
 def _placed(row: int, box: Window, shape: tuple[int, int], centred: bool) -> Region:
-    heights, widths = (shape[0], box.height), (shape[1], box.width)
-    # Below 0 the chip begins before the box (padding), above it within the box (cropping).
-    row_shift = (heights[1] - heights[0]) // 2 if centred else 0
-    col_shift = (widths[1] - widths[0]) // 2 if centred else 0
-    chip = Window(box.row_off + row_shift, box.col_off + col_shift, *shape)
-    kept = chip.intersection(box)
-    assert kept is not None
-    return Region(row, kept, chip)
+    side = _rounded_up(max(shape))
+    height, width = min(box.height, shape[0]), min(box.width, shape[1])
+    # From the box to what is kept of it, and from there to where the chip begins.
+    crop = ((box.height - height) // 2, (box.width - width) // 2) if centred else (0, 0)
+    pad = ((side - height) // 2, (side - width) // 2) if centred else (0, 0)
+    kept = Window(box.row_off + crop[0], box.col_off + crop[1], height, width)
+    return Region(row, kept, Window(kept.row_off - pad[0], kept.col_off - pad[1], side, side))
 
 
 def _covering(left: float, top: float, right: float, bottom: float) -> Window:

@@ -138,7 +138,10 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
 def _places(workspace: Workspace, scans: list[Scan], labels: Labels, size: int) -> list[Placement]:
     """Where chips may lie: at the boxes of regions, or as `chips: place` says."""
     if workspace.regions:
-        return [Placement(scene, window) for scene, window in workspace.regions]
+        return [
+            Placement(scene, window, region=region)
+            for (scene, window), region in workspace.regions.items()
+        ]
     project = workspace.project
     return placements(workspace.scenes, scans, labels, project.chips, size, project.seed)
 

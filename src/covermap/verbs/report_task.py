@@ -354,6 +354,9 @@ def _chip_panels(workspace: Workspace) -> FigureSection:
         scene = workspace.viewer.scenes[chip.scene]
         window = Window(chip.row_off, chip.col_off, size, size)
         image = picture(scene, window)
+        if workspace.regions:
+            # As it was shown: beyond the box of a polygon there is padding.
+            image[~workspace.regions[chip.scene, window].inside] = 255
         panels.append(ChipPanel(image, chip.truth, chip.prediction, chip.probability))
     return FigureSection(
         "Some tested chips",
