@@ -89,3 +89,27 @@ def test_only_the_chosen_classes_enter_the_mean():
     chosen = bootstrap_intervals(grouped, 0, classes=[0, 1]).class_mean_iou
     assert chosen.low == pytest.approx(8 / 11)
     assert bootstrap_intervals(grouped, 0, classes=[]).class_mean_iou is None
+
+
+def rare_classes(seed, classes=10, blocks=40, each=3, pixels=100, accuracy=0.8):
+    """Blocks of one class each, every class in few of them, errors spread over all classes."""
+    generator = np.random.default_rng(seed)
+    truth = np.resize(np.repeat(np.arange(classes), each), blocks)
+    groups = {}
+    for number, own in enumerate(truth):
+        matrix = np.zeros((classes, classes), np.int64)
+        right = generator.binomial(pixels, np.clip(generator.normal(accuracy, 0.1), 0, 1))
+        matrix[own] = generator.multinomial(pixels - right, np.full(classes, 1 / classes))
+        matrix[own, own] += right
+        groups[f"block {number:02d}"] = Tally(matrix)
+    return GroupedTally(groups)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_interval_surrounds_a_score_of_classes_that_lie_in_few_groups(seed):
+    grouped = rare_classes(seed)
+    interval = bootstrap_intervals(grouped, seed=seed).class_mean_iou
+    score = scores.class_mean_iou(grouped.pooled)
+    assert interval.low < score < interval.high
+    # Neither end is a tenth of the interval from the score.
+    assert 0.2 < (score - interval.low) / (interval.high - interval.low) < 0.8

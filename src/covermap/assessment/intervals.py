@@ -63,17 +63,19 @@ def bootstrap_intervals(
     if len(tallies) < 2:
         return None
     chosen = list(range(tallies[0].classes)) if classes is None else list(classes)
-    correct, union = parts_by_group(grouped.counted)
+    correct, union, truth = parts_by_group(grouped.counted)
     totals = np.array([tally.total for tally in tallies], np.float64)
-    # Columns: pixels, correct pixels, then intersection and union of each chosen class.
-    facts = np.column_stack([totals, correct.sum(axis=1), correct[:, chosen], union[:, chosen]])
-    sums = resampled_sums(facts, seed, resamples)
+    # Columns: pixels, correct pixels, then intersection, union and truth of each chosen class.
+    by_class = [part[:, chosen] for part in (correct, union, truth)]
+    sums = resampled_sums(
+        np.column_stack([totals, correct.sum(axis=1), *by_class]), seed, resamples
+    )
     total, right = sums[:, 0], sums[:, 1]
-    parts, wholes = np.split(sums[:, 2:], 2, axis=1)
+    parts, wholes, true = np.split(sums[:, 2:], 3, axis=1)
     levels = _levels(len(tallies))
     return Intervals(
         overall_accuracy=_between(right / total, levels),
-        class_mean_iou=_between(mean_of_defined(parts, wholes), levels),
+        class_mean_iou=_between(mean_of_drawn(parts, wholes, true), levels),
         micro_iou=_between(right / (2 * total - right), levels),
     )
 
@@ -104,12 +106,16 @@ def drawn_times(groups: int, seed: int, resamples: int = RESAMPLES) -> Iterator[
         yield times.astype(np.float64)
 
 
-def parts_by_group(grouped: GroupedTally) -> tuple[np.ndarray, np.ndarray]:
-    """Float64 (G, K) each: intersection and union of each class by group, groups in their order."""
+def parts_by_group(grouped: GroupedTally) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Float64 (G, K) each: intersection, union and truth of each class by group.
+
+    Groups in their order.
+    """
     tallies = grouped.groups.values()
     correct = np.array([tally.correct for tally in tallies], np.float64)
-    union = np.array([t.reference + t.prediction - t.correct for t in tallies], np.float64)
-    return correct, union
+    truth = np.array([tally.reference for tally in tallies], np.float64)
+    union = truth + np.array([tally.prediction for tally in tallies], np.float64) - correct
+    return correct, union, truth
 
 
 def resampled_sums(facts: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
@@ -136,6 +142,24 @@ def mean_of_defined(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
     ratios = np.divide(parts, wholes, out=np.zeros_like(parts), where=defined)
     count = defined.sum(axis=1)
     return np.where(count > 0, ratios.sum(axis=1) / np.maximum(count, 1), np.nan)
+
+
+def mean_of_drawn(parts: np.ndarray, wholes: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Float64 (R,): mean over the classes that each draw holds, NaN where it holds none.
+
+    A draw may miss all groups of a rare class. One false alarm would then make 0 of its score,
+    which says nothing of how well the class is found, and the interval would lie below the score.
+
+    Parameters
+    ----------
+    parts, wholes : ndarray of float, shape (R, K)
+        What is divided, and by what.
+    truth : ndarray of float, shape (R, K)
+        True pixels of each class in each draw. A class that is true nowhere stays a class of the
+        mean, as it is one of the score.
+    """
+    held = (truth > 0) | ~truth.any(axis=0)
+    return mean_of_defined(parts, np.where(held, wholes, 0.0))
 
 
 def ratio(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:

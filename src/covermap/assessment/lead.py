@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from covermap.assessment.intervals import mean_of_defined, parts_by_group, resampled_sums
+from covermap.assessment.intervals import mean_of_drawn, parts_by_group, resampled_sums
 from covermap.assessment.scores import class_mean_iou, true_classes
 from covermap.assessment.tally import GroupedTally
 
@@ -61,6 +61,6 @@ def lead(first: GroupedTally, second: GroupedTally, seed: int) -> Lead:
         return Lead(difference, None)
     parts = (*parts_by_group(ours), *parts_by_group(theirs))
     facts = np.column_stack([part[:, classes] for part in parts])
-    correct, union, other_correct, other_union = np.split(resampled_sums(facts, seed), 4, axis=1)
-    drawn = mean_of_defined(correct, union) - mean_of_defined(other_correct, other_union)
+    columns = np.split(resampled_sums(facts, seed), 6, axis=1)
+    drawn = mean_of_drawn(*columns[:3]) - mean_of_drawn(*columns[3:])
     return Lead(difference, float(np.std(drawn, ddof=1)))

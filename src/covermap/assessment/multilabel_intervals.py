@@ -11,6 +11,7 @@ from covermap.assessment.intervals import (
     Interval,
     interval_of,
     mean_of_defined,
+    mean_of_drawn,
     ratio,
     resampled_sums,
 )
@@ -47,7 +48,7 @@ def multilabel_intervals(
     absent, wrongly, missed, found = np.moveaxis(sums[:, :-2].reshape(-1, labels, 4), 2, 0)
     scores = {
         "mean_accuracy": mean_of_defined(absent + found, absent + wrongly + missed + found),
-        "mean_f1": mean_of_defined(2 * found, 2 * found + wrongly + missed),
+        "mean_f1": mean_of_drawn(2 * found, 2 * found + wrongly + missed, found + missed),
         "exact_match": ratio(sums[:, -2], sums[:, -1]),
     }
     return {name: interval_of(values, len(groups)) for name, values in scores.items()}
