@@ -100,10 +100,20 @@ class RunFolder:
         done = self.record["steps"].get(step)
         if not done or done["inputs"] != content_digest(inputs):
             return False
-        return all(
-            (self.path / name).exists() and _output_digest(self.path / name) == digest
-            for name, digest in done["outputs"].items()
-        )
+        return self.changed_output(step) is None
+
+    def is_of(self, step: str, inputs: dict[str, Any]) -> bool:
+        """Whether a step was done with these inputs, whatever versions of libraries did it."""
+        done = self.record["steps"][step]
+        return bool(done.get("asked") == content_digest(_without_versions(inputs)))
+
+    def changed_output(self, step: str) -> str | None:
+        """A file of a step that is gone or not as the step left it; None where all are."""
+        for name, digest in self.record["steps"][step]["outputs"].items():
+            path = self.path / name
+            if not path.exists() or _output_digest(path) != digest:
+                return str(name)
+        return None
 
     def output_digests(self, step: str) -> dict[str, str]:
         """Digests of the files of a step: inputs of the steps that stand on it."""
@@ -113,6 +123,7 @@ class RunFolder:
         """Note a finished step with the digests of what it read and wrote."""
         self.record["steps"][step] = {
             "inputs": content_digest(inputs),
+            "asked": content_digest(_without_versions(inputs)),
             "outputs": {name: _output_digest(self.path / name) for name in sorted(outputs)},
         }
         self.release()
@@ -152,6 +163,10 @@ class RunFolder:
     def save(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self._file, self.record)
+
+
+def _without_versions(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in inputs.items() if name != "versions"}
 
 
 def _output_digest(path: Path) -> str:

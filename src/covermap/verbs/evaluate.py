@@ -34,7 +34,7 @@ from covermap.verbs.evaluate_chips import chip_metrics
 from covermap.verbs.evaluate_numbers import number_metrics
 from covermap.verbs.evaluate_weak import weak_metrics
 from covermap.verbs.tested_ground import map_tested
-from covermap.verbs.train import bundle_folder
+from covermap.verbs.train import bundle_folder, train_inputs
 from covermap.verbs.truth import Truth
 from covermap.verbs.workspace import Workspace
 
@@ -71,17 +71,22 @@ def evaluate(project: str | Path, out: str | Path, force: bool = False) -> RunFo
 
 def evaluate_step(workspace: Workspace, force: bool) -> None:
     """The step in an opened workspace."""
+    inputs = evaluate_inputs(workspace)
+    workspace.folder.claim(OUTPUTS)
+    workspace.step("evaluate", inputs, lambda: _evaluate(workspace), force)
+
+
+def evaluate_inputs(workspace: Workspace) -> dict[str, Any]:
+    """What the step stands on."""
     truth = workspace.project.truth
-    inputs = workspace.inputs(
+    return workspace.inputs(
         "evaluate",
         {
-            "train": workspace.standing_on("train"),
+            "train": workspace.standing_on("train", train_inputs(workspace)),
             "map": workspace.project.map.model_dump(exclude={"outputs", "min_area_m2"}),
             "truth": None if truth is None else file_digest(_existing(workspace.base / truth)),
         },
     )
-    workspace.folder.claim(OUTPUTS)
-    workspace.step("evaluate", inputs, lambda: _evaluate(workspace), force)
 
 
 def _existing(path: Path) -> Path:

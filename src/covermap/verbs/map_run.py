@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from covermap.bundle.folder import read_bundle
 from covermap.core.files import write_json
@@ -13,6 +14,7 @@ from covermap.mapping.files import output_files
 from covermap.verbs.map_scenes import map_key, mapped_scenes, preview_of_map
 from covermap.verbs.predict import predictions, relative_to, write_predictions
 from covermap.verbs.run_engine import run_predictor
+from covermap.verbs.train import train_inputs
 from covermap.verbs.workspace import Workspace
 
 AREAS = "map.json"
@@ -25,16 +27,21 @@ def map_step(workspace: Workspace, force: bool) -> None:
 
     Of pictures that are labelled as wholes `predictions.csv` is written instead.
     """
-    inputs = workspace.inputs(
-        "map",
-        {
-            "train": workspace.standing_on("train"),
-            "map": workspace.project.map.model_dump(),
-        },
-    )
+    inputs = map_inputs(workspace)
     workspace.folder.claim(outputs_of(workspace))
     work = _predict if answers_pictures(workspace) else _map
     workspace.step("map", inputs, lambda: work(workspace), force)
+
+
+def map_inputs(workspace: Workspace) -> dict[str, Any]:
+    """What the step stands on."""
+    return workspace.inputs(
+        "map",
+        {
+            "train": workspace.standing_on("train", train_inputs(workspace)),
+            "map": workspace.project.map.model_dump(),
+        },
+    )
 
 
 def answers_pictures(workspace: Workspace) -> bool:

@@ -21,7 +21,8 @@ from covermap.report.weak_section import weak_headlines
 from covermap.training.history import EpochRow
 from covermap.verbs.chip_choice import chip_choice
 from covermap.verbs.doubts import read_doubts
-from covermap.verbs.map_run import AREAS, PREVIEW, map_paths, map_step
+from covermap.verbs.evaluate import evaluate_inputs
+from covermap.verbs.map_run import AREAS, PREVIEW, map_inputs, map_paths, map_step
 from covermap.verbs.pictures import outlined
 from covermap.verbs.split_map import split_map
 from covermap.verbs.tested_panels import tested_panels
@@ -41,7 +42,7 @@ def report(project: str | Path, out: str | Path, force: bool = False) -> RunFold
     The page needs no other file.
     """
     workspace = Workspace.open(project, out, "report")
-    workspace.standing_on("evaluate")
+    workspace.standing_on("evaluate", evaluate_inputs(workspace))
     map_step(workspace, force=False)
     report_step(workspace, force)
     return workspace.folder
@@ -53,8 +54,8 @@ def report_step(workspace: Workspace, force: bool) -> None:
         "report",
         {
             "name": workspace.project.name,
-            "evaluate": workspace.standing_on("evaluate"),
-            "map": workspace.standing_on("map"),
+            "evaluate": workspace.standing_on("evaluate", evaluate_inputs(workspace)),
+            "map": workspace.standing_on("map", map_inputs(workspace)),
         },
     )
     workspace.folder.claim(OUTPUTS)

@@ -27,6 +27,7 @@ from covermap.verbs.calibrate import calibrate_folds
 from covermap.verbs.choose import Rivals, choose
 from covermap.verbs.describe import describe_imagery, usable_rule
 from covermap.verbs.plan_told import tell_plan
+from covermap.verbs.prepare import prepare_inputs
 from covermap.verbs.quantity import fitted_quantity, scale_of
 from covermap.verbs.teach import Lesson, Taught, taught_chip_forest, taught_forest, taught_network
 from covermap.verbs.workspace import Workspace
@@ -69,12 +70,24 @@ def train(project: str | Path, out: str | Path, force: bool = False) -> RunFolde
 
 def train_step(workspace: Workspace, force: bool) -> None:
     """The step in an opened workspace."""
-    project = workspace.project
     _require_trainable(workspace)
-    inputs = workspace.inputs(
+    inputs = train_inputs(workspace)
+    workspace.folder.claim((*OUTPUTS, _CHECKPOINTS))
+    checkpoints = workspace.folder.path / _CHECKPOINTS
+    if force:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    workspace.step("train", inputs, lambda: _train(workspace, content_digest(inputs)), force)
+    # Only when the step is noted as done: until then they are what a second run goes on from.
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def train_inputs(workspace: Workspace) -> dict[str, Any]:
+    """What the step stands on."""
+    project = workspace.project
+    return workspace.inputs(
         "train",
         {
-            "prepare": workspace.standing_on("prepare"),
+            "prepare": workspace.standing_on("prepare", prepare_inputs(workspace)),
             "task": project.task,
             "model": project.model.model_dump(),
             "weights": _weights_digest(workspace),
@@ -83,13 +96,6 @@ def train_step(workspace: Workspace, force: bool) -> None:
             "weak": project.weak.model_dump(),
         },
     )
-    workspace.folder.claim((*OUTPUTS, _CHECKPOINTS))
-    checkpoints = workspace.folder.path / _CHECKPOINTS
-    if force:
-        shutil.rmtree(checkpoints, ignore_errors=True)
-    workspace.step("train", inputs, lambda: _train(workspace, content_digest(inputs)), force)
-    # Only when the step is noted as done: until then they are what a second run goes on from.
-    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def _require_trainable(workspace: Workspace) -> None:

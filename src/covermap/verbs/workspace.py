@@ -251,19 +251,29 @@ class Workspace:
         self.folder.finish(name, inputs, outputs)
         return True
 
-    def standing_on(self, step: str) -> str:
-        """Digest of an earlier step's inputs.
+    def standing_on(self, step: str, inputs: dict[str, Any]) -> str:
+        """Digest of an earlier step's inputs, which must still be those of the project.
+
+        Libraries of other versions do not matter: a report can be written after an update.
 
         Raises
         ------
         CovermapError
-            The step was not done yet.
+            The step was not done yet, or not with these inputs, or its files were changed since.
         """
         done = self.folder.record["steps"].get(step)
+        again = f"run `covermap {step} {self.project_path} --out {self.folder.path}`"
         if not done:
+            raise CovermapError(f"{self.folder.path}: nothing to stand on; {again} first")
+        if not self.folder.is_of(step, inputs):
             raise CovermapError(
-                f"{self.folder.path}: nothing to stand on; run `covermap {step} "
-                f"{self.project_path} --out {self.folder.path}` first"
+                f"{self.project_path}: the project, its images or its labels changed since "
+                f"`{step}` was done in {self.folder.path}; {again} again, or the steps before it"
+            )
+        if (name := self.folder.changed_output(step)) is not None:
+            raise CovermapError(
+                f"{self.folder.path / name}: is gone, or was changed since `{step}` wrote it; "
+                f"{again} again"
             )
         return str(done["inputs"])
 

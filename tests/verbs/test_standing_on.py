@@ -1,0 +1,91 @@
+"""Steps that were done on their own: what one stands on must still be what the project says."""
+
+from __future__ import annotations
+
+import shutil
+
+import geopandas as gpd
+import numpy as np
+import pytest
+
+from covermap.core.errors import CovermapError
+from covermap.verbs.evaluate import evaluate
+from covermap.verbs.prepare import prepare
+from covermap.verbs.report import report
+from covermap.verbs.run import run
+from covermap.verbs.train import train
+from drawings import squares
+from tiny import tiny_geobox, write_scene
+
+SIDE = 192
+PROJECT = """
+imagery: scene.tif
+labels: {path: LABELS, attribute: cover}
+chips: {size: 32}
+split: {by: blocks}
+model: {name: random-forest}
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run of a forest, and labels of the same squares with one more class."""
+    folder = tmp_path_factory.mktemp("standing")
+    box = tiny_geobox(SIDE, SIDE)
+    generator = np.random.default_rng(0)
+    index = np.kron(generator.integers(0, 2, (24, 24)), np.ones((8, 8), int))
+    values = 1000 + 1500 * index[None] + generator.normal(0, 50, (2, SIDE, SIDE))
+    write_scene(folder / "scene.tif", values=values, bands=("red", "green"), geobox=box)
+    cells = [(8 * row, 8 * col, 8, 8) for row in range(24) for col in range(24)]
+    names = np.array(["field", "forest"])[index[4::8, 4::8].ravel()]
+    squares(folder / "two.gpkg", cells, list(names), geobox=box)
+    names[::7] = "bog"
+    squares(folder / "three.gpkg", cells, list(names), geobox=box)
+    (folder / "two.yaml").write_text(PROJECT.replace("LABELS", "two.gpkg"))
+    (folder / "three.yaml").write_text(PROJECT.replace("LABELS", "three.gpkg"))
+    run(folder / "two.yaml", folder / "run")
+    return folder
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "all")
+    return tmp_path / "all"
+
+
+@pytest.mark.parametrize("verb", [train, evaluate, report])
+@pytest.mark.parametrize("force", [False, True])
+def test_other_labels_are_not_taught_or_scored_on_what_was_planned_for_the_old(folder, verb, force):
+    with pytest.raises(CovermapError, match=r"changed since `prepare` was done.*covermap prepare"):
+        verb(folder / "three.yaml", folder / "run", force)
+
+
+def test_labels_that_were_edited_in_place_are_noticed(folder):
+    table = gpd.read_file(folder / "two.gpkg")
+    table.loc[0, "cover"] = "forest" if table.loc[0, "cover"] == "field" else "field"
+    table.to_file(folder / "two.gpkg")
+    with pytest.raises(CovermapError, match="changed since `prepare`"):
+        evaluate(folder / "two.yaml", folder / "run", force=True)
+
+
+@pytest.mark.parametrize(
+    ("gone", "verb", "step"),
+    [("chips.parquet", train, "prepare"), ("bundle", evaluate, "train"),
+     ("evaluation", report, "evaluate")],
+)  # fmt: skip
+def test_files_of_an_earlier_step_that_are_gone_are_named(folder, gone, verb, step):
+    path = folder / "run" / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(CovermapError, match=rf"{gone}.*is gone.*covermap {step} .*again"):
+        verb(folder / "two.yaml", folder / "run", force=True)
+
+
+def test_an_unchanged_project_goes_on_from_any_step(folder, capsys):
+    for verb in (prepare, train, evaluate, report):
+        verb(folder / "two.yaml", folder / "run")
+    assert capsys.readouterr().err.count("nothing changed, skipped") == 5
+
+
+def test_libraries_that_were_updated_do_not_send_back_to_the_beginning(folder, monkeypatch):
+    monkeypatch.setattr("covermap.verbs.workspace.versions", lambda: {"numpy": "99"})
+    report(folder / "two.yaml", folder / "run", force=True)
