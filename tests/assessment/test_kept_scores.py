@@ -16,8 +16,8 @@ GROUPED = GroupedTally(
 )
 
 
-def metrics(scheme="holdout", of="blocks", leak=False):
-    split = {"scheme": scheme, "of": of, "reasons": ["few"], "leak_allowed": leak}
+def metrics(scheme="holdout", of="blocks", leak=False, leaky=""):
+    split = {"scheme": scheme, "of": of, "reasons": ["few"], "leak_allowed": leak, "leaky": leaky}
     return {"test": metrics_of(GROUPED, LEGEND, LEGEND.names, seed=0), "split": split}
 
 
@@ -38,6 +38,7 @@ def test_a_bundle_keeps_scores_intervals_classes_groups_and_the_split():
         ({}, "tested on held-out blocks: overall accuracy 0.993 ("),
         ({"scheme": "kfold", "of": "polygons"}, "tested by folds of polygons: "),
         ({"of": "scenes"}, "tested on held-out images: "),
+        ({"leaky": "chips touch"}, "LEAKY SPLIT (chips touch), better than on other ground: te"),
         ({"leak": True}, "LEAK ALLOWED, too good to be true: tested on held-out blocks: "),
     ],
 )

@@ -176,11 +176,26 @@ OF_SHARES = (
 def test_shares_of_classes_become_labels_of_chips(tmp_path):
     write_world(tmp_path, side=16)
     metrics = run(tmp_path, OF_SHARES + "task: multilabel\n")
+    assert "LEAK" not in (tmp_path / "run" / "report.html").read_text()
     majority = metrics["baselines"]["majority"]
     test = metrics["test"]
     assert test["mean_accuracy"] > majority["mean_accuracy"]
     for key in ("mean_accuracy", "mean_f1", "exact_match"):
         assert test[f"{key}_low"] <= test[key] <= test[f"{key}_high"], key
+
+
+def test_a_report_of_labels_says_first_that_chips_were_drawn_at_random(tmp_path):
+    write_world(tmp_path, side=16)
+    run(
+        tmp_path,
+        OF_SHARES.replace("epochs: 16", "epochs: 1") + "task: multilabel\nsplit: {by: random}\n",
+    )
+    page = (tmp_path / "run" / "report.html").read_text()
+    first, scores = page.index("Read this first"), page.index("How good it is")
+    assert first < page.index("LEAKY SPLIT (chips touch)") < scores
+    assert page[scores:].count('<span class="stamp">leaky: chips touch</span>') >= 3
+    kept = json.loads((tmp_path / "run" / "bundle" / "bundle.json").read_text())["scores"]
+    assert kept["split"]["leaky"] == "chips touch"
 
 
 def test_activation_maps_become_a_map_in_all_ways_and_a_few_dense_labels_help(tmp_path):

@@ -19,8 +19,8 @@ from covermap.report.comparison_content import (
 )
 from covermap.report.comparison_figure import ComparedCurve, CurvePoint
 from covermap.report.comparison_pairs import compared_splits
-from covermap.report.page import percent
 from covermap.report.published import Published, PublishedNumber
+from covermap.report.template import percent
 from report.example_report import legend
 
 CURVE = ComparedCurve(

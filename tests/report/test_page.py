@@ -8,7 +8,8 @@ import pytest
 
 from covermap.assessment.areas import class_pixels
 from covermap.report.content import ChipChoice
-from covermap.report.page import count, headlines_of, hectares, percent, render
+from covermap.report.page import headlines_of, render
+from covermap.report.template import count, hectares, percent
 from report.example_report import NAMES, content, metrics
 
 VOID = {"meta", "img", "br", "link"}

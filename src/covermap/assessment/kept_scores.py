@@ -50,7 +50,11 @@ def told_scores(scores: Mapping[str, Any]) -> str:
     split = scores["split"]
     folds = "by folds of" if split["scheme"] == "kfold" else "on held-out"
     unit = {"scenes": "images"}.get(split["of"], split["of"])
-    leak = "LEAK ALLOWED, too good to be true: " if split["leak_allowed"] else ""
+    leak = ""
+    if split["leak_allowed"]:
+        leak = "LEAK ALLOWED, too good to be true: "
+    elif split.get("leaky"):
+        leak = f"LEAKY SPLIT ({split['leaky']}), better than on other ground: "
     if not set(_KEPT) <= set(scores):
         named = (name for name, value in scores.items() if isinstance(value, float))
         first = [name for name in named if not name.endswith(_ENDS)][:_TOLD]

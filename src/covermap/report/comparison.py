@@ -16,8 +16,8 @@ from covermap.report.comparison_content import SCORES, ComparedGround, ComparedR
 from covermap.report.comparison_figure import curves_figure, variant_color
 from covermap.report.comparison_pairs import pairs_uri
 from covermap.report.doubt import has_width
-from covermap.report.page import page_template, percent
 from covermap.report.published import PublishedNumber, score_at
+from covermap.report.template import page_template, percent
 
 _BASELINES = ("random_forest", "majority", "mean", "distance_to_edge")
 _LEADING = "class_mean_iou"

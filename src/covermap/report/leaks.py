@@ -38,6 +38,13 @@ def leak_headlines(metrics: Mapping[str, Any], leak_allowed: bool = False) -> li
     return lines
 
 
+def unseen(leak_allowed: bool) -> str:
+    """What the tested ground was to the model, as the end of a sentence."""
+    if leak_allowed:
+        return "that were not always kept apart from what taught the scored model"
+    return "that the scored model had not seen in training"
+
+
 def leak_stamp(metrics: Mapping[str, Any], leak_allowed: bool) -> str:
     """Two words for every table; empty where the split is honest."""
     if leak_allowed:

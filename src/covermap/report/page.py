@@ -15,11 +15,12 @@ from covermap.report.doubt import has_width, interval_warnings
 from covermap.report.leaks import leak_headlines, leak_stamp
 from covermap.report.reliability_figure import reliability_section
 from covermap.report.split_figure import split_figure
+from covermap.report.template import DASH, count, hectares, page_template, percent
 from covermap.report.units import Unit, unit_of
 from covermap.report.weak_section import CombinerRow, combiner_rows
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    pass
 
 # An interval wider than this says little: 20 points of 100.
 WIDE_INTERVAL = 0.20
@@ -29,8 +30,6 @@ LEADING_SCORES = {
     "micro_iou": "micro IoU",
 }
 _COMPARED = ("class_mean_iou", "overall_accuracy")
-_NARROW_SPACE = "\u202f"
-_DASH = "\u2013"
 
 
 def headlines_of(
@@ -104,37 +103,6 @@ def render(content: ReportContent) -> str:
     )
 
 
-def page_template(name: str) -> Template:
-    """A template of a page, with the filters that all pages share."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("covermap.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=percent, count=count, hectares=hectares)
-    return environment.get_template(name)
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """A share as text: `84.2 %`, or a dash where it is undefined."""
-    return _DASH if value is None else f"{100 * value:.{digits}f}{_NARROW_SPACE}%"
-
-
-def count(value: int) -> str:
-    """A whole number as text, in groups of three digits."""
-    return f"{value:,}".replace(",", _NARROW_SPACE)
-
-
-def hectares(value: float) -> str:
-    """An area as text, with no more digits than can be read."""
-    text = f"{value:,.0f}" if value >= 100 else f"{value:,.1f}" if value >= 1 else f"{value:.2f}"
-    return f"{text.replace(',', _NARROW_SPACE)}{_NARROW_SPACE}ha"
-
-
 @dataclass(frozen=True)
 class _Score:
     """A score and its interval, as text; `interval` is empty where there is none."""
@@ -180,7 +148,7 @@ class _DoubtRow:
     @classmethod
     def of(cls, doubt: Doubt) -> _DoubtRow:
         known = doubt.longitude is not None and doubt.latitude is not None
-        place = f"{doubt.longitude:.5f}, {doubt.latitude:.5f}" if known else _DASH
+        place = f"{doubt.longitude:.5f}, {doubt.latitude:.5f}" if known else DASH
         picture = None if doubt.thumbnail is None else figures.picture_uri(doubt.thumbnail)
         return cls(doubt, place, picture)
 
@@ -276,7 +244,7 @@ def _score(metrics: Mapping[str, Any], key: str) -> _Score:
 
 
 def _span(low: float, high: float) -> str:
-    return f"{100 * low:.1f} to {100 * high:.1f}{_NARROW_SPACE}%"
+    return f"{100 * low:.1f} to {percent(high)}"
 
 
 def _class_rows(test: Mapping[str, Any], legend: Legend) -> list[_ClassRow]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from covermap.report import figures
 from covermap.report.content import Curve
+from covermap.report.template import page_template
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,10 @@ class TaskContent:
         Model and baselines; then class by class, None where there is no class.
     classes_title : str
     figures : tuple of FigureSection
-    curves, audit, provenance, leak_allowed, map_file
+    curves, audit, provenance, map_file
         As in `ReportContent`.
+    leak : str
+        Stands beside every table, see `leak_stamp`; empty where the split is honest.
     map_picture : ndarray of uint8, shape (H, W, 3), optional
     """
 
@@ -66,24 +69,15 @@ class TaskContent:
     curves: tuple[Curve, ...]
     audit: tuple[str, ...]
     provenance: tuple[tuple[str, str], ...]
-    leak_allowed: bool = False
+    leak: str = ""
     map_file: str | None = None
     map_picture: np.ndarray | None = None
 
 
 def render_task(content: TaskContent) -> str:
     """The page as one HTML text that needs no other file; the same content gives the same bytes."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("covermap.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     picture = content.map_picture
-    return environment.get_template("task.html.j2").render(
+    return page_template("task.html.j2").render(
         content=content,
         map_uri=None if picture is None else figures.picture_uri(picture),
         curves=[

@@ -10,42 +10,34 @@ import numpy as np
 from covermap.assessment.joint import JointCounts
 from covermap.assessment.tally import Tally
 from covermap.bundle.folder import read_bundle
-from covermap.chips.audit import Audit, shares_of
-from covermap.chips.loading import Chips
+from covermap.chips.audit import Audit
 from covermap.chips.table import read_chips
 from covermap.core.files import read_json
-from covermap.core.grid import Window
 from covermap.mapping.preview import value_picture
-from covermap.mapping.reading import read_map_window
 from covermap.report.doubt import has_width, interval_warnings
 from covermap.report.figures import confusion_figures, figure_uri
 from covermap.report.figures_scores import (
-    ChipPanel,
-    NumberPanel,
-    chip_panels_figure,
     label_matrices_figure,
-    number_panels_figure,
     points_figure,
     scatter_figure,
 )
-from covermap.report.page import headlines_of, percent
+from covermap.report.leaks import leak_headlines, leak_stamp, unseen
+from covermap.report.page import headlines_of
 from covermap.report.reliability_figure import reliability_section
 from covermap.report.task_page import FigureSection, Table, TaskContent, render_task
+from covermap.report.template import percent
 from covermap.report.units import unit_of
-from covermap.verbs.caps import cap_of
+from covermap.verbs.chip_panels import chip_panels, number_panels
 from covermap.verbs.evaluate_chip_numbers import read_numbered
-from covermap.verbs.evaluate_chips import TABLE, read_scored
-from covermap.verbs.evaluate_numbers import JOINT, number_map
+from covermap.verbs.evaluate_chips import TABLE
+from covermap.verbs.evaluate_numbers import JOINT
 from covermap.verbs.map_run import PREDICTIONS, answers_pictures, map_paths
-from covermap.verbs.pictures import picture
 from covermap.verbs.report import curves_of, how_tested, provenance_of
 from covermap.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-_PANELS = 20
-_NUMBER_PANELS = 3
 _DASH = "–"
 _BETTER = "{who} does better here than the model: {title} {theirs} against {ours}. {advice}"
 _ADVICE = "Label more, or train longer; as it is, the model has learnt nothing of use."
@@ -105,7 +97,7 @@ def task_page(workspace: Workspace) -> str:
             curves=curves_of(folder),
             audit=tuple(Audit.from_dict(read_json(folder / "audit.json")).lines()),
             provenance=provenance_of(workspace),
-            leak_allowed=project.split.allow_leak,
+            leak=leak_stamp(metrics, project.split.allow_leak),
             map_file=maps,
             map_picture=picture_of_map,
         )
@@ -133,8 +125,7 @@ def _of_classes(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
     matrices = confusion_figures(np.array(test["confusion_matrix"]), test["classes"], "Chips")
     return _Part(
         kind="a classifier of whole chips",
-        counted=f"{test['labelled_pixels']:,} chips that the scored model had not seen in "
-        "training; each counts once.",
+        counted=f"{test['labelled_pixels']:,} chips {_unseen(workspace)}; each counts once.",
         meaning="Overall accuracy: of 100 chips, how many are said right. The forest looks at "
         "each band's mean, spread and percentiles only. Intervals (95 %) are drawn from pictures "
         "or blocks of ground, not from single chips.",
@@ -152,7 +143,7 @@ def _of_classes(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
                 "A row is what a chip is, a column what it was said to be.",
             ),
             *filter(None, [reliability_section(test)]),
-            _chip_panels(workspace),
+            chip_panels(workspace),
         ),
     )
 
@@ -186,13 +177,17 @@ def _of_tags(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFr
     ahead = _behind(test, majority, "mean_accuracy", "Giving every chip the usual labels", titles)
     return _Part(
         kind="labels of whole chips",
-        counted=f"{test['chips']:,} chips that the scored model had not seen in training; of "
-        f"{test['complete_chips']:,} all labels are known.",
+        counted=f"{test['chips']:,} chips {_unseen(workspace)}; of {test['complete_chips']:,} all "
+        "labels are known.",
         meaning="Accuracy of a label: of 100 chips, for how many it is said right whether they "
         "have it. Compare it with the last column but one: where a label is rare, never saying it "
         "is right for most chips. Intervals (95 %) are drawn from pictures or blocks of ground, "
         "not from single chips.",
-        headlines=(*_leak(workspace), *ahead, *_doubts(metrics, titles)),
+        headlines=(
+            *_leaks(workspace, metrics),
+            *ahead,
+            *_doubts(metrics, titles),
+        ),
         scores=Table(("model", "usual labels for all"), rows),
         classes=Table(
             ("accuracy", "precision", "recall", "F1", "chips with it", "usual answer", "chips"),
@@ -203,7 +198,7 @@ def _of_tags(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFr
             FigureSection(
                 "Label by label, right and wrong", (figure_uri(label_matrices_figure(matrices)),)
             ),
-            _chip_panels(workspace),
+            chip_panels(workspace),
         ),
     )
 
@@ -221,20 +216,24 @@ def _of_numbers(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
     unit = f"density, 1 = {caps} points"
     return _Part(
         kind="a map of density",
-        counted=f"{test['labelled_pixels']:,} cells that the scored model had not seen in "
-        f"training. Numbers are densities from 0 to 1; 1 stands for {caps} points in a cell or "
-        "more, by the training ground alone.",
+        counted=f"{test['labelled_pixels']:,} cells {_unseen(workspace)}. Numbers are densities "
+        f"from 0 to 1; 1 stands for {caps} points in a cell or more, by the training ground "
+        "alone.",
         meaning="The mean of training is one number for every cell; the distance rule gives each "
         "cell the training mean at its distance from the edge of what is valid. A model that is "
         "not better than both has learnt nothing of the imagery. Intervals (95 %) are drawn from "
         "whole blocks, regions or images.",
-        headlines=(*_leak(workspace), *ahead, *_doubts(metrics, titles, shares=False)),
+        headlines=(
+            *_leaks(workspace, metrics),
+            *ahead,
+            *_doubts(metrics, titles, shares=False),
+        ),
         scores=Table(("model", "mean of training", "distance to the edge"), rows),
         classes=None,
         classes_title="",
         figures=(
             FigureSection("Prediction against truth", (figure_uri(scatter_figure(joint, unit)),)),
-            _number_panels(workspace, chips, unit),
+            number_panels(workspace, chips, unit),
         ),
     )
 
@@ -260,14 +259,14 @@ def _of_chip_numbers(
     )
     return _Part(
         kind="one number for each chip",
-        counted=f"{test['labelled_pixels']:,} chips that the scored model had not seen in "
-        f"training; each counts once. Numbers are {unit}.",
+        counted=f"{test['labelled_pixels']:,} chips {_unseen(workspace)}; each counts once. "
+        f"Numbers are {unit}.",
         meaning="The mean of training is one number for every chip; the forest looks at each "
         "band's mean, spread and percentiles only. A model that is not better than the mean has "
         "learnt nothing of the imagery. Intervals (95 %) are drawn from pictures or blocks of "
         "ground, not from single chips.",
         headlines=(
-            *_leak(workspace),
+            *_leaks(workspace, metrics),
             *_numbers_behind(metrics, names),
             *_doubts(metrics, titles, shares=False),
         ),
@@ -287,6 +286,14 @@ def _of_chip_numbers(
     )
 
 
+def _leaks(workspace: Workspace, metrics: dict[str, Any]) -> list[str]:
+    return leak_headlines(metrics, workspace.project.split.allow_leak)
+
+
+def _unseen(workspace: Workspace) -> str:
+    return unseen(workspace.project.split.allow_leak)
+
+
 def _number_rows(
     ways: tuple[dict[str, Any], ...], titles: dict[str, str]
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -302,15 +309,6 @@ def _numbers_behind(metrics: dict[str, Any], names: dict[str, str]) -> list[str]
             told = {"title": "mean absolute error", "advice": _ADVICE, "who": who}
             lines.append(_BETTER.format(theirs=f"{theirs:.3f}", ours=f"{ours:.3f}", **told))
     return lines
-
-
-def _leak(workspace: Workspace) -> list[str]:
-    if not workspace.project.split.allow_leak:
-        return []
-    return [
-        "LEAK ALLOWED: this project lets the model train on ground that it is tested on. The "
-        "scores below say nothing of other ground."
-    ]
 
 
 def _behind(
@@ -341,56 +339,3 @@ def _doubts(metrics: dict[str, Any], titles: dict[str, str], shares: bool = True
     """Warnings of intervals that say less than they seem."""
     told = {key: title[0].lower() + title[1:] for key, title in titles.items()}
     return interval_warnings(metrics["test"], unit_of(metrics), told, shares)
-
-
-def _chip_panels(workspace: Workspace) -> FigureSection:
-    """Tested chips spread evenly over the table, so that all classes have a chance to be seen."""
-    scored = read_scored(workspace.folder.path / "evaluation" / TABLE)
-    scored.sort(key=lambda chip: (chip.truth, chip.scene, chip.row_off, chip.col_off))
-    step = max(1, len(scored) // _PANELS)
-    size = read_bundle(workspace.folder.path / "bundle").chip_size
-    panels = []
-    for chip in scored[::step][:_PANELS]:
-        scene = workspace.viewer.scenes[chip.scene]
-        window = Window(chip.row_off, chip.col_off, size, size)
-        image = picture(scene, window)
-        if workspace.regions:
-            # As it was shown: beyond the box of a polygon there is padding.
-            image[~workspace.regions[chip.scene, window].inside] = 255
-        panels.append(ChipPanel(image, chip.truth, chip.prediction, chip.probability))
-    return FigureSection(
-        "Some tested chips",
-        (figure_uri(chip_panels_figure(panels), "png"),),
-        "Above each chip what it is, below what it was said to be; wrong answers in orange.",
-    )
-
-
-def _number_panels(workspace: Workspace, chips: gpd.GeoDataFrame, unit: str) -> FigureSection:
-    panels: list[NumberPanel] = []
-    for training in workspace.split.trainings:
-        if not training.score or len(panels) == _NUMBER_PANELS:
-            continue
-        _, _, score = shares_of(workspace.viewer, chips, training)
-        assert score is not None
-        folder = workspace.folder.path
-        own = folder / "bundle" if training.name == "final" else folder / "folds" / training.name
-        cap = cap_of(read_bundle(own))
-        samples = Chips(score, score.statistics(), workspace.answers(cap))
-        sums = [
-            float(samples[n].target[samples[n].counted].sum()) for n in range(len(score.windows))
-        ]
-        for place in np.argsort(sums)[::-1][: _NUMBER_PANELS - len(panels)]:
-            name, window = score.windows[place]
-            sample = samples[int(place)]
-            mapped = read_map_window(number_map(workspace, training.name, name), window, np.nan)
-            panels.append(
-                NumberPanel(
-                    f"{name}, row {window.row_off}, column {window.col_off}",
-                    picture(workspace.viewer.scenes[name], window),
-                    np.where(sample.counted, sample.target, np.nan),
-                    mapped / cap.points,
-                )
-            )
-    return FigureSection(
-        "Pieces of test ground", (figure_uri(number_panels_figure(panels, 1.0, unit), "png"),)
-    )
