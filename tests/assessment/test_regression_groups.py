@@ -6,7 +6,7 @@ from scipy.stats import spearmanr
 
 from covermap.assessment.intervals import drawn_times, interval_of
 from covermap.assessment.joint import spearman
-from covermap.assessment.regression import RegressionTally, regression_metrics
+from covermap.assessment.regression import RegressionTally, r_squared, regression_metrics
 from covermap.assessment.regression_groups import GroupedNumbers
 
 GROUPS, CELLS = 6, 40
@@ -93,3 +93,11 @@ def test_what_does_not_vary_has_no_rank_and_no_share_of_spread():
     assert intervals["spearman"] is None
     assert intervals["r_squared"] is None
     assert intervals["mean_absolute_error"].low == 0.5
+
+
+def test_a_truth_whose_mean_is_rounded_does_not_vary_either():
+    found = GroupedNumbers(0.5)
+    truth = np.full(10, 0.1)
+    found.add(truth, truth + 0.2, truth > 0, np.repeat([0, 1], [3, 7]))
+    assert r_squared(found.pooled) is None
+    assert found.intervals(0, 50)["r_squared"] is None

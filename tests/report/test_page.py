@@ -189,6 +189,16 @@ def test_pictures_without_a_crs_have_no_hectares():
     assert "hectares" not in html
 
 
+def test_ground_that_several_scenes_show_is_not_counted_twice():
+    page = content()
+    pixels = class_pixels(dict.fromkeys(page.legend.ids, 1234), page.legend)
+    plain = render(dataclasses.replace(page, areas=pixels))
+    assert "counted twice" not in plain
+    html = render(dataclasses.replace(page, areas=pixels, areas_of="june"))
+    assert "Area in june" in html
+    assert "must not be counted twice" in html
+
+
 def test_the_page_has_its_sections_in_order_and_needs_no_other_file():
     structure = read(example_page())
     assert structure.sections == [

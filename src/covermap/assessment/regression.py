@@ -10,6 +10,10 @@ import numpy as np
 
 from covermap.assessment.joint import JointCounts, spearman
 
+# Of the squares of a truth that does not vary: its mean is rounded, and what is left of its spread
+# is the square of that, some 1e-32.
+NO_SPREAD = 1e-24
+
 
 @dataclass(frozen=True)
 class RegressionTally:
@@ -127,7 +131,8 @@ def r_squared(tally: RegressionTally) -> float | None:
     0 is what predicting the mean of this very truth scores: the mean of training ground may be
     below that.
     """
-    return 1 - tally.squared / tally.spread_truth if tally.spread_truth > 0 else None
+    least = NO_SPREAD * tally.count * tally.mean_truth**2
+    return 1 - tally.squared / tally.spread_truth if tally.spread_truth > least else None
 
 
 def nonzero_iou(tally: RegressionTally) -> float | None:

@@ -16,7 +16,7 @@ from covermap.assessment.intervals import (
     ratio,
 )
 from covermap.assessment.joint import LEVELS, JointCounts, level_pairs
-from covermap.assessment.regression import RegressionTally
+from covermap.assessment.regression import NO_SPREAD, RegressionTally
 
 
 class GroupedNumbers:
@@ -82,9 +82,11 @@ class GroupedNumbers:
         if len(self) < 2:
             return {}
         scores: dict[str, list[np.ndarray]] = {}
-        facts, ranks = self._facts(), _Ranks.of([self._cells[group] for group in self._ordered])
+        middle = self.pooled.mean_truth
+        facts = self._facts(middle)
+        ranks = _Ranks.of([self._cells[group] for group in self._ordered])
         for times in drawn_times(len(self), seed, resamples):
-            for name, values in _scores(times @ facts).items():
+            for name, values in _scores(times @ facts, middle).items():
                 scores.setdefault(name, []).append(values)
             scores.setdefault("spearman", []).extend(ranks.correlations(times))
         return {
@@ -95,9 +97,8 @@ class GroupedNumbers:
     def _ordered(self) -> list[int]:
         return sorted(self._tallies)
 
-    def _facts(self) -> np.ndarray:
+    def _facts(self, middle: float) -> np.ndarray:
         """Float64 (G, F): what adds up over groups; moments about the mean of all cells."""
-        middle = self.pooled.mean_truth
         rows = []
         for group in self._ordered:
             own = self._tallies[group]
@@ -119,11 +120,12 @@ class GroupedNumbers:
         return np.array(rows, np.float64)
 
 
-def _scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+def _scores(sums: np.ndarray, middle: float) -> dict[str, np.ndarray]:
+    """Scores of each draw, float64 (R,), from its sums of facts about the mean `middle`."""
     count, first, second, excess, absolute, squared, smaller, larger, both, either = sums.T
     spread = second - np.square(first) / count
-    # A truth that does not vary leaves a spread of rounding errors.
-    varies = spread > 1e-12 * second
+    # A truth that does not vary leaves a spread of rounding errors, in a draw and in all cells.
+    varies = spread > np.maximum(1e-12 * second, NO_SPREAD * count * middle**2)
     return {
         "mean_absolute_error": absolute / count,
         "root_mean_squared_error": np.sqrt(squared / count),

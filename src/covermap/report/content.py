@@ -185,6 +185,8 @@ class ReportContent:
     curves, panels, split, chips, doubts, map_picture, areas
         Sections of the page; left out where there is nothing to show. `map_picture` is uint8
         (H, W, 3).
+    areas_of : str or None
+        The scene whose areas are told, where several show the same ground.
     map_name : str or None
         Which scene it is of, where there are several.
     further_maps : tuple of (str, ndarray)
@@ -214,6 +216,7 @@ class ReportContent:
     further_maps: tuple[tuple[str, np.ndarray], ...] = ()
     maps_not_shown: int = 0
     areas: tuple[ClassArea, ...] = ()
+    areas_of: str | None = None
     provenance: tuple[tuple[str, str], ...] = ()
     map_file: str | None = None
     bundle_file: str | None = None

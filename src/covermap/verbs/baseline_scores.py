@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +25,13 @@ class Baselines:
         return forest_answer(self.forest, sample)
 
 
-def fit_baselines(teach: SampleSource, classes: int, seed: int) -> Baselines:
-    """Fit both baselines to the labelled pixels of the chips that taught."""
+def fit_baselines(
+    teach: SampleSource, classes: int, assessed: Sequence[int], seed: int
+) -> Baselines:
+    """Fit both baselines to the labelled pixels of the chips that taught.
+
+    The commonest class is one of those `assessed`, by position.
+    """
     pixels = labelled_pixels(teach, 1, classes, seed)
     forest = fit_forest(pixels.features, pixels.index, classes, seed)
-    return Baselines(majority(pixels.counts), forest)
+    return Baselines(majority(pixels.counts, assessed), forest)

@@ -140,10 +140,13 @@ def _scored(
 
 def _lesson(taught: Chips) -> tuple[np.ndarray, np.ndarray]:
     """Statistics (N, F) and numbers (N,) of the chips that teach."""
-    samples = [taught[number] for number in range(len(taught))]
-    known = [sample for sample in samples if sample.counted.any()]
-    features = np.stack([chip_features(sample.values) for sample in known])
-    return features, np.array([float(sample.target) for sample in known])
+    features, numbers = [], []
+    for place in range(len(taught)):
+        sample = taught[place]
+        if sample.counted.any():
+            features.append(chip_features(sample.values))
+            numbers.append(float(sample.target))
+    return np.stack(features), np.array(numbers)
 
 
 def _forest(features: np.ndarray, numbers: np.ndarray, seed: int) -> Any:

@@ -187,25 +187,24 @@ def _class_metrics(
 ) -> dict[str, Any]:
     legend, seed = workspace.labels.legend, workspace.project.seed
     classes, assessed = len(legend), workspace.split.assessed
-    model = forest = always = GroupedTally({})
-    reliability = Reliability.zero()
+    # A row a chip: its group, what it is, and what it is said to be in three ways.
+    rows: list[tuple[int, int, int, int, int]] = []
+    reliability, hot = Reliability.zero(), np.eye(classes, dtype=bool)
     for lesson in lessons:
         trees = chip_forest(lesson.teach, classes, seed)
-        taught = [lesson.teach[number] for number in range(len(lesson.teach))]
-        counts = np.bincount([int(s.target) for s in taught if s.counted], minlength=classes)
-        commonest = majority(counts)
+        commonest = majority(_chips_of_classes(lesson.teach, classes), _positions(workspace))
         for number, sample, shares in lesson.chips():
-            tallied = _tallier(sample.target, lesson.group(number), classes)
-            best = int(shares.argmax())
-            model += tallied(best)
-            right = np.array([best == int(sample.target)])
+            truth, best = int(sample.target), int(shares.argmax())
+            right = np.array([best == truth])
             reliability += Reliability.of(shares[[best]], right, np.ones(1, dtype=bool))
-            forest += tallied(int(trees.predict(chip_features(sample.values)[None])[0]))
-            always += tallied(commonest)
-            hot = np.eye(classes, dtype=bool)
-            counted.append(
-                lesson.scored(number, hot[int(sample.target)], hot[best], shares, legend.names)
-            )
+            by_trees = int(trees.predict(chip_features(sample.values)[None])[0])
+            rows.append((int(lesson.group(number)[0]), truth, best, by_trees, commonest))
+            counted.append(lesson.scored(number, hot[truth], hot[best], shares, legend.names))
+    group, reference, *ways = np.array(rows, np.int64).T
+    every = np.ones(len(rows), dtype=bool)
+    model, forest, always = (
+        GroupedTally.of(reference, said, every, group, classes) for said in ways
+    )
     test = metrics_of(model, legend, assessed, seed)
     return {
         "test": {
@@ -220,14 +219,20 @@ def _class_metrics(
     }
 
 
-def _tallier(target: np.ndarray, group: np.ndarray, classes: int) -> Callable[[int], GroupedTally]:
-    """Makes the tally of one chip out of its predicted class."""
-    reference, counts = target.reshape(1), np.ones(1, dtype=bool)
+def _chips_of_classes(teach: Chips, classes: int) -> np.ndarray:
+    """Counted chips of each class, int64 (K,); one chip in memory at a time."""
+    counts = np.zeros(classes, np.int64)
+    for number in range(len(teach)):
+        sample = teach[number]
+        if sample.counted:
+            counts[int(sample.target)] += 1
+    return counts
 
-    def tallied(prediction: int) -> GroupedTally:
-        return GroupedTally.of(reference, np.array([prediction]), counts, group, classes)
 
-    return tallied
+def _positions(workspace: Workspace) -> list[int]:
+    """Where the classes that are assessed stand in the legend."""
+    names = workspace.labels.legend.names
+    return [names.index(name) for name in workspace.split.assessed]
 
 
 def _tag_metrics(

@@ -31,9 +31,13 @@ from covermap.verbs.workspace import Workspace
 if TYPE_CHECKING:
     import geopandas as gpd
 
+    from covermap.imagery.raster import Scene
+
 OUTPUTS = ("report.html",)
 _DOUBTS = 12
 _MOST_MAPS = 8
+# Of the smaller scene's ground.
+_SLIVER = 0.001
 
 
 def report(project: str | Path, out: str | Path, force: bool = False) -> RunFolder:
@@ -99,6 +103,7 @@ def _content(workspace: Workspace) -> ReportContent:
         further_maps=tuple(small),
         maps_not_shown=len(maps) - 1 - len(small),
         areas=_areas(workspace),
+        areas_of=workspace.scenes[0].name if same_ground(workspace.scenes) else None,
         provenance=provenance_of(workspace),
         map_file="map.tif" if len(workspace.scenes) == 1 else "maps/",
         bundle_file="bundle/",
@@ -195,12 +200,36 @@ def _thumbnail(workspace: Workspace, row: int) -> np.ndarray | None:
 
 
 def _areas(workspace: Workspace) -> tuple[ClassArea, ...]:
-    """Mapped areas over all scenes; pixels where one of them has no known pixel size."""
+    """Mapped areas over all scenes; pixels where one of them has no known pixel size.
+
+    Of scenes that show the same ground, such as two dates of one place, those of the first alone.
+    """
     mapped = list(read_json(workspace.folder.path / AREAS).values())
+    if same_ground(workspace.scenes):
+        mapped = mapped[:1]
     legend = workspace.labels.legend
     if any(item["class_area_m2"] is None for item in mapped):
         return class_pixels(_summed([item["class_pixels"] for item in mapped]), legend)
     return class_areas(_summed([item["class_area_m2"] for item in mapped]), legend)
+
+
+def same_ground(scenes: Sequence[Scene]) -> bool:
+    """Whether any two scenes show the same ground; pictures without a CRS never do."""
+    import shapely
+
+    outlines = [
+        scene.geobox.extent.to_crs("EPSG:6933").geom
+        for scene in scenes
+        if scene.geobox.crs is not None
+    ]
+    if len(outlines) < 2:
+        return False
+    one, other = shapely.STRtree(outlines).query(outlines, predicate="intersects")
+    common = shapely.area(
+        shapely.intersection(*(np.array(outlines)[places] for places in (one, other)))
+    )
+    # Scenes that adjoin touch by slivers of what their outlines are rounded to.
+    return bool((common[one != other] > _SLIVER * shapely.area(outlines).min()).any())
 
 
 def _summed(amounts: Sequence[Mapping[str, Any]]) -> dict[int, Any]:
