@@ -2,13 +2,15 @@
 
 import dataclasses
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from covermap.bundle.facts import Bundle, Channel, Quantity
+from covermap.bundle.facts import Bundle, Channel, Quantity, from_facts, to_facts
 from covermap.bundle.fit import check_fits
 from covermap.bundle.folder import (
     bundle_digest,
@@ -256,6 +258,26 @@ def test_a_resolution_more_than_a_tenth_off_is_refused(resolution):
 
 def test_pictures_without_a_crs_are_not_compared_by_resolution():
     check_fits(bundle(), FakeScene(1.0, crs=None))
+
+
+@pytest.mark.parametrize("resolution", [0.5, 10.0, 449.2])
+def test_who_learnt_from_pictures_of_unknown_size_takes_any(resolution):
+    check_fits(replace(bundle(), resolution_m=None), FakeScene(resolution))
+
+
+def test_all_sizes_between_those_that_taught_fit():
+    mixed = replace(bundle(), coarsest_m=20.0)
+    for resolution in (9.0, 10.0, 15.0, 20.0, 22.0):
+        check_fits(mixed, FakeScene(resolution))
+    with pytest.raises(BundleError, match="pixels are 23 m, expected 10 to 20 m within"):
+        check_fits(mixed, FakeScene(23.0))
+
+
+def test_sizes_of_pixels_come_back_with_the_bundle():
+    for sizes in ({"resolution_m": None}, {"coarsest_m": 20.0}, {}):
+        kept = replace(bundle(), **sizes)
+        again = from_facts(json.loads(json.dumps(to_facts(kept))), Path("b"))
+        assert (again.resolution_m, again.coarsest_m) == (kept.resolution_m, kept.coarsest_m)
 
 
 def test_all_problems_are_told_together():

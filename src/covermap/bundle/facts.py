@@ -82,8 +82,9 @@ class Bundle:
         Settings of the network, as in a project file.
     channels : tuple of Channel
         In the order of the network's inputs.
-    resolution_m : float
-        Pixel size of the training imagery; 1 for pictures without a CRS.
+    resolution_m : float or None
+        Pixel size of the training imagery, the finest where scenes differ; None for pictures
+        without a CRS, whose size on the ground nobody knows.
     legend : Legend
         In the order of the network's outputs.
     chip_size : int
@@ -117,12 +118,14 @@ class Bundle:
     temperature : float or None
         Of a network of classes: what its logits are divided by before they become probabilities,
         above 0; see `covermap.training.calibration`. None: nothing is divided.
+    coarsest_m : float or None
+        The largest pixel size, where the scenes that taught differ.
     """
 
     task: str
     model: dict[str, Any]
     channels: tuple[Channel, ...]
-    resolution_m: float
+    resolution_m: float | None
     legend: Legend
     chip_size: int
     receptive_radius: int
@@ -138,6 +141,7 @@ class Bundle:
     tag_thresholds: tuple[float, ...] | None = None
     leans_on_chips: bool = False
     temperature: float | None = None
+    coarsest_m: float | None = None
 
     def __post_init__(self) -> None:
         thresholds = self.tag_thresholds
@@ -215,6 +219,8 @@ def to_facts(bundle: Bundle) -> dict[str, Any]:
         facts["leans_on_chips"] = True
     if bundle.temperature is not None:
         facts["temperature"] = bundle.temperature
+    if bundle.coarsest_m is not None:
+        facts["coarsest_m"] = bundle.coarsest_m
     return facts
 
 
@@ -239,7 +245,8 @@ def from_facts(facts: Any, folder: Path) -> Bundle:
             task=str(facts["task"]),
             model=dict(facts["model"]),
             channels=tuple(_channel(item) for item in facts["channels"]),
-            resolution_m=float(facts["resolution_m"]),
+            resolution_m=_number(facts["resolution_m"]),
+            coarsest_m=_number(facts.get("coarsest_m")),
             legend=Legend.from_dict(facts["legend"]),
             chip_size=int(facts["chip_size"]),
             receptive_radius=int(facts["receptive_radius"]),

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 from covermap.bundle.facts import Bundle
 from covermap.core.errors import BundleError, ImageryError
 from covermap.core.grid import pixel_size_m
 from covermap.imagery.raster import Band, Scene
 
-_RESOLUTION_TOLERANCE = 0.1
+_RESOLUTION_TOLERANCE, _ROUNDING = 0.1, 1e-9
 
 
 def check_fits(bundle: Bundle, scene: Scene) -> None:
     """Refuse a scene that the network was not trained for.
 
-    Resolutions are compared where the scene has a CRS.
+    Resolutions are compared where the scene and the training imagery have a CRS.
 
     Raises
     ------
@@ -56,13 +54,13 @@ def _described(scene: Scene, name: str) -> Band | None:
 
 
 def _resolution_problems(bundle: Bundle, scene: Scene) -> list[str]:
-    if scene.geobox.crs is None:
+    if scene.geobox.crs is None or bundle.resolution_m is None:
         return []
-    found, expected = pixel_size_m(scene.geobox), bundle.resolution_m
-    if math.isclose(found, expected, rel_tol=1e-9) or (
-        abs(found - expected) <= _RESOLUTION_TOLERANCE * expected
-    ):
+    found, finest = pixel_size_m(scene.geobox), bundle.resolution_m
+    coarsest = bundle.coarsest_m or finest
+    # Of a scene that taught, rounding apart, every size fits.
+    tolerance = _RESOLUTION_TOLERANCE + _ROUNDING
+    if finest * (1 - tolerance) <= found <= coarsest * (1 + tolerance):
         return []
-    return [
-        f"its pixels are {found:.4g} m, expected {expected:.4g} m within 10 % (resample it first)"
-    ]
+    expected = f"{finest:.4g} m" if coarsest == finest else f"{finest:.4g} to {coarsest:.4g} m"
+    return [f"its pixels are {found:.4g} m, expected {expected} within 10 % (resample it first)"]

@@ -46,6 +46,11 @@ class Share:
             return self
         return replace(self, around=around)
 
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Names of the scenes that its windows lie in, each once."""
+        return tuple(dict.fromkeys(scene for scene, _ in self.windows))
+
     def goes_on(self, number: int) -> bool:
         """Whether the scene goes on beyond a window."""
         scene, window = self.windows[number]

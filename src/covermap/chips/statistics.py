@@ -13,6 +13,8 @@ from covermap.core.errors import ImageryError
 _KEPT = 512
 # A band that does not vary is divided by this instead of its own spread.
 _LEAST_STD = 1e-6
+# Bands that a message lists.
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,9 @@ def statistics_of(
     empty = [name for name, number in zip(names, count, strict=True) if not number]
     if empty:
         raise ImageryError(
-            f"band {empty[0]} has no valid pixel on the training ground; leave it out of bands:, "
-            "or check nodata and the quality layer"
+            f"{_listed(empty)} no valid pixel on the training ground; leave what has none out of "
+            "bands:, check nodata and the quality layer, or, of dates in a stack, leave cloudy "
+            "ones out: imagery: [{..., max_invalid: 0.5}]"
         )
     ends = [np.percentile(np.concatenate(items), [1, 99]) for items in kept]
     return Statistics(
@@ -73,3 +76,8 @@ def statistics_of(
         np.asarray([end[0] for end in ends], dtype=np.float64),
         np.asarray([end[1] for end in ends], dtype=np.float64),
     )
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" * (len(names) > _NAMED))
+    return f"band {shown} has" if len(names) == 1 else f"bands {shown} have"

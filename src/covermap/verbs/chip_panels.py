@@ -37,12 +37,13 @@ def chip_panels(workspace: Workspace) -> FigureSection:
     scored = read_scored(workspace.folder.path / "evaluation" / TABLE)
     scored.sort(key=lambda chip: (chip.truth, chip.scene, chip.row_off, chip.col_off))
     step = max(1, len(scored) // _PANELS)
-    size = read_bundle(workspace.folder.path / "bundle").chip_size
+    bundle = read_bundle(workspace.folder.path / "bundle")
+    size = bundle.chip_size
     panels = []
     for chip in scored[::step][:_PANELS]:
         scene = workspace.viewer.scenes[chip.scene]
         window = Window(chip.row_off, chip.col_off, size, size)
-        image = picture(scene, window)
+        image = picture(scene, window, bundle.channels)
         if workspace.regions:
             # As it was shown: beyond the box of a polygon there is padding.
             image[~workspace.regions[chip.scene, window].inside] = 255

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from covermap.core.grid import pixel_size_m
 from covermap.imagery.file_scene import ClippedScene
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
@@ -28,6 +31,15 @@ def describe_imagery(item: ImagerySettings, scene: Scene) -> dict[str, Any]:
     if "nodata" not in described and declared is not None:
         described["nodata"] = declared
     return described
+
+
+def pixel_sizes(scenes: Iterable[Scene]) -> tuple[float | None, float | None]:
+    """The finest pixel size in metres of scenes with a CRS, and the coarsest where they differ."""
+    sizes = [pixel_size_m(scene.geobox) for scene in scenes if scene.geobox.crs is not None]
+    if not sizes:
+        return None, None
+    finest, coarsest = min(sizes), max(sizes)
+    return finest, None if math.isclose(finest, coarsest, rel_tol=1e-6) else coarsest
 
 
 def usable_rule(item: ImagerySettings, scene: Scene) -> int | None:

@@ -13,6 +13,7 @@ from covermap.bundle.fit import check_fits
 from covermap.bundle.folder import bundle_digest, read_bundle
 from covermap.core.errors import BundleError, CovermapError, ImageryError, OutputError
 from covermap.core.files import content_digest, file_digest, refuse_strangers
+from covermap.core.grid import pixel_size_m
 from covermap.core.progress import say
 from covermap.core.settings import parse
 from covermap.imagery.opening import open_scene
@@ -239,10 +240,10 @@ def open_for(bundle: Bundle, path: Path, tell: bool = True) -> Scene:
                 shown = ", ".join(f"{k} {v}" for k, v in hints.items() if k != "quality")
                 if tell:
                     say(f"{path.name}: read as the training imagery was ({shown})")
-                return _told(described) if tell else described
+                return _told(described, bundle) if tell else described
     if isinstance(bare, CovermapError):
         raise bare
-    return _told(bare) if tell else bare
+    return _told(bare, bundle) if tell else bare
 
 
 def map_key(bundle: Bundle, scene: Scene) -> str:
@@ -310,9 +311,14 @@ def _says_little(scene: Scene, bundle: Bundle) -> bool:
     return any(band.unit == "dn" for band in scene.describe(names))
 
 
-def _told(scene: Scene) -> Scene:
+def _told(scene: Scene, bundle: Bundle) -> Scene:
     for note in scene.notes:
         say(f"{scene.name}: {note}")
+    if bundle.resolution_m is None and scene.geobox.crs is not None:
+        say(
+            f"{scene.name}: the model learnt from pictures without a CRS; whether their pixels "
+            f"were as large as these, {pixel_size_m(scene.geobox):.3g} m, cannot be checked"
+        )
     return scene
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from covermap.bundle.facts import Channel
 from covermap.core.grid import Window, window_geobox
 from covermap.imagery.raster import Scene
 from covermap.labels.polygons import Polygons
@@ -13,15 +16,32 @@ _OUTLINE = (255, 255, 255)
 _PERCENTILES = (2.0, 98.0)
 
 
-def picture(scene: Scene, window: Window) -> np.ndarray:
-    """A window of a scene in colours for the eye, uint8 (H, W, 3); invalid pixels are white."""
+def picture(scene: Scene, window: Window, channels: Sequence[Channel] | None = None) -> np.ndarray:
+    """A window of a scene in colours for the eye, uint8 (H, W, 3); invalid pixels are white.
+
+    Parameters
+    ----------
+    scene : Scene
+    window : Window
+    channels : sequence of Channel, optional
+        Of a model: all pictures are then shown alike, between what was low and high in training,
+        so that one can be compared with another. By itself each is stretched to its own values.
+    """
     names = display_bands(scene.bands)
     raster = scene.read(names, window)
+    ends = {channel.name: (channel.low, channel.high) for channel in channels or ()}
     bands = [
-        np.where(valid, stretched(values, valid, _PERCENTILES), 255).astype(np.uint8)
-        for values, valid in zip(raster.values, raster.valid, strict=True)
+        np.where(valid, _shown(values, valid, ends.get(name)), 255).astype(np.uint8)
+        for name, values, valid in zip(names, raster.values, raster.valid, strict=True)
     ]
     return np.stack(bands if len(bands) == 3 else [bands[0]] * 3, axis=-1)
+
+
+def _shown(values: np.ndarray, valid: np.ndarray, ends: tuple[float, float] | None) -> np.ndarray:
+    if ends is None or not ends[1] > ends[0]:
+        return stretched(values, valid, _PERCENTILES)
+    share = (values - ends[0]) / (ends[1] - ends[0])
+    return np.clip(np.nan_to_num(share) * 255, 0, 255)
 
 
 def outlined(scene: Scene, labels: Polygons, row: int, margin: int = 12) -> np.ndarray | None:

@@ -23,6 +23,7 @@ from covermap.chips.split_top import split_with_top_classes
 from covermap.chips.table import Plan, plan_chips, reasons_of, write_chips
 from covermap.core.errors import LabelError, SplitError
 from covermap.core.files import file_digest, write_json
+from covermap.core.grid import pixel_size_m
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
@@ -31,6 +32,8 @@ from covermap.labels.top_classes import without_classes
 from covermap.project.steps import RunFolder
 from covermap.verbs.workspace import Workspace
 
+# Pixels that differ by less are of one size, as when a bundle meets a scene.
+_ALIKE = 0.1
 OUTPUTS = ("chips.parquet", "chips_rejected.parquet", "split.json", "audit.json")
 
 
@@ -99,6 +102,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     project, folder = workspace.project, workspace.folder.path
     for line in told_once(workspace.scenes):
         say(line)
+    _say_sizes(workspace.scenes)
     labels = workspace.own_labels
     for note in (*labels.notes, *labels.checked_on(workspace.scenes)):
         say(f"{labels.path.name}: {note}")
@@ -157,6 +161,20 @@ def _chip_size(workspace: Workspace, scans: list[Scan]) -> int:
     if workspace.of_pictures:
         return picture_chip_size(workspace.scenes)
     return auto_chip_size(workspace.scenes, scans)
+
+
+def _say_sizes(scenes: Sequence[Scene]) -> None:
+    """Warn of scenes whose pixels differ so much that a network would not know them again."""
+    by_size = sorted(
+        (pixel_size_m(scene.geobox), scene.name) for scene in scenes if scene.geobox.crs is not None
+    )
+    if by_size and by_size[-1][0] > (1 + _ALIKE) * by_size[0][0]:
+        (finest, one), (coarsest, other) = by_size[0], by_size[-1]
+        say(
+            f"warning: pixels are {finest:.4g} m in {one} and {coarsest:.4g} m in {other}; one "
+            "model learns both, and textures and distances mean other things in each: resample "
+            "them to one size, or make a project of each"
+        )
 
 
 def told_once(scenes: Sequence[Scene]) -> list[str]:

@@ -19,13 +19,12 @@ from covermap.chips.statistics import Statistics
 from covermap.chips.table import read_chips
 from covermap.core.errors import ProjectError
 from covermap.core.files import content_digest, file_digest, write_json
-from covermap.core.grid import pixel_size_m
 from covermap.core.legend import Legend
 from covermap.models.settings import AUTO, FOREST
 from covermap.project.steps import RunFolder, versions
 from covermap.verbs.calibrate import calibrate_folds
 from covermap.verbs.choose import Rivals, choose
-from covermap.verbs.describe import describe_imagery, usable_rule
+from covermap.verbs.describe import describe_imagery, pixel_sizes, usable_rule
 from covermap.verbs.plan_told import tell_plan
 from covermap.verbs.prepare import prepare_inputs
 from covermap.verbs.quantity import fitted_quantity, scale_of
@@ -258,6 +257,7 @@ def _bundle(
 ) -> Bundle:
     project, scene, statistics = workspace.project, workspace.scenes[0], ground.statistics
     bands = scene.describe(workspace.channels)
+    finest, coarsest = pixel_sizes(workspace.viewer.scenes[name] for name in ground.teach.scenes)
     channels = tuple(
         Channel(
             band.name, band.unit, band.wavelength_nm,
@@ -270,7 +270,8 @@ def _bundle(
         task=project.task,
         model=taught.settings.model_dump(),
         channels=channels,
-        resolution_m=pixel_size_m(scene.geobox),
+        resolution_m=finest,
+        coarsest_m=coarsest,
         legend=workspace.labels.legend if ground.quantity is None else Legend(()),
         chip_size=-(-ground.teach.windows[0][1].height // CELL) * CELL,
         receptive_radius=taught.receptive_radius,
