@@ -109,7 +109,7 @@ def _entry_lines(entry: ImageryEntry) -> list[str]:
     if entry.dates > 1:
         lines += [
             f"    stack: dates          # {entry.dates} dates of one place are one image",
-            "    # max_invalid: 0.05    # leave out dates with a larger invalid or masked share",
+            "    max_invalid: 0.5      # dates of which more is invalid or masked are left out",
         ]
         if entry.masks is not None:
             lines.append(
