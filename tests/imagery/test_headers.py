@@ -2,8 +2,10 @@ import datetime
 from pathlib import Path
 
 import pytest
+from rasterio.shutil import copy
 
-from covermap.imagery.headers import band_token, moment_in
+from covermap.imagery.headers import band_token, moment_in, parts_of_image
+from tiny import write_scene
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,22 @@ def test_other_names_carry_no_band(name):
 )
 def test_dates_are_read_from_names(text, moment):
     assert moment_in(text) == moment
+
+
+def test_a_virtual_raster_is_its_sources_and_all_that_lies_beside_them(tmp_path):
+    source = write_scene(tmp_path / "source.tif", bands=["B02"])
+    side = tmp_path / "source.tif.aux.xml"
+    side.write_text("<PAMDataset></PAMDataset>")
+    inner, outer = tmp_path / "inner.vrt", tmp_path / "outer.vrt"
+    copy(source, inner, driver="VRT")
+    outer.write_text(inner.read_text().replace("source.tif", "inner.vrt"))
+    assert parts_of_image(outer)[0] == outer
+    assert set(parts_of_image(outer)) == {outer, inner, source, side}
+    assert parts_of_image(source) == [source, side]
+
+
+def test_what_cannot_be_opened_is_alone(tmp_path):
+    damaged, text = tmp_path / "damaged.tif", tmp_path / "MTL.txt"
+    damaged.write_bytes(b"")
+    text.write_text("")
+    assert [parts_of_image(path) for path in (damaged, text)] == [[damaged], [text]]

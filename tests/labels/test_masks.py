@@ -249,6 +249,9 @@ def test_files_say_which_kind_labels_are(folder):
     assert are_masks(LabelSettings(path="masks/*.png"), folder)
     assert not are_masks(LabelSettings(path="labels.gpkg"), folder)
     assert label_files(LabelSettings(path="masks"), folder) == [folder / "masks" / "a.tif"]
+    side = folder / "masks" / "a.tif.aux.xml"
+    side.write_text("<PAMDataset></PAMDataset>")
+    assert side in label_files(LabelSettings(path="masks"), folder)
     scenes = open_scenes(ImagerySettings(path="images"), folder)
     assert read_labels(LabelSettings(path="masks"), folder, scenes).dense
 

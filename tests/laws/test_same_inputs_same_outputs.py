@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from rasterio.shutil import copy
 
 import covermap
 from covermap.core.errors import CovermapError
@@ -60,6 +61,18 @@ def test_what_did_not_change_is_skipped_and_what_changed_is_not(tmp_path, capsys
     squares(tmp_path / "labels.gpkg", [(0, 0, 9, 9)] * 2, ["forest", "water"])
     with pytest.raises(CovermapError):
         covermap.prepare(path, tmp_path / "run")
+
+
+def test_a_changed_source_of_a_virtual_raster_is_another_input(tmp_path, capsys):
+    path = project(tmp_path)
+    source = (tmp_path / "scene.tif").rename(tmp_path / "source.tif")
+    copy(source, tmp_path / "scene.vrt", driver="VRT")
+    path.write_text(path.read_text().replace("scene.tif", "scene.vrt"))
+    covermap.prepare(path, tmp_path / "run")
+    write_scene(source, height=SIDE, width=SIDE, scale=0.0001, seed=5)
+    capsys.readouterr()
+    covermap.prepare(path, tmp_path / "run")
+    assert "skipped" not in capsys.readouterr().err
 
 
 def test_a_damaged_result_is_made_again(tmp_path):

@@ -7,11 +7,13 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from rasterio.shutil import copy
 
 from covermap.bundle.facts import Quantity
-from covermap.bundle.folder import bundle_digest, write_bundle
+from covermap.bundle.folder import bundle_digest, read_bundle, write_bundle
 from covermap.core.errors import BundleError, OutputError
 from covermap.core.settings import parse
+from covermap.imagery.opening import open_scene
 from covermap.mapping import choice
 from covermap.mapping.choice import Choice
 from covermap.mapping.engine import map_scene
@@ -19,7 +21,7 @@ from covermap.mapping.engines import Engine
 from covermap.mapping.files import output_files
 from covermap.mapping.polygons import polygons_path
 from covermap.mapping.settings import MapSettings
-from covermap.verbs.map_scenes import map_scenes
+from covermap.verbs.map_scenes import map_key, map_scenes
 from oracle_predictors import Constant, Echo, tiny_bundle
 from tiny import ArrayScene, tiny_geobox, write_scene
 
@@ -164,3 +166,12 @@ def test_law_9_a_catalog_never_tells_of_maps_that_are_being_replaced(tmp_path, o
     killed.fail_at = None
     map_scenes(bundle, scenes[1:], tmp_path / "maps")
     assert {path.name: path.read_bytes() for path in (tmp_path / "maps").glob("*.json")} == before
+
+
+def test_a_changed_source_of_a_virtual_raster_is_another_map(tmp_path, bundle):
+    source = write_scene(tmp_path / "source.tif", bands=("B02",))
+    copy(source, tmp_path / "scene.vrt", driver="VRT")
+    scene = open_scene(tmp_path / "scene.vrt")
+    before = map_key(read_bundle(bundle), scene)
+    write_scene(source, bands=("B02",), seed=1)
+    assert map_key(read_bundle(bundle), scene) != before

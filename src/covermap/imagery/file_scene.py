@@ -109,7 +109,7 @@ class FileScene(BandedScene):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files that what is read depends on, each once."""
+        """The images and metadata that what is read depends on, each once."""
         paths = [source.path for source in self.sources]
         if self.quality is not None:
             paths.append(self.quality.source.path)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import datetime
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import rasterio
 from odc.geo.geobox import GeoBox
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
 
 from covermap.core.errors import ImageryError
 from covermap.imagery.bands import (
@@ -42,6 +48,9 @@ class ImageHeader:
     def count(self) -> int:
         return len(self.dtypes)
 
+
+# GDAL opens some of these as containers of a whole product.
+_METADATA = (".xml", ".json", ".txt")
 
 # What the pixels of a picture begin with, and what stands after the last one.
 _PNG, _JPEG = (b"IDAT", b"IEND"), (b"\xff\xda", b"\xff\xd9")
@@ -78,6 +87,30 @@ def read_header(path: Path) -> ImageHeader:
             has_mask="per_dataset" in flags and "alpha" not in flags,
             tags=tuple(sorted(dataset.tags().items())),
         )
+
+
+def parts_of_image(path: Path) -> list[Path]:
+    """All files that hold the content of an image, itself first.
+
+    Beside it these are world files, masks, overviews and `.aux.xml`, and of a virtual raster (VRT)
+    its sources with theirs. A file that is no image, or none that can be opened, is alone.
+    """
+    found, waiting = {path: None}, [path]
+    while waiting:
+        image = waiting.pop()
+        if image.suffix.lower() in _METADATA:
+            continue
+        try:
+            # A handle of the pool would tell what lay there when it was opened.
+            with _quietly_opened(image) as dataset:
+                parts = [item for item in map(Path, dataset.files) if item.is_file()]
+                # GDAL tells the sources, but neither their sources nor what lies beside them.
+                more = parts if dataset.driver == "VRT" else []
+        except RasterioError:
+            continue
+        waiting += [item for item in more if item not in found]
+        found.update(dict.fromkeys(parts))
+    return list(found)
 
 
 @dataclass(frozen=True)
@@ -184,6 +217,15 @@ def _require_whole(path: Path) -> None:
         raise ImageryError(
             f"{path}: damaged or cut short, its end is missing. Fetch or export it again"
         )
+
+
+@contextmanager
+def _quietly_opened(path: Path) -> Iterator[DatasetReader]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        dataset = rasterio.open(path)
+    with dataset:
+        yield dataset
 
 
 def _crs(crs: object) -> str | None:

@@ -67,7 +67,8 @@ class Scene(Protocol):
 
     `bands` are those the scene has itself. `read` also takes names of spectral indices that can be
     computed from them, in lower case (`ndvi`). Windows may reach beyond the grid: what lies there
-    is invalid. `files` are all files that a result depends on; `notes` say what was passed over.
+    is invalid. `files` are the images and metadata that a result depends on, without what lies
+    beside or behind them (see `headers.parts_of_image`); `notes` say what was passed over.
     `date` is None where it is not known, and so are `days`, which a stack of dates has as well.
     """
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from covermap.core.errors import LabelError
-from covermap.imagery.headers import SUFFIXES
+from covermap.imagery.headers import SUFFIXES, parts_of_image
 from covermap.imagery.raster import Scene
 from covermap.labels.coding import legend_path
 from covermap.labels.density import read_density
@@ -62,7 +62,10 @@ def label_files(settings: AnyLabelSettings, base: Path) -> list[Path]:
     if isinstance(settings, DensitySettings):
         named = {"points": settings.points, "areas": settings.areas}
         return [part for key, name in named.items() if name for part in _parts(base / name, key)]
-    found = mask_files(settings, base) if are_masks(settings, base) else _vector(settings, base)
+    if are_masks(settings, base):
+        found = [part for mask in mask_files(settings, base) for part in parts_of_image(mask)]
+    else:
+        found = _vector(settings, base)
     legend = legend_path(settings.base_legend, base)
     return [*found, *([legend] if legend else [])]
 

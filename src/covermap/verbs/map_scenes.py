@@ -16,6 +16,7 @@ from covermap.core.files import content_digest, file_digest, refuse_strangers
 from covermap.core.grid import pixel_size_m
 from covermap.core.progress import say
 from covermap.core.settings import parse
+from covermap.imagery.headers import parts_of_image
 from covermap.imagery.opening import open_scene
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
@@ -249,9 +250,8 @@ def open_for(bundle: Bundle, path: Path, tell: bool = True) -> Scene:
 def map_key(bundle: Bundle, scene: Scene) -> str:
     """Digest of the contents of a bundle and a scene: work of the same key may be taken up."""
     assert bundle.folder is not None
-    return content_digest(
-        [bundle_digest(bundle.folder), *(file_digest(path) for path in scene.files)]
-    )
+    files = dict.fromkeys(part for path in scene.files for part in parts_of_image(path))
+    return content_digest([bundle_digest(bundle.folder), *(file_digest(path) for path in files)])
 
 
 def kept_for(bundle: Bundle, keys: dict[Path, str]) -> Choice | None:

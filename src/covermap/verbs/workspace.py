@@ -17,6 +17,7 @@ from covermap.core.errors import CovermapError, LabelError, ProjectError
 from covermap.core.files import file_digest
 from covermap.core.grid import Window
 from covermap.core.progress import say
+from covermap.imagery.headers import parts_of_image
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.labels.density import Cap
@@ -197,7 +198,8 @@ class Workspace:
     @cached_property
     def source_digests(self) -> dict[str, str]:
         """Digest of every file that the project reads, by path relative to it where possible."""
-        files = [path for scene in self.scenes for path in scene.files]
+        images = dict.fromkeys(path for scene in self.scenes for path in scene.files)
+        files = [part for path in images for part in parts_of_image(path)]
         files += label_files(self.project.labels, self.base)
         if self.project.aoi is not None:
             files += parts_of(self.base / self.project.aoi)
