@@ -75,6 +75,21 @@ def test_a_changed_source_of_a_virtual_raster_is_another_input(tmp_path, capsys)
     assert "skipped" not in capsys.readouterr().err
 
 
+def test_an_earlier_run_that_is_kept_is_an_input(tmp_path, capsys):
+    path = project(tmp_path, more="split: {by: blocks}\nchips: {size: 32}\n")
+    covermap.prepare(path, tmp_path / "old")
+    covermap.prepare(path, tmp_path / "run")
+    path.write_text(path.read_text().replace("by: blocks", "keep: old/chips.parquet"))
+    for change in (str, lambda text: text.replace('"at_random": false', '"at_random": true')):
+        split = tmp_path / "old" / "split.json"
+        split.write_text(change(split.read_text()))
+        capsys.readouterr()
+        covermap.prepare(path, tmp_path / "run")
+        assert "skipped" not in capsys.readouterr().err
+    covermap.prepare(path, tmp_path / "run")
+    assert "skipped" in capsys.readouterr().err
+
+
 def test_a_damaged_result_is_made_again(tmp_path):
     path = project(tmp_path)
     covermap.prepare(path, tmp_path / "run")

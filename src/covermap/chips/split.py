@@ -16,7 +16,7 @@ from covermap.chips.split_blocks import (
     split_by_blocks,
 )
 from covermap.chips.split_date import split_by_date
-from covermap.chips.split_keep import split_kept
+from covermap.chips.split_keep import kept_files, split_kept
 from covermap.chips.split_list import list_files, split_by_list
 from covermap.chips.split_polygons import kfold_of_polygons, split_by_polygons
 from covermap.chips.split_random import split_by_random
@@ -105,11 +105,12 @@ def split_ground(case: SplitCase) -> Split:
 
 def split_files(settings: SplitSettings, base: Path) -> list[Path]:
     """Files that a split depends on beside imagery and labels, those that exist."""
-    return [
-        path
-        for path in (*list_files(settings, base), *region_files(settings, base))
-        if path.exists()
-    ]
+    named = (
+        *list_files(settings, base),
+        *region_files(settings, base),
+        *kept_files(settings, base),
+    )
+    return [path for path in named if path.exists()]
 
 
 def split_by_auto(case: SplitCase) -> Split:
