@@ -1,5 +1,6 @@
 import datetime
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -143,6 +144,45 @@ def test_a_world_folder_opens_as_one_scene_with_its_scl(tmp_path):
     assert {path.name for path in scene.files} == {
         "B02.tif", "B04.tif", "B08.tif", "B11.tif", "SCL.tif"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [["coastal_2020.tif", "inland_2020.tif"], "*.tif", "."])
+def test_a_word_in_the_name_of_a_file_with_several_bands_is_no_band(tmp_path, path):
+    for place, name in enumerate(("coastal_2020", "inland_2020")):
+        write_scene(
+            tmp_path / f"{name}.tif",
+            bands=["red", "green", "blue"],
+            geobox=tiny_geobox(40, 40).translate_pix(0, place * 1000),
+        )
+    scenes = open_scenes(ImagerySettings(path=path), tmp_path)
+    assert [scene.name for scene in scenes] == ["coastal_2020", "inland_2020"]
+    assert {tuple(names(scene)) for scene in scenes} == {("red", "green", "blue")}
+
+
+def test_numbers_of_plots_that_lie_apart_are_no_bands(tmp_path):
+    for place, name in enumerate(("A1", "B1", "B2")):
+        box = tiny_geobox(40, 40).translate_pix(0, place * 1000)
+        write_scene(tmp_path / f"plot_{name}.tif", bands=["height"], geobox=box)
+    scenes = open_scenes(ImagerySettings(path="."), tmp_path)
+    assert [scene.name for scene in scenes] == ["plot_A1", "plot_B1", "plot_B2"]
+
+
+def test_what_is_named_one_by_one_is_a_scene_also_beside_bands(tmp_path):
+    world(tmp_path)
+    bands, truth = ["B02.tif", "B04.tif", "SCL.tif"], "truth.tif"
+    one, other = open_scenes(ImagerySettings(path=[*bands, truth]), tmp_path)
+    assert (names(one), other.name) == (["B02", "B04"], "truth")
+    assert one.notes[0].startswith("quality")
+    (one,) = open_scenes(ImagerySettings(path=[*bands, "tru*.tif"]), tmp_path)
+    assert "truth.tif" in one.notes[0]
+
+
+@pytest.mark.parametrize("path", ["SCL.tif", "S*.tif", ["B02.tif", "other_SCL.tif"]])
+def test_a_quality_layer_without_its_bands_is_refused(tmp_path, path):
+    world(tmp_path)
+    shutil.copy(tmp_path / "SCL.tif", tmp_path / "other_SCL.tif")
+    with pytest.raises(ImageryError, match=r"SCL.tif: is a quality layer by its name.*path: "):
+        open_scenes(ImagerySettings(path=path), tmp_path)
 
 
 def test_quality_settings_replace_the_default_classes(tmp_path):

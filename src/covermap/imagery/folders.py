@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window
@@ -42,44 +43,53 @@ def images_in(folder: Path) -> list[Path]:
     )
 
 
-def found_in_files(paths: Sequence[Path], named: bool, folder: Path | None = None) -> list[Found]:
+def found_in_files(
+    paths: Sequence[Path], named: Collection[Path] = (), folder: Path | None = None
+) -> list[Found]:
     """Scenes of image files.
 
-    Files with a band in their name form one scene for each acquisition, and so do files that only
-    the number of their band tells apart; any other file is a scene of its own, or, beside files
-    with bands in their names, no band.
+    Files of one band that their names tell form one scene for each acquisition, and so do files
+    that only the number of their band tells apart; any other file is a scene of its own, or, beside
+    files with bands in their names, no band.
 
     Parameters
     ----------
     paths : sequence of Path
         Image files.
-    named : bool
-        Whether the files were named one by one; then none is passed over because it looks like no
-        image of a scene.
+    named : collection of Path
+        Those that were named one by one: none is passed over because it looks like no band.
     folder : Path, optional
         The folder that was opened: what else is in it is told in the notes.
+
+    Raises
+    ------
+    ImageryError
+        A quality layer was named without a band that it belongs to.
     """
-    tokens = {path: band_token(path) for path in paths}
-    carriers = [path for path, token in tokens.items() if _carries(path, token)]
-    if not carriers:
-        single = [path for path in paths if named or not _QUICKLOOKS.search(path.stem)]
-        return found_in_numbered(single) or [found_in_file(path) for path in single]
-    strangers = [path.name for path in paths if path not in carriers]
-    if folder is not None:
-        strangers += [
-            item.name for item in sorted(folder.iterdir()) if item.is_file() and item not in paths
-        ]
+    tokens = {path: token for path in paths if (token := band_token(path)) is not None}
+    bands, layers = _acquisitions(tokens)
+    grouped = {path for group in (*bands, *layers) for path in group}
+    others = [path for path in paths if path not in grouped]
+    lone = [path for group in layers for path in group]
+    if bands:
+        scenes = [_found_in_group(group, tokens) for group in bands]
+        own = [found_in_file(path) for path in others if path in named]
+        strangers = [path.name for path in (*others, *lone) if path not in named]
+        strangers += [] if folder is None else _others_in(folder, set(paths))
+    else:
+        if folder is not None:
+            others = [path for path in others if not _QUICKLOOKS.search(path.stem)]
+        scenes = found_in_numbered(others) or [found_in_file(path) for path in others]
+        own, strangers = [], [path.name for path in lone]
+    refused = next((path for path in lone if path in named or not (scenes or folder)), None)
+    if refused is not None:
+        raise ImageryError(
+            f"{refused}: is a quality layer by its name, and no band of its acquisition is among "
+            "the files. Name it beside the image, quality: {path: "
+            f"{refused.name}}}, or leave it out"
+        )
     notes = (f"passed over, no band: {', '.join(sorted(strangers))}",) if strangers else ()
-    groups: dict[tuple[Path, str], list[Path]] = {}
-    for path in carriers:
-        token = tokens[path]
-        if token is not None:
-            groups.setdefault((path.parent, token.acquisition), []).append(path)
-    return [
-        replace(scene, notes=(*scene.notes, *notes))
-        for scene in (_found_in_group(group, tokens) for group in groups.values())
-        if scene.bands
-    ]
+    return [*(replace(scene, notes=(*scene.notes, *notes)) for scene in scenes), *own]
 
 
 def found_in_file(path: Path) -> Found:
@@ -202,23 +212,53 @@ def _stac_item(path: Path, content: dict[str, Any]) -> StacItem:
     )
 
 
-def _carries(path: Path, token: BandToken | None) -> bool:
-    return token is not None and not _QUICKLOOKS.search(path.stem)
+def _others_in(folder: Path, paths: Collection[Path]) -> list[str]:
+    return [item.name for item in folder.iterdir() if item.is_file() and item not in paths]
 
 
-def _found_in_group(paths: Sequence[Path], tokens: dict[Path, BandToken | None]) -> Found:
-    headers = {path: read_header(path) for path in paths}
-    several = [path for path, header in headers.items() if header.count > 1]
-    if several and len(paths) == 1:
-        return found_in_file(several[0])
+# The files of one acquisition.
+_Group = dict[Path, ImageHeader]
+
+
+def _acquisitions(tokens: Mapping[Path, BandToken]) -> tuple[list[_Group], list[_Group]]:
+    """Files of one band by acquisition: those that hold a band, and quality layers alone.
+
+    Numbers of plots look like bands (`plot_B1.tif`): where files lie apart, they are none.
+    """
+    groups: dict[tuple[Path, str], _Group] = {}
+    for path, token in tokens.items():
+        if not _QUICKLOOKS.search(path.stem):
+            header = read_header(path)
+            if header.count == 1 or (header.count == 2 and header.colors[-1] == "alpha"):
+                groups.setdefault((path.parent, token.acquisition), {})[path] = header
+    bands: list[_Group] = []
+    layers: list[_Group] = []
+    for group in groups.values():
+        if _on_common_ground([header.geobox for header in group.values()]):
+            has_band = any(tokens[path].band is not None for path in group)
+            (bands if has_band else layers).append(group)
+    return bands, layers
+
+
+def _on_common_ground(boxes: Sequence[GeoBox]) -> bool:
+    """Whether grids overlap, all of them; one without a CRS may lie anywhere."""
+    placed = [box for box in boxes if box.crs is not None]
+    if len(placed) < 2:
+        return True
+    ground = placed[0].extent
+    for box in placed[1:]:
+        ground = ground & box.extent.to_crs(ground.crs)
+    return bool(ground.area > 0)
+
+
+def _found_in_group(headers: _Group, tokens: Mapping[Path, BandToken]) -> Found:
+    paths = list(headers)
     sensor = _group_sensor(paths, tokens)
     by_name: dict[str, FoundBand] = {}
     quality: tuple[float, QualityLayer] | None = None
     notes = []
     for path in paths:
         token, header = tokens[path], headers[path]
-        if token is None:
-            continue
         if token.band is None:
             layer = (scl_layer if token.name == "SCL" else qa_pixel_layer)(code_source(header))
             size = layer.source.band.resolution_m or 0.0
@@ -232,7 +272,7 @@ def _found_in_group(paths: Sequence[Path], tokens: dict[Path, BandToken | None])
             by_name[known.name] = band
         if header.count > 1:
             notes.append(f"{path.name}: has {header.count} bands, the first is used")
-    acquisition = (tokens[paths[0]] or BandToken("", None, "")).acquisition
+    acquisition = tokens[paths[0]].acquisition
     moment = next((found for found in map(moment_of, headers.values()) if found), None)
     return Found(
         name=acquisition or paths[0].resolve().parent.name,
@@ -247,12 +287,12 @@ def _spectral_order(band: FoundBand) -> tuple[float, str]:
     return (band.known.wavelength_nm if band.known else np.inf, band.name)
 
 
-def _group_sensor(paths: Sequence[Path], tokens: dict[Path, BandToken | None]) -> Sensor | None:
+def _group_sensor(paths: Sequence[Path], tokens: Mapping[Path, BandToken]) -> Sensor | None:
     """The sensor of files that lie together; B-names beside words tell that all is Sentinel-2."""
     told = {sensor_of(path.stem) for path in paths} - {None}
     if len(told) == 1:
         return told.pop()
-    symbols = [token for token in tokens.values() if token and re.match(r"B\d", token.name)]
+    symbols = [token for token in tokens.values() if re.match(r"B\d", token.name)]
     return "sentinel-2" if symbols else None
 
 

@@ -87,7 +87,8 @@ def _found(settings: ImagerySettings, base: Path) -> list[Found]:
         if path.is_dir():
             found += found_in_folder(path)
     if files:
-        found += found_in_files(files, named=True)
+        named = {base / Path(pattern).expanduser() for pattern in settings.paths}
+        found += found_in_files(files, named)
     wanted = len(settings.bands or [])
     return [
         opaque(item) if wanted == len(item.bands) + 1 and _has_alpha(item) else item

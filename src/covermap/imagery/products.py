@@ -51,7 +51,7 @@ def found_in_folder(folder: Path) -> list[Found]:
 
 
 def _found_among(folder: Path, images: list[Path]) -> list[Found]:
-    scenes = found_in_files(images, named=False, folder=folder)
+    scenes = found_in_files(images, folder=folder)
     if not scenes:
         raise ImageryError(f"{folder}: only quick-looks or quality layers in this folder, no band")
     item = stac_item_in(folder)
