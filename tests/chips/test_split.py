@@ -1,14 +1,18 @@
 """Which ground trains, validates and is scored; what becomes of few labels."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from covermap.chips.audit import audit
 from covermap.chips.scan import Scan, scan
 from covermap.chips.settings import SplitSettings
 from covermap.chips.split import auto_chip_size, decide_split
 from covermap.core.errors import SplitError
-from drawings import polygons, scattered
-from prepared import CHANNELS, noisy_scene
+from covermap.labels.polygons import read_polygons
+from covermap.labels.settings import LabelSettings
+from drawings import drawing, polygons, saved, scattered
+from prepared import CHANNELS, noisy_scene, prepared
 from tiny import tiny_geobox
 
 SIDE = 192
@@ -184,6 +188,28 @@ def test_a_small_polygon_across_a_border_has_its_home_where_most_of_it_lies(tmp_
 def test_the_buffer_is_told_in_metres_and_kept_in_pixels(many, split, pixels):
     scenes, scans, labels = many
     assert decide(scenes, scans, labels, **split).ground.buffer_px == pixels
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [tiny_geobox(128, 128, crs=4326)],
+        [tiny_geobox(96, 96), tiny_geobox(160, 160, resolution=5).translate_pix(2000, 0)],
+    ],
+)
+def test_labels_that_teach_keep_the_asked_metres_on_every_scene(tmp_path, boxes):
+    cells = [grid_cells(8, extent=int(box.shape[0])) for box in boxes]
+    tables = [
+        drawing(own, alternating(own), geobox=box) for own, box in zip(cells, boxes, strict=True)
+    ]
+    saved(tmp_path / "all.gpkg", pd.concat(tables))
+    labels = read_polygons(LabelSettings(path="all.gpkg", attribute="cover"), tmp_path)
+    scenes = [noisy_scene(box, f"s{place}") for place, box in enumerate(boxes)]
+    made = prepared(scenes, labels, by="blocks", buffer_m=67)
+    found = audit(made.viewer, made.chips, made.split)
+    distances = [item.least_distance_m for item in found.trainings if item.scored_pixels]
+    assert distances
+    assert min(distances) >= 67
 
 
 def scan_of(cells):

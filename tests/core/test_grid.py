@@ -14,6 +14,7 @@ from covermap.core.grid import (
     resolution_m,
     row_areas_m2,
     same_lattice,
+    shortest_side_m,
     tiles,
     whole,
     window_geobox,
@@ -123,3 +124,13 @@ def test_pixels_that_drift_apart_across_a_scene_share_no_lattice():
     step = 10 * (1 + 5e-6)  # half a per mille of a pixel after 100 pixels, a twentieth at the end
     drifting = GeoBox((10_000, 10_000), Affine(step, 0, 500_000, 0, -step, 5_000_000), box.crs)
     assert same_lattice(box, drifting) is None
+
+
+def test_the_shortest_side_in_degrees_is_that_nearest_to_a_pole():
+    degree = 0.01
+    north = GeoBox((1000, 10), Affine(degree, 0, 20, 0, -degree, 65), "EPSG:4326")
+    south = GeoBox((1000, 10), Affine(degree, 0, 20, 0, -degree, -55), "EPSG:4326")
+    for box, middle in ((north, 65 - degree / 2), (south, -65 + degree / 2)):
+        width = Geod(ellps="WGS84").inv(20, middle, 20 + degree, middle)[2]
+        assert shortest_side_m(box) == pytest.approx(width, rel=1e-9)
+    assert shortest_side_m(tiny_geobox(4, 4, resolution=20, rotated=True)) == pytest.approx(20)

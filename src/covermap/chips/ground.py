@@ -11,7 +11,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from covermap.chips.regions import Regions
-from covermap.core.grid import same_lattice
+from covermap.core.grid import same_lattice, shortest_side_m
 from covermap.labels.target import Target
 
 NO_PART = -1
@@ -42,7 +42,8 @@ class Ground:
     parts : tuple of str
         Names; a part's code is its place.
     buffer_px : int
-        Training labels nearer than this to held-out ground do not count.
+        Training labels nearer than this to held-out ground do not count; where `buffer_m` is
+        given, the widest of any scene when the split was decided.
     blocks : dict
         Row and column of a block to (code of its part, number of its group).
     origin : GeoBox, optional
@@ -60,6 +61,8 @@ class Ground:
         For blocks: where each scene without a CRS lies on the lattice, by name.
     regions : Regions, optional
         For regions and polygons: their shapes and parts.
+    buffer_m : float, optional
+        What `buffer_px` stands for, in metres; each scene takes as many of its own pixels.
     """
 
     kind: str
@@ -73,6 +76,11 @@ class Ground:
     scenes: dict[str, tuple[int, int]] = field(default_factory=dict)
     frames: dict[str, Frame] = field(default_factory=dict)
     regions: Regions | None = None
+    buffer_m: float | None = None
+
+    def buffer_on(self, geobox: GeoBox) -> int:
+        """Width in pixels of a scene's grid of the strip whose labels do not teach."""
+        return self.buffer_px if self.buffer_m is None else pixels_of(self.buffer_m, geobox)
 
     def standing_on(self, geobox: GeoBox, target: Target, scene_name: str = "") -> np.ndarray:
         """Code of the part whose ground each pixel is, int16 (H, W); -1 for ground of no part.
@@ -140,6 +148,11 @@ class Ground:
         if self.origin is None:
             raise ValueError(f"scene '{scene_name}' has no place on the lattice of blocks")
         return lattice_of(self.origin, geobox)
+
+
+def pixels_of(metres: float, geobox: GeoBox) -> int:
+    """So many pixels of a grid that they are as long as that in every direction."""
+    return int(np.ceil(metres / shortest_side_m(geobox)))
 
 
 def lattice_of(origin: GeoBox, geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:

@@ -93,7 +93,7 @@ class Share:
 
     def counted(self, view: View) -> np.ndarray:
         """Pixels that enter loss and scores; bool (H, W)."""
-        near = view.near(self.viewer.codes(self.hide), self.viewer.ground.buffer_px)
+        near = view.near(self.viewer.codes(self.hide), view.buffer)
         return view.counted(self.viewer.codes(self.count)) & ~near & self.seen(view)
 
     def pixels(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from odc.geo.geobox import GeoBox
 
-from covermap.chips.ground import Ground
+from covermap.chips.ground import Ground, pixels_of
 from covermap.chips.scan import Scan
 from covermap.chips.settings import SplitSettings
 from covermap.core.errors import SplitError
-from covermap.core.grid import pixel_size_m
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
 from covermap.labels.top_classes import TopClasses
@@ -126,11 +124,14 @@ def told_parts(codes: np.ndarray, parts: Sequence[str] = HOLDOUT_PARTS) -> str:
     return ", ".join(f"{int((codes == code).sum())} {part}" for code, part in enumerate(parts))
 
 
-def buffer_px(settings: SplitSettings, kind: str, geobox: GeoBox) -> int:
-    """Width in pixels of the strip along held-out ground whose labels do not teach."""
+def buffer_px(settings: SplitSettings, kind: str, scenes: Sequence[Scene]) -> int:
+    """Width in pixels of the strip along held-out ground whose labels do not teach.
+
+    Asked for in metres, that of the scene with the smallest pixels.
+    """
     if settings.buffer_m is None:
         return _BUFFER_PX[kind]
-    return int(np.ceil(settings.buffer_m / pixel_size_m(geobox)))
+    return max(pixels_of(settings.buffer_m, scene.geobox) for scene in scenes)
 
 
 def fold_count(settings: SplitSettings, groups: int) -> int:

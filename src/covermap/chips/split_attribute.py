@@ -64,10 +64,11 @@ def split_of_values(case: SplitCase, labels: Polygons, values: Sequence[str], un
         )
     counts = counts_of_polygons(case, group_of)
 
-    buffer = buffer_px(case.settings, "polygons", case.scenes[0].geobox)
+    buffer = buffer_px(case.settings, "polygons", case.scenes)
+    buffer_m = case.settings.buffer_m
 
     def ground(codes: np.ndarray, parts: tuple[str, ...]) -> Ground:
-        return ground_of_polygons(labels, group_of, codes, parts, buffer)
+        return ground_of_polygons(labels, group_of, codes, parts, buffer, buffer_m)
 
     split = split_of_groups(counts, labels, case.settings, unit, case.seed, ground, case.spare)
     missing = sum(value == _NO_VALUE for value in values)

@@ -55,7 +55,7 @@ def split_by_blocks(case: SplitCase) -> Split:
 
 def blocks_of(case: SplitCase) -> Blocks:
     """The blocks of the size of a chip that hold labels."""
-    buffer = buffer_px(case.settings, "blocks", case.scenes[0].geobox)
+    buffer = buffer_px(case.settings, "blocks", case.scenes)
     return Blocks.of(case.scenes, case.scans, case.labels, case.size, buffer)
 
 
@@ -176,9 +176,10 @@ def holdout_of_blocks(
     cut = int((home[:-1] == ANY_PART).sum())
     reasons = [f"blocks of {blocks.size} px: {told_parts(codes)}"]
     if cut and not labels.dense:
+        px, metres = ground.buffer_px, ground.buffer_m
         reasons.append(
             f"{cut} polygons larger than a block may be cut at block borders, with a buffer of "
-            f"{ground.buffer_px} px"
+            + (f"{px} px" if metres is None else f"{metres:g} m")
         )
     return Split("holdout", ground, (holdout_training(),), assessed, tuple(reasons))
 
@@ -227,13 +228,14 @@ def ground_of_blocks(
     return Ground(
         kind="blocks",
         parts=parts,
-        buffer_px=buffer_px(settings, "blocks", scenes[0].geobox),
+        buffer_px=buffer_px(settings, "blocks", scenes),
         blocks=table,
         origin=blocks.origin,
         block_px=blocks.size,
         part_of_source=part_of_source,
         group_of_source=np.full(labels.sources + 1, -1, dtype=np.int32),
         frames=blocks.frames,
+        buffer_m=settings.buffer_m,
     )
 
 

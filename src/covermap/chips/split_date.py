@@ -134,8 +134,8 @@ def _of_polygons(case: SplitCase) -> Split:
     each = np.arange(len(days))
     counts = counts_of_polygons(case, each)
     assessed = assessed_by_holdout(counts, codes, labels.legend.names)
-    buffer = buffer_px(case.settings, "polygons", case.scenes[0].geobox)
-    ground = ground_of_polygons(labels, each, codes, HOLDOUT_PARTS, buffer)
+    buffer, buffer_m = buffer_px(case.settings, "polygons", case.scenes), case.settings.buffer_m
+    ground = ground_of_polygons(labels, each, codes, HOLDOUT_PARTS, buffer, buffer_m)
     reasons = (f"polygons by '{column}': {told_parts(codes)}", *notes)
     return Split("holdout", ground, (holdout_training(),), assessed, reasons)
 

@@ -40,6 +40,7 @@ def write_split(path: Path, split: Split) -> None:
                 "kind": ground.kind,
                 "parts": list(ground.parts),
                 "buffer_px": ground.buffer_px,
+                "buffer_m": ground.buffer_m,
                 "block_px": ground.block_px,
                 "origin": None if ground.origin is None else _geobox_to_dict(ground.origin),
                 "blocks": [[*key, *value] for key, value in ground.blocks.items()],
@@ -77,6 +78,8 @@ def read_split(path: Path) -> Split:
                 for name, item in ground["frames"].items()
             },
             regions=None if ground["regions"] is None else _regions_from_dict(ground["regions"]),
+            # A split of a version that knew pixels alone has none.
+            buffer_m=ground.get("buffer_m"),
         ),
         trainings=tuple(
             Training(

@@ -119,9 +119,8 @@ def _codes(case: SplitCase, old: Split, counts: np.ndarray, given: np.ndarray) -
 
 def _blocks(case: SplitCase, chips: Path, old: Split) -> Split:
     ground = old.ground
-    blocks = Blocks.of(
-        case.scenes, case.scans, case.labels, ground.block_px, ground.buffer_px, ground
-    )
+    buffer = max(ground.buffer_on(scene.geobox) for scene in case.scenes)
+    blocks = Blocks.of(case.scenes, case.scans, case.labels, ground.block_px, buffer, ground)
     sources = case.labels.sources
     home = np.full(sources + 1, ANY_PART, dtype=np.int64) if old.at_random else blocks.home(sources)
     keys = [(int(row), int(col)) for row, col in blocks.keys]
@@ -239,7 +238,8 @@ def _polygons(case: SplitCase, chips: Path, old: Split) -> Split:
     )
 
     def grown(codes: np.ndarray) -> Ground:
-        return ground_of_polygons(labels, group_of, codes, ground.parts, ground.buffer_px)
+        buffer, buffer_m = ground.buffer_px, ground.buffer_m
+        return ground_of_polygons(labels, group_of, codes, ground.parts, buffer, buffer_m)
 
     counts = counts_of_polygons(case, group_of)
     return _grown(case, old, counts, given, "groups of polygons", grown)

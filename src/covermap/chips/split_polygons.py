@@ -86,8 +86,9 @@ def kfold_of_polygons(
     codes[seen] = assign(counts[seen], fold_shares(folds, spare), seed)
     codes[(counts[:, groups < 2] > 0).any(axis=1)] = folds
     assessed = assessed_by_fold(counts, codes, names, folds)
-    buffer = buffer_px(settings, "polygons", scenes[0].geobox)
-    ground = ground_of_polygons(labels, group_of, codes, fold_parts(folds), buffer)
+    buffer = buffer_px(settings, "polygons", scenes)
+    parts = fold_parts(folds)
+    ground = ground_of_polygons(labels, group_of, codes, parts, buffer, settings.buffer_m)
     reasons = (
         *why,
         f"so {folds} folds of {int(seen.sum())} groups of polygons, every polygon scored by a "
@@ -97,11 +98,17 @@ def kfold_of_polygons(
 
 
 def ground_of_polygons(
-    labels: Polygons, group_of: np.ndarray, codes: np.ndarray, parts: tuple[str, ...], buffer: int
+    labels: Polygons,
+    group_of: np.ndarray,
+    codes: np.ndarray,
+    parts: tuple[str, ...],
+    buffer: int,
+    buffer_m: float | None,
 ) -> Ground:
     """Ground of groups of polygons: `group_of` each polygon, `codes` has the part of each group.
 
-    The polygons themselves are kept as regions, so that a later split may keep their parts.
+    `buffer` (pixels) and `buffer_m` are kept as they are. The polygons themselves are kept as
+    regions, so that a later split may keep their parts.
     """
     crs = labels.table.crs.to_wkt()
     shapes = labels.table.geometry.to_numpy()
@@ -116,6 +123,7 @@ def ground_of_polygons(
         part_of_source=np.append(codes[group_of], NO_PART).astype(np.int16),
         group_of_source=np.append(numbers, -1).astype(np.int32),
         regions=Regions(shapes, crs, numbers, codes.astype(np.int16)),
+        buffer_m=buffer_m,
     )
 
 

@@ -49,13 +49,14 @@ def split_by_region(case: SplitCase) -> Split:
         return Ground(
             kind="regions",
             parts=parts,
-            buffer_px=buffer_px(case.settings, "regions", case.scenes[0].geobox),
+            buffer_px=buffer_px(case.settings, "regions", case.scenes),
             blocks={},
             origin=None,
             block_px=0,
             part_of_source=np.full(case.labels.sources + 1, ANY_PART, dtype=np.int16),
             group_of_source=np.full(case.labels.sources + 1, -1, dtype=np.int32),
             regions=replace(regions, part_of=codes, _by_crs={}),
+            buffer_m=case.settings.buffer_m,
         )
 
     split = split_of_groups(counts, case.labels, case.settings, unit, case.seed, ground, case.spare)

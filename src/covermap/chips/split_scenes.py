@@ -181,7 +181,7 @@ def ground_of_scenes(
     return Ground(
         kind="scenes",
         parts=parts,
-        buffer_px=buffer_px(settings, "scenes", scenes[0].geobox),
+        buffer_px=buffer_px(settings, "scenes", scenes),
         blocks={},
         origin=None,
         block_px=0,
@@ -191,4 +191,5 @@ def ground_of_scenes(
             scene.name: (int(codes[group]), int(group))
             for scene, group in zip(scenes, groups, strict=True)
         },
+        buffer_m=settings.buffer_m,
     )

@@ -42,6 +42,8 @@ class View:
         Number of the group (block, polygons or scenes) of each pixel, -1 for none.
     margin : int
         m.
+    buffer : int
+        Pixels that labels which teach keep away from held-out ground.
     sliver : int
         Pixels by which held-out ground is widened: those that may lie under a pixel of another
         scene that counts there.
@@ -55,6 +57,7 @@ class View:
     counting: np.ndarray
     groups: np.ndarray
     margin: int
+    buffer: int
     sliver: int
 
     def hidden(self, codes: np.ndarray) -> np.ndarray:
@@ -109,8 +112,8 @@ class Viewer:
 
     def _read(self, scene_name: str, window: Window) -> View:
         scene = self.scenes[scene_name]
-        sliver = self._slivers[scene_name]
-        margin = max(1, self.ground.buffer_px, sliver)
+        sliver, buffer = self._slivers[scene_name], self._buffers[scene_name]
+        margin = max(1, buffer, sliver)
         wide = window.expanded(margin)
         wide_box = window_geobox(scene.geobox, wide)
         wide_target = self.labels.burn(wide_box, scene_name)
@@ -133,12 +136,18 @@ class Viewer:
             counting=np.where(usable, counting, -1).astype(np.int16),
             groups=self.ground.group_numbers(box, target, scene_name),
             margin=margin,
+            buffer=buffer,
             sliver=sliver,
         )
 
     def codes(self, parts: Collection[str]) -> np.ndarray:
         """Codes of parts by name."""
         return self.ground.codes(parts)
+
+    @cached_property
+    def _buffers(self) -> dict[str, int]:
+        """Of each scene, pixels that labels which teach keep away from held-out ground."""
+        return {name: self.ground.buffer_on(s.geobox) for name, s in self.scenes.items()}
 
     @cached_property
     def _slivers(self) -> dict[str, int]:

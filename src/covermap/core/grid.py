@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from affine import Affine
@@ -104,6 +105,16 @@ def resolution_m(geobox: GeoBox) -> tuple[float, float]:
     width = _WGS84.inv(lon, lat, lon_x, lat_x)[2]
     height = _WGS84.inv(lon, lat, lon_y, lat_y)[2]
     return float(width), float(height)
+
+
+def shortest_side_m(geobox: GeoBox) -> float:
+    """The shortest side that a pixel has anywhere on the grid, in metres.
+
+    In a geographic grid pixels are narrowest in the row that is nearest to a pole.
+    """
+    corners = product((0, int(geobox.shape[0]) - 1), (0, int(geobox.shape[1]) - 1))
+    pixels = (window_geobox(geobox, Window(row, col, 1, 1)) for row, col in corners)
+    return min(min(resolution_m(pixel)) for pixel in pixels)
 
 
 def pixel_size_m(geobox: GeoBox) -> float:
