@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -222,6 +222,14 @@ class ClippedScene:
             return inside
         inside[inner.relative_to(window).slices] = _held_by(self.area, box)
         return inside
+
+
+def comparable_bands(scene: FileScene) -> tuple[Band, ...]:
+    """A scene's bands without their sizes of pixels, which the grid tells exactly.
+
+    In degrees a pixel's size in metres changes from north to south.
+    """
+    return tuple(replace(band, resolution_m=None) for band in scene.bands)
 
 
 def _held_by(area: Any, box: GeoBox) -> np.ndarray:

@@ -12,11 +12,10 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from covermap.core.grid import Window, same_lattice, whole, window_geobox
+from covermap.imagery.adjoining import TOLERANCE, adjoining
 from covermap.imagery.file_scene import BandedScene, FileScene
 from covermap.imagery.raster import Band, Days, Raster
 from covermap.imagery.sources import centres_inside
-
-_LARGEST_OVERLAP = 0.5
 
 
 @dataclass(frozen=True)
@@ -95,54 +94,21 @@ class MosaicScene(BandedScene):
 def joined(scenes: Sequence[FileScene]) -> list[FileScene | MosaicScene]:
     """Scenes with tiles that adjoin put together; the others as they are, in their order.
 
-    Tiles belong together when they have the same lattice, bands and date and touch each other
-    without one lying mostly (more than half) on another: pictures of the same ground stay apart.
+    See `adjoining` for what belongs together: pictures of the same ground stay apart.
     """
-    groups: list[list[FileScene]] = []
-    for scene in scenes:
-        friends = [group for group in groups if _fits(scene, group)]
-        for group in friends:
-            groups.remove(group)
-        groups.append([tile for group in friends for tile in group] + [scene])
-    order = {id(scene): rank for rank, scene in enumerate(scenes)}
-    groups.sort(key=lambda group: min(order[id(tile)] for tile in group))
-    return [group[0] if len(group) == 1 else _mosaic(group, order) for group in groups]
-
-
-def _fits(scene: FileScene, group: Sequence[FileScene]) -> bool:
-    first = group[0]
-    if scene.geobox.crs is None or scene.date != first.date or not _same_bands(scene, first):
-        return False
-    if same_lattice(first.geobox, scene.geobox, tolerance=0.01) is None:
-        return False
-    touches = False
-    for tile in group:
-        mine, other = whole(scene.geobox), _place(scene.geobox, tile.geobox)
-        common = mine.intersection(other)
-        if common is not None:
-            smaller = min(mine.height * mine.width, other.height * other.width)
-            if common.height * common.width > _LARGEST_OVERLAP * smaller:
-                return False
-        touches = touches or mine.expanded(1).intersection(other) is not None
-    return touches
-
-
-def _same_bands(one: FileScene, other: FileScene) -> bool:
-    # In degrees the size of a pixel in metres changes from north to south: the lattice is what
-    # tells whether pixels agree.
-    plain = [[replace(band, resolution_m=None) for band in s.bands] for s in (one, other)]
-    return plain[0] == plain[1]
+    groups = ([scenes[number] for number in group] for group in adjoining(scenes))
+    return [group[0] if len(group) == 1 else _mosaic(group) for group in groups]
 
 
 def _place(one: GeoBox, other: GeoBox) -> Window:
-    origin = same_lattice(one, other, tolerance=0.01)
+    # From tile to tile what one disagrees by with the next adds up.
+    origin = same_lattice(one, other, 10 * TOLERANCE)
     if origin is None:
         raise ValueError("the grids have no common lattice")
     return Window(origin[0], origin[1], int(other.shape[0]), int(other.shape[1]))
 
 
-def _mosaic(tiles: Sequence[FileScene], order: dict[int, int]) -> MosaicScene:
-    tiles = sorted(tiles, key=lambda tile: order[id(tile)])
+def _mosaic(tiles: Sequence[FileScene]) -> MosaicScene:
     base = tiles[0].geobox
     places = [_place(base, tile.geobox) for tile in tiles]
     top, left = min(p.row_off for p in places), min(p.col_off for p in places)
