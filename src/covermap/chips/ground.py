@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -169,8 +170,15 @@ def lattice_of(origin: GeoBox, geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:
             np.broadcast_to(rows, (height, width)).copy(),
             np.broadcast_to(cols, (height, width)).copy(),
         )
-    cols_f, rows_f = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    x, y = _apply(geobox.affine, cols_f, rows_f)
+    cols_of, rows_of = np.meshgrid(np.arange(width), np.arange(height))
+    return pixels_on_lattice(origin, geobox, rows_of, cols_of)
+
+
+def pixels_on_lattice(
+    origin: GeoBox, geobox: GeoBox, rows: np.ndarray, cols: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column, on the lattice of `origin`, of the centres of some pixels of another grid."""
+    x, y = _apply(geobox.affine, cols + 0.5, rows + 0.5)
     if origin.crs is not None and geobox.crs != origin.crs:
         x, y = _transformer(geobox.crs, origin.crs).transform(x, y)
     col, row = _apply(~origin.affine, np.asarray(x), np.asarray(y))
@@ -181,6 +189,8 @@ def _apply(affine: Affine, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np
     return affine.a * x + affine.b * y + affine.c, affine.d * x + affine.e * y + affine.f
 
 
+# Windows of a scene ask for the same pair again and again, and making one takes milliseconds.
+@lru_cache(maxsize=64)
 def _transformer(source: Any, target: Any) -> Any:
     from pyproj import Transformer
 

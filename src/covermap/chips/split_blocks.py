@@ -9,7 +9,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from covermap.chips.assign import assign
-from covermap.chips.ground import ANY_PART, NO_PART, Frame, Ground, lattice_of
+from covermap.chips.ground import ANY_PART, NO_PART, Frame, Ground, pixels_on_lattice
 from covermap.chips.parts import (
     HOLDOUT_PARTS,
     Split,
@@ -27,7 +27,7 @@ from covermap.chips.parts import (
 from covermap.chips.scan import CELL, Scan
 from covermap.chips.settings import SplitSettings
 from covermap.core.errors import SplitError
-from covermap.core.grid import Window, same_lattice, window_geobox
+from covermap.core.grid import same_lattice
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
 
@@ -285,8 +285,5 @@ def _block_of_cells(
     if same is not None:
         middle = cells * CELL + CELL // 2 + np.asarray(same)
         return np.floor_divide(middle, size)
-    result = np.empty_like(cells)
-    for place, (row, col) in enumerate(cells * CELL + CELL // 2):
-        at = lattice_of(origin, window_geobox(geobox, Window(int(row), int(col), 1, 1)))
-        result[place] = at[0][0, 0] // size, at[1][0, 0] // size
-    return result
+    rows, cols = pixels_on_lattice(origin, geobox, *(cells * CELL + CELL // 2).T)
+    return np.floor_divide(np.column_stack([rows, cols]), size)
