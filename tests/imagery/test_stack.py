@@ -83,6 +83,17 @@ def test_dates_lie_on_the_grid_of_the_first(tmp_path):
     assert list(raster.valid[1][:, 0]) == [False] * 2 + [True] * 6
 
 
+def test_dates_in_degrees_may_have_other_extents(tmp_path):
+    whole_box = tiny_geobox(40, 10, crs=4326)
+    for month, box in enumerate((whole_box, whole_box[3:, :]), start=1):
+        values = np.full((1, *box.shape), 0.5)
+        path = tmp_path / f"NDVI_20150{month}01.tif"
+        write_scene(path, bands=["NDVI"], dtype="float32", geobox=box, values=values)
+    made = stack(tmp_path)
+    raster = made.read(["NDVI@01", "NDVI@02"], whole(made.geobox))
+    assert raster.valid.sum(axis=(1, 2)).tolist() == [400, 370]
+
+
 def test_real_time_series_has_thirty_dates_under_five_percent_cloud():
     folder = shared_data("eolearn_ndvi_timeseries")
     quality = {"path": "CLM_*.tif", "invalid": [1]}

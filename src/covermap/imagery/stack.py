@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, window_geobox
-from covermap.imagery.file_scene import BandedScene, FileScene
+from covermap.imagery.file_scene import BandedScene, FileScene, comparable_bands
 from covermap.imagery.inspection import invalid_share
 from covermap.imagery.raster import Band, Days, Raster
 
@@ -138,7 +138,7 @@ def stacked(
     first = ordered[0].scene
     kept, left_out = [], []
     for item in ordered:
-        if item.scene.bands != first.bands:
+        if comparable_bands(item.scene) != comparable_bands(first):
             raise ImageryError(
                 f"{item.scene.files[0]}: has the bands {_listed(item.scene)}, but "
                 f"{first.files[0]} has {_listed(first)}; the dates of a stack need the same bands "
