@@ -1,5 +1,6 @@
 """Files that appear only when complete, and digests."""
 
+import glob
 import json
 import os
 import stat
@@ -12,6 +13,7 @@ from covermap.core.files import (
     complete_folder,
     content_digest,
     file_digest,
+    matching,
     read_json,
     refuse_strangers,
     write_json,
@@ -130,3 +132,15 @@ def test_a_link_into_nowhere_is_in_the_way_too(tmp_path):
     link.symlink_to(tmp_path / "nowhere")
     with pytest.raises(OutputError, match="link: already exists"):
         refuse_strangers([link], set())
+
+
+@pytest.mark.parametrize("pattern", ["in/*.tif", "**/[ab].tif", "{base}/in/?.tif"])
+def test_a_glob_matches_below_a_folder_whatever_the_folder_is_called(tmp_path, pattern):
+    base = tmp_path / "maps [v2] *"
+    (base / "in").mkdir(parents=True)
+    files = [base / "in" / name for name in ("a.tif", "b.tif")]
+    for file in files:
+        file.write_text("")
+    escaped = pattern.format(base=glob.escape(str(base)))
+    assert matching(escaped, base) == files
+    assert matching("*.png", base) == []

@@ -204,6 +204,12 @@ def test_a_band_of_the_image_can_be_its_quality(tmp_path):
     assert np.array_equal(scene.read(["red"], whole(scene.geobox)).valid[0], data[2] == 0)
 
 
+def test_a_glob_opens_images_in_a_project_folder_of_any_name(tmp_path):
+    write_scene(tmp_path / "proj [v2]" / "sc" / "a.tif")
+    (scene,) = open_scenes(ImagerySettings(path="sc/*.tif"), tmp_path / "proj [v2]")
+    assert scene.name == "a"
+
+
 def test_several_scenes_are_refused_where_one_is_asked_for(tmp_path):
     for name in ("one.tif", "two.tif"):
         write_scene(tmp_path / name)

@@ -256,6 +256,12 @@ def test_files_say_which_kind_labels_are(folder):
     assert read_labels(LabelSettings(path="masks"), folder, scenes).dense
 
 
+def test_a_glob_finds_masks_in_a_project_folder_of_any_name(tmp_path):
+    base = tmp_path / "proj [v2]"
+    write_ids(base / "masks" / "a.tif", INDEX)
+    assert label_files(LabelSettings(path="masks/*.tif"), base) == [base / "masks" / "a.tif"]
+
+
 def test_white_that_is_no_label_and_black_that_is_a_class(tmp_path):
     folder = shared_data("zurich_summer")
     scenes = open_scenes(ImagerySettings(path="zh13_image.tif"), folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -74,6 +75,16 @@ def read_json(path: Path) -> Any:
         raise CovermapError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CovermapError(f"{path}: not readable as JSON ({error})") from None
+
+
+def matching(pattern: str, base: Path) -> list[Path]:
+    """Files and folders that a glob matches, by name; `base` is where a relative one starts.
+
+    Signs of a glob in the name of `base` itself (`maps [v2]`) mean nothing.
+    """
+    # Path.glob takes no absolute pattern.
+    found = glob.glob(str(Path(pattern).expanduser()), root_dir=base, recursive=True)  # noqa: PTH207
+    return [base / name for name in sorted(found)]
 
 
 def file_digest(path: Path) -> str:

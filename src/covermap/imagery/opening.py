@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from covermap.core.errors import ImageryError
+from covermap.core.files import matching
 from covermap.imagery.assembly import Found, assembled
 from covermap.imagery.folders import found_in_files, opaque
 from covermap.imagery.headers import (
@@ -115,9 +116,11 @@ def _expanded(patterns: Sequence[str], base: Path) -> list[Path]:
             continue
         if not glob.has_magic(pattern):
             raise ImageryError(f"{path}: no such file or folder; {_neighbours(path)}")
-        # Path.glob takes no absolute pattern.
-        matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
-        matches = [item for item in matches if item.is_dir() or item.suffix.lower() in SUFFIXES]
+        matches = [
+            item
+            for item in matching(pattern, base)
+            if item.is_dir() or item.suffix.lower() in SUFFIXES
+        ]
         if not matches:
             raise ImageryError(f"{path}: no image matches this pattern; {_neighbours(path)}")
         paths.update(dict.fromkeys(matches))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from pathlib import Path
 
 from covermap.core.errors import LabelError
+from covermap.core.files import matching
 from covermap.imagery.headers import SUFFIXES
 from covermap.imagery.raster import Scene
 from covermap.labels.pairing import namesakes, pair_files
@@ -31,12 +31,7 @@ def mask_files(settings: LabelSettings, base: Path) -> list[Path]:
         elif path.exists():
             matches = [path]
         else:
-            # Path.glob takes no absolute pattern.
-            matches = [
-                Path(name)
-                for name in sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
-                if is_raster(Path(name))
-            ]
+            matches = [item for item in matching(pattern, base) if is_raster(item)]
         if not matches:
             raise LabelError(f"{path}: no mask (PNG, GeoTIFF) here; check labels: path")
         found.update(dict.fromkeys(matches))
