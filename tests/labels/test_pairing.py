@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from covermap.labels.pairing import looks_like_mask, pair_files, telling_apart
+from covermap.labels import pairing as module
+from covermap.labels.pairing import looks_like_mask, namesakes, pair_files, telling_apart
 
 
 def paths(*names):
@@ -87,3 +88,17 @@ def test_files_that_are_all_called_labels_pair_by_their_folders():
     masks = paths("x/ref_labels_52UEA_09/labels.tif", "x/ref_labels_52UEA_08/labels.tif")
     found = pair_files(images, masks, tokens=["ref"])
     assert found.pairs == ((images[0], masks[1]), (images[1], masks[0]))
+
+
+def test_masks_called_like_images_are_looked_up_by_one_reading_of_each_name(monkeypatch):
+    read, core = [], module._core
+    monkeypatch.setattr(module, "_core", lambda *of: read.append(of) or core(*of))
+    images = paths("01_sat.png", "02_sat.png", "03_x_sat.png", "04_sat.png")
+    masks = paths("01_mask.png", "m/01_label.png", "02_mask.png", "03_mask.png")
+    assert dict(namesakes(images, masks, ["X"])) == {
+        images[0]: masks[:2],
+        images[1]: [masks[2]],
+        images[2]: [masks[3]],
+        images[3]: [],
+    }
+    assert len(read) == len(images) + len(masks)

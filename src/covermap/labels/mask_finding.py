@@ -89,8 +89,7 @@ def paired(
 
 def _require_one_mask(images: Sequence[Path], masks: Sequence[Path], tokens: Sequence[str]) -> None:
     """Stop where an image has no mask because it has several."""
-    for image in images:
-        several = namesakes(image, masks, tokens)
+    for image, several in namesakes(images, masks, tokens):
         if len(several) > 1:
             raise LabelError(
                 f"{several[0].parent}: {len(several)} masks are called like the image "

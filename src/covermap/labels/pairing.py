@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,11 +65,16 @@ def pair_files(
     )
 
 
-def namesakes(image: Path, masks: Sequence[Path], tokens: Iterable[str] = ()) -> list[Path]:
-    """Masks that are called like an image but for words that say what a file is."""
+def namesakes(
+    images: Sequence[Path], masks: Sequence[Path], tokens: Iterable[str] = ()
+) -> Iterator[tuple[Path, list[Path]]]:
+    """Each image with the masks that are called like it but for words that say what a file is."""
     more = frozenset(token.casefold() for token in tokens)
-    wanted = _core(image.stem, more)
-    return [path for path in masks if _core(path.stem, more) == wanted]
+    called: dict[tuple[str, ...], list[Path]] = {}
+    for path in masks:
+        called.setdefault(_core(path.stem, more), []).append(path)
+    for image in images:
+        yield image, called.get(_core(image.stem, more), [])
 
 
 def telling_apart(images: Sequence[Path], masks: Sequence[Path]) -> list[str]:
