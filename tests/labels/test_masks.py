@@ -90,6 +90,29 @@ def test_nan_is_unlabelled(folder):
     assert ((index == -1) == (INDEX == 2)).all()
 
 
+@pytest.mark.parametrize("nodata", [-3.4028234663852886e38, -9999, np.nan, -np.inf, 1e20])
+def test_a_declared_nodata_of_floats_is_unlabelled_however_large(folder, nodata):
+    values = INDEX.astype("float32")
+    values[INDEX == 2] = nodata
+    write_ids(folder / "masks" / "a.tif", values, "float32", nodata=nodata)
+    for labels in ({}, {"legend": {"classes": {0: "a", 1: "b"}}}):
+        found, index = burnt(folder, **labels)
+        assert found.legend.ids == (0, 1)
+        assert np.array_equal(index, np.where(INDEX == 2, -1, INDEX))
+    found, scenes = masks_of(folder, legend={"classes": {0: "a"}})
+    number = int((INDEX == 1).sum())
+    with pytest.raises(LabelError, match=rf"\(0 a\): 1 \({number:,} pixels\)\. Add"):
+        found.checked_on(scenes)
+
+
+def test_a_large_number_that_is_not_declared_nodata_is_told(folder):
+    values = INDEX.astype("float32")
+    values[0, 0] = -3.4028234663852886e38
+    write_ids(folder / "masks" / "a.tif", values, "float32")
+    with pytest.raises(LabelError, match=r"holds -3\.4028235e\+38, .*-a_nodata -3\.4028235e\+38"):
+        burnt(folder)
+
+
 def test_a_number_that_is_not_whole_is_told(folder):
     values = INDEX.astype("float32")
     values[0, 0] = 1.5

@@ -19,6 +19,7 @@ Kind = Literal["ids", "colors", "table"]
 # Formats whose colour tables say what a pixel is; in a GeoTIFF they are only for display.
 _TABLE_SUFFIXES = frozenset({".png", ".gif", ".bmp"})
 _TRANSPARENT = -1
+_BEYOND = 2.0**63
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,15 @@ class MaskFile:
     alpha: int | None = None
     table: tuple[int, ...] = ()
 
-    def read(self, geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, geobox: GeoBox, nodata_too: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Codes or packed colours (int64) of the nearest pixels, and where there is one (bool).
+
+        There is none where the file declares no data, unless `nodata_too` takes that for a code.
 
         Raises
         ------
         LabelError
-            A number that is no whole one.
+            A number that is no whole one, or too large.
         """
         bands = [1, 2, 3] if self.kind == "colors" else [self.band]
         if self.alpha is not None:
@@ -66,14 +69,16 @@ class MaskFile:
             there = there & (raw[-1] > 0)
         if self.kind == "colors":
             return packed_colors(*raw[:3]).astype(np.int64), there
+        if self.nodata is not None and not nodata_too:
+            # In the file's own type: the usual nodata of float32 is no integer of 64 bits.
+            with np.errstate(over="ignore"):
+                there = there & (raw[0] != self.nodata)
         return self._codes(raw[0], there)
 
     def positions(self, geobox: GeoBox, coding: Coding, tolerance: float | None) -> np.ndarray:
         """Position of each pixel's class, int16 (H, W); -1 for none, -2 for what is unknown."""
-        found, there = self.read(geobox)
+        found, there = self.read(geobox, nodata_too=self.nodata in coding.codes)
         if self.kind == "ids":
-            if self.nodata is not None and self.nodata not in coding.codes:
-                there = there & (found != self.nodata)
             positions = coding.of_codes(np.where(there, found, _any_code(coding)))
         else:
             positions = coding.of_colors(np.where(there, found, _any_color(coding)), tolerance)
@@ -94,6 +99,13 @@ class MaskFile:
                     f"band {self.band} a layer of measurements or scores, or was it resampled? "
                     "Give masks of whole codes, or name the band that holds them: "
                     "labels: {band: 2}"
+                )
+            huge = np.abs(raw) >= _BEYOND
+            if huge.any():
+                raise LabelError(
+                    f"{self.path}: holds {raw[huge][0]:.8g}, which is no class code. If it means "
+                    "no data, declare it so: gdal_edit.py -a_nodata "
+                    f"{raw[huge][0]:.8g} {self.path.name}"
                 )
         codes = raw.astype(np.int64)
         if self.kind == "ids":

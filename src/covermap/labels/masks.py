@@ -288,8 +288,6 @@ def found_codes(mask: MaskFile) -> Counter[int]:
     found: Counter[int] = Counter()
     for box in _windows(mask.geobox):
         values, there = mask.read(box)
-        if mask.kind == "ids" and mask.nodata is not None:
-            there = there & (values != mask.nodata)
         seen, counts = np.unique(values[there], return_counts=True)
         found.update(dict(zip(seen.tolist(), counts.tolist(), strict=True)))
     return found
