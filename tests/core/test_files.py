@@ -3,11 +3,13 @@
 import glob
 import json
 import os
+import resource
 import stat
+from contextlib import contextmanager
 
 import pytest
 
-from covermap.core.errors import CovermapError, OutputError
+from covermap.core.errors import CovermapError, OutputError, UnwritableError
 from covermap.core.files import (
     complete_file,
     complete_folder,
@@ -72,6 +74,59 @@ def test_a_finished_folder_takes_the_place_of_the_old_one(tmp_path):
         with complete_folder(path) as scratch:
             (scratch / name).write_text(name)
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["folder", "second"]
+
+
+@contextmanager
+def files_of_at_most(size):
+    """The system takes no longer file, as on a full disk; Python ignores the signal."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def write_too_much(path):
+    path.write_bytes(bytes(10_000))
+
+
+def write_through_a_library(path):
+    try:
+        write_too_much(path)
+    except OSError:
+        raise RuntimeError("writer failed") from None
+
+
+@pytest.mark.parametrize("write", [write_too_much, write_through_a_library])
+@pytest.mark.parametrize("name", ["file.bin", "folder"])
+def test_what_the_disk_does_not_take_is_told_and_leaves_nothing(tmp_path, write, name):
+    complete, inner = (complete_file, "") if name == "file.bin" else (complete_folder, "a")
+    told = rf"{name}: cannot be written \(file too large\); choose a disk"
+    with (
+        pytest.raises(UnwritableError, match=told),
+        files_of_at_most(4096),
+        complete(tmp_path / name) as scratch,
+    ):
+        write(scratch / inner)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("complete", [complete_file, complete_folder])
+@pytest.mark.parametrize("name", ["file/a", "file/a/b"])
+def test_a_file_where_a_folder_should_be_is_told(tmp_path, complete, name):
+    (tmp_path / "file").write_text("mine")
+    told = rf"{name}: cannot be written \(.*\); a file stands where a folder is needed"
+    with pytest.raises(UnwritableError, match=told), complete(tmp_path / name):
+        pass
+
+
+@pytest.mark.parametrize("complete", [complete_file, complete_folder])
+def test_faults_that_are_not_of_writing_stay_what_they_are(tmp_path, complete):
+    with pytest.raises(RuntimeError, match="mine"), complete(tmp_path / "a"):
+        raise RuntimeError("mine")
+    with pytest.raises(FileNotFoundError), complete(tmp_path / "a"):
+        (tmp_path / "nothing").read_text()
 
 
 def test_json_is_the_same_bytes_and_refuses_what_json_has_not(tmp_path):

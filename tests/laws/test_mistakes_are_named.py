@@ -1,7 +1,9 @@
 """Law 12: a mistake ends with one line, exit status 2 and no traceback."""
 
+import errno
 import re
 import sys
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -335,6 +337,29 @@ def test_a_strangers_file_in_the_way_of_a_map_stays(folder, bundle, complaint):
     line = complaint("map", bundle, folder / "scene.tif", "--out", folder / "map.tif")
     expect(line, r"map\.tif: already exists")
     assert (folder / "map.tif").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("out", "expected"),
+    [
+        ("scene.tif/run", "not a directory"),
+        ("x" * 300, "file name too long"),
+        ("/proc/x", "no such"),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_named(folder, complaint, out, expected):
+    before = sorted(folder.rglob("*"))
+    line = complaint("prepare", folder / "project.yaml", "--out", folder / out)
+    expect(line, re.escape(Path(out).name), expected, "choose|check")
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_file_that_the_system_does_not_give_is_named(folder, prepare, monkeypatch):
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("covermap.verbs.workspace.file_digest", refused)
+    expect(prepare(), r"scene\.tif: permission denied; choose another place, or ask for the right")
 
 
 def test_an_unknown_output_of_a_map_names_the_known_ones(folder, bundle, complaint):

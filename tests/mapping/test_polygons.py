@@ -149,7 +149,9 @@ def test_a_full_disk_is_told_in_a_line(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(polygons, "_geometries", full)
-    with pytest.raises(OutputError, match=r"map_polygons\.gpkg: .*No space left.*Make room"):
+    with pytest.raises(
+        OutputError, match=r"map_polygons\.gpkg: .*no space left.*class map is finished"
+    ):
         written(tmp_path, [[0, 1]])
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from covermap.core.errors import CovermapError
+from covermap.core.errors import CovermapError, system_words
 
 if TYPE_CHECKING:
     from typer.exceptions import TyperException
@@ -35,10 +35,20 @@ def main() -> None:
         # The reader of our output (head, less) left: nothing is wrong.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        print(f"covermap: {_system(error)}", file=sys.stderr)
+        sys.exit(2)
     # typer turns Ctrl-C into this status.
     if status == _STOPPED:
         print("\ncovermap: stopped; the same command goes on from here", file=sys.stderr)
     sys.exit(status or 0)
+
+
+def _system(error: OSError) -> str:
+    """What the system refused, in one line."""
+    said, advice = system_words(error)
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return f"{where}{said}; {advice}"
 
 
 def _usage(error: TyperException) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
 
 
@@ -50,6 +52,10 @@ class OutputError(CovermapError):
     """Something is in the way of a file to be written."""
 
 
+class UnwritableError(OutputError):
+    """The system does not take a file: no room, no right, no folder."""
+
+
 class CovermapWarning(UserWarning):
     """Something the user should know but that stops nothing."""
 
@@ -70,3 +76,31 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean '{folded[close[0]]}'?"
     return "known: " + ", ".join(words)
+
+
+_ADVICE = {
+    errno.ENOSPC: "make room on that disk, or choose another one",
+    errno.EDQUOT: "make room on that disk, or choose another one",
+    errno.EFBIG: "choose a disk that holds larger files, or lift the limit (ulimit -f unlimited)",
+    errno.EACCES: "choose another place, or ask for the right to this one",
+    errno.EPERM: "choose another place, or ask for the right to this one",
+    errno.EROFS: "choose a place that can be written to",
+    errno.ENOTDIR: "a file stands where a folder is needed; choose another path",
+    errno.EEXIST: "a file stands where a folder is needed; choose another path",
+    errno.EISDIR: "a folder stands where a file is needed; choose another path",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "allow more open files (ulimit -n 4096)",
+}
+
+
+def system_words(error: OSError) -> tuple[str, str]:
+    """What the system said of a file or folder, and what to do about it.
+
+    Examples
+    --------
+    >>> system_words(FileNotFoundError(2, "No such file or directory"))
+    ('no such file or directory', 'check the path and the disk')
+    """
+    said = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
+    advice = _ADVICE.get(error.errno or 0, "check the path and the disk")
+    return said[:1].lower() + said[1:] or type(error).__name__, advice

@@ -14,44 +14,103 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from covermap.core.errors import CovermapError, OutputError
+from covermap.core.errors import CovermapError, OutputError, UnwritableError, system_words
+
+_PROBE_BYTES = 2**16
 
 
 @contextmanager
 def complete_file(path: Path) -> Iterator[Path]:
-    """A scratch name beside `path` to write to; it becomes `path` when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{path.stem}-", suffix=path.suffix or ".part", dir=path.parent
-    )
-    os.close(handle)
+    """A scratch name beside `path` to write to; it becomes `path` when the block ends well.
+
+    Raises
+    ------
+    UnwritableError
+        The system does not let it be written: no room, no right, no folder.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem}-", suffix=path.suffix or ".part", dir=path.parent
+        )
+        os.close(handle)
+    except OSError as error:
+        raise _unwritable(path, error) from None
     scratch = Path(name)
     try:
-        yield scratch
-        # mkstemp makes private files; results are for everybody the folder is for.
-        scratch.chmod(0o666 & ~_umask())
-        scratch.replace(path)
+        with _told_of(path, scratch):
+            yield scratch
+            # mkstemp makes private files; results are for everybody the folder is for.
+            scratch.chmod(0o666 & ~_umask())
+            scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
 
 
 @contextmanager
 def complete_folder(path: Path) -> Iterator[Path]:
-    """A scratch folder beside `path`; it takes the place of `path` when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    """A scratch folder beside `path`; it takes the place of `path` when the block ends well.
+
+    Raises
+    ------
+    UnwritableError
+        The system does not let it be written: no room, no right, no folder.
+    """
     try:
-        yield scratch
-        scratch.chmod(0o777 & ~_umask())
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-            path.replace(old / path.name)
-            scratch.replace(path)
-            shutil.rmtree(old)
-        else:
-            scratch.replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        with _told_of(path, scratch):
+            yield scratch
+            scratch.chmod(0o777 & ~_umask())
+            if path.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+                path.replace(old / path.name)
+                scratch.replace(path)
+                shutil.rmtree(old)
+            else:
+                scratch.replace(path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _told_of(path: Path, scratch: Path) -> Iterator[None]:
+    """Failures of the system while `scratch` is written, told of `path`."""
+    try:
+        yield
+    except CovermapError:
+        raise
+    except Exception as error:
+        refusal = _refusal(error, scratch)
+        if refusal is None:
+            raise
+        raise _unwritable(path, refusal) from None
+
+
+def _refusal(error: Exception, scratch: Path) -> OSError | None:
+    """Why the system does not take what is written to `scratch`; None when it is not to blame."""
+    if isinstance(error, OSError) and error.errno:
+        # Another file's name: one that was read meanwhile.
+        mine = error.filename is None or str(error.filename).startswith(str(scratch))
+        return error if mine else None
+    # Libraries in other languages have errors of their own for a full disk: write a little.
+    folder = scratch if scratch.is_dir() else scratch.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
+            probe.write(bytes(_PROBE_BYTES))
+            probe.write(b"\0")
+            os.fsync(probe.fileno())
+    except OSError as refused:
+        return refused
+    return None
+
+
+def _unwritable(path: Path, error: OSError) -> UnwritableError:
+    said, advice = system_words(error)
+    return UnwritableError(f"{path}: cannot be written ({said}); {advice}")
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 
 from covermap import __version__
-from covermap.core.errors import OutputError
+from covermap.core.errors import OutputError, UnwritableError
 from covermap.core.files import complete_file, fixed_date
 from covermap.core.ground_area import GroundArea
 from covermap.core.legend import Legend
@@ -245,6 +245,8 @@ def _told_of(path: Path) -> Iterator[None]:
 
     try:
         yield
+    except UnwritableError as error:
+        raise OutputError(f"{error}; the class map is finished and stays") from None
     except (OSError, RasterioError, DataSourceError, FeatureError) as error:
         raise OutputError(
             f"{path}: cannot be written ({' '.join(str(error).split())}). Make room on the disk or "

@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
-from covermap.core.errors import OutputError
+from covermap.core.errors import OutputError, UnwritableError
 from covermap.core.files import complete_file
 from covermap.core.grid import Window
 from covermap.core.legend import Legend
@@ -313,6 +313,8 @@ def _told_of(path: Path) -> Iterator[None]:
     """Failures of writing, told by the map that was being written."""
     try:
         yield
+    except UnwritableError as error:
+        raise OutputError(f"{error}; what is finished will be taken up") from None
     except (RasterioError, OSError) as error:
         raise OutputError(
             f"{path}: cannot be written ({_reason(error)}). Make room on the disk or choose "

@@ -161,7 +161,6 @@ class RunFolder:
         }
 
     def save(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
         write_json(self._file, self.record)
 
 
