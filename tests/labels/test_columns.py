@@ -63,11 +63,24 @@ def test_null_and_blank_are_no_class():
         (pd.Series(["1", "2"]), ["1", "2"], False),
         (pd.Series([True, False]), ["True", "False"], False),
         (pd.Series([np.nan, np.nan]), [None, None], False),
+        (pd.Series([1.0, np.inf, -np.inf]), ["1.0", "inf", "-inf"], False),
+        (pd.Series([["x", "y"], [], None]), ["['x', 'y']", "[]", None], False),
+        (pd.Series([np.array([1, 2]), np.array([np.nan])]), ["[1 2]", "[nan]"], False),
+        (pd.Series([{"q": 1}, {}]), ["{'q': 1}", "{}"], False),
     ],
 )
 def test_whole_numbers_are_told_without_a_point(values, told, integers):
     assert as_text(values).tolist() == told
     assert is_integer_like(values) is integers
+
+
+@pytest.mark.parametrize(
+    "strange", [[["x", "y"], ["z"]] * 10, [{"q": 1}, {"q": 2}] * 10, [1.0, np.inf] * 10]
+)
+def test_a_column_of_lists_or_infinite_numbers_is_passed_over(strange):
+    found = choose_class_column(pd.DataFrame({"cover": TEXT, "more": strange}))
+    assert found.column == "cover"
+    assert found.passed_over == ("more (less likely)",)
 
 
 def test_rows_keep_their_numbers():

@@ -67,13 +67,15 @@ def _disagreement(table: pd.DataFrame, codes: str, names: str) -> str:
 
 
 def is_integer_like(values: pd.Series) -> bool:
-    """True when all present values are whole numbers."""
+    """True when all present values are finite whole numbers."""
     import pandas as pd
 
     if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
         return False
     present = values.dropna().to_numpy(dtype="float64")
-    return bool(len(present)) and bool(np.all(present == np.round(present)))
+    return bool(len(present)) and bool(
+        np.all(np.isfinite(present) & (present == np.round(present)))
+    )
 
 
 def as_text(values: pd.Series) -> pd.Series:
@@ -83,9 +85,8 @@ def as_text(values: pd.Series) -> pd.Series:
     whole = is_integer_like(values)
 
     def told(value: object) -> str | None:
-        if value is None or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
-            return None
-        if pd.isna(value):  # type: ignore[call-overload]
+        # Lists of a GeoJSON are values as well, and pandas would look into them for nulls.
+        if pd.api.types.is_scalar(value) and pd.isna(value):  # type: ignore[call-overload]
             return None
         text = str(int(value)) if whole else str(value).strip()  # type: ignore[call-overload]
         return text or None
