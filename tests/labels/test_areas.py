@@ -8,6 +8,7 @@ import pytest
 import shapely
 
 from covermap.core.errors import LabelError
+from covermap.labels.areas import buffered
 from covermap.labels.polygons import read_polygons
 from covermap.labels.settings import LabelSettings
 from drawings import saved, squares
@@ -39,6 +40,41 @@ def test_points_stand_for_discs_of_their_radius_in_metres(tmp_path, crs):
             (np.hypot(rows - row, cols - col) > 3.6) & (cols // 20 == index)
         ].any()
     assert "2 points taken as discs of 35 m radius" in labels.notes
+
+
+# What the area of a disc with 64 corners is, and the zone in which it can be measured.
+DISC_M2 = np.pi * 50**2 * np.sin(np.pi / 32) / (np.pi / 32)
+PLACES = {(25, 60): 32635, (-120, 40): 32611, (15, 45): 32633, (25.1, -33): 32735}
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:4269", "EPSG:6933", "EPSG:4807"])
+def test_a_disc_has_its_radius_on_the_ground_anywhere(tmp_path, crs):
+    shapes = [shapely.Point(place) for place in PLACES]
+    shapes.append(shapely.MultiPoint(list(PLACES)))
+    table = gpd.GeoDataFrame({"cover": list("ababa")}, geometry=shapes, crs=4326)
+    drawn = read(saved(tmp_path / "p.gpkg", table.to_crs(crs)), radius_m=50).table.geometry
+    of_many = sorted(drawn[4].geoms, key=lambda part: part.bounds)
+    from_west = sorted(PLACES)
+    for part, place in zip([*drawn[:4], *of_many], [*PLACES, *from_west], strict=True):
+        ground = gpd.GeoSeries([part], crs=drawn.crs).to_crs(PLACES[place])
+        assert ground.area[0] == pytest.approx(DISC_M2, rel=2e-3)
+        box = ground.bounds.iloc[0]
+        assert [box.maxx - box.minx, box.maxy - box.miny] == pytest.approx([100, 100], rel=2e-3)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32635", "EPSG:3067", "EPSG:2264"])
+def test_discs_in_a_crs_true_to_scale_are_drawn_there(crs):
+    place = (-80, 35) if crs == "EPSG:2264" else (25, 60)
+    points = gpd.GeoSeries([shapely.Point(place)], crs=4326).to_crs(crs)
+    unit = 1200 / 3937 if crs == "EPSG:2264" else 1
+    assert buffered(points, 50)[0].equals(points.buffer(50 / unit)[0])
+
+
+def test_an_inner_buffer_is_of_metres_on_the_ground_in_web_mercator(tmp_path):
+    square = gpd.GeoSeries([shapely.box(500000, 6651000, 500400, 6651400)], crs=32635)
+    table = gpd.GeoDataFrame({"cover": ["a"]}, geometry=square).to_crs(3857)
+    inner = read(saved(tmp_path / "a.gpkg", table), inner_buffer_m=50).table.to_crs(32635)
+    assert inner.area[0] == pytest.approx(300 * 300, rel=2e-3)
 
 
 def test_points_without_a_radius_are_told(tmp_path):

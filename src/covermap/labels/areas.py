@@ -8,8 +8,16 @@ import numpy as np
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pyproj
 
 _POINTS = ("Point", "MultiPoint")
+# Lengths of a projected CRS may be wrong by this share; UTM and national grids are within it.
+_TRUE = 0.005
+_ZONE = 6.0
+_STEP_M = 1000.0
+_SLANT = 0.5**0.5
+# Corners of a quarter of a disc.
+_QUARTER = 16
 
 
 def discs_of_points(table: gpd.GeoDataFrame, radius_m: float) -> gpd.GeoDataFrame:
@@ -25,15 +33,118 @@ def discs_of_points(table: gpd.GeoDataFrame, radius_m: float) -> gpd.GeoDataFram
 def buffered(shapes: gpd.GeoSeries, distance_m: float) -> gpd.GeoSeries:
     """Shapes grown, or shrunk by a negative distance, in their own CRS.
 
-    Measured in the shapes' CRS where it is projected, else in the UTM zone of their middle.
+    Measured there where it is true to scale; else each part of a shape is measured in a transverse
+    Mercator projection of its own place, in zones of 6 degrees as those of UTM.
     """
+    import geopandas as gpd
+    import shapely
+
     if len(shapes) == 0:
         return shapes
-    crs = shapes.crs
-    if crs.is_projected:
-        return shapes.buffer(distance_m / (crs.axis_info[0].unit_conversion_factor or 1.0))
-    zone = shapes.estimate_utm_crs()
-    return shapes.to_crs(zone).buffer(distance_m).to_crs(crs)
+    drawn = shapes.to_numpy()
+    parts, rows = shapely.get_parts(drawn, return_index=True)
+    zones = _zones(parts, shapes.crs)
+    moved = np.unique(rows[~np.isnan(zones)])
+    grown = drawn.copy()
+    stays = np.ones(len(drawn), bool)
+    stays[moved] = False
+    grown[stays] = _grown(drawn[stays], distance_m / _unit(shapes.crs))
+    if len(moved):
+        # All parts of a shape, so that it is put together again from all of them.
+        chosen = ~stays[rows]
+        pieces = _grown_in_zones(parts[chosen], zones[chosen], shapes.crs, distance_m)
+        firsts = np.searchsorted(rows[chosen], moved)
+        for row, own in zip(moved, np.split(pieces, firsts[1:]), strict=True):
+            grown[row] = own[0] if len(own) == 1 else shapely.union_all(own)
+    return gpd.GeoSeries(grown, index=shapes.index, crs=shapes.crs)
+
+
+def _grown(shapes: np.ndarray, distance: float) -> np.ndarray:
+    import shapely
+
+    return np.asarray(shapely.buffer(shapes, distance, quad_segs=_QUARTER))
+
+
+def _grown_in_zones(
+    parts: np.ndarray, zones: np.ndarray, crs: pyproj.CRS, distance_m: float
+) -> np.ndarray:
+    """Parts grown, each in the projection of its zone; in their own CRS where that is NaN."""
+    import geopandas as gpd
+
+    stays = np.isnan(zones)
+    grown = parts.copy()
+    grown[stays] = _grown(parts[stays], distance_m / _unit(crs))
+    for zone in np.unique(zones[~stays]):
+        inside = zones == zone
+        local = _transverse_mercator(crs, zone)
+        there = _grown(gpd.GeoSeries(parts[inside], crs=crs).to_crs(local).to_numpy(), distance_m)
+        grown[inside] = gpd.GeoSeries(there, crs=local).to_crs(crs).to_numpy()
+    return grown
+
+
+def _zones(parts: np.ndarray, crs: pyproj.CRS) -> np.ndarray:
+    """Central meridian of the zone in which each part is measured; NaN where its CRS is true."""
+    import shapely
+
+    zones = np.full(len(parts), np.nan)
+    if crs.geodetic_crs is None:
+        return zones
+    left, bottom, right, top = shapely.bounds(parts).T
+    x, y = (left + right) / 2, (bottom + top) / 2
+    lon, _ = _degrees(crs, x, y)
+    off = np.isfinite(lon)
+    if not crs.is_geographic:
+        off &= _scale_error(crs, x, y) > _TRUE
+    zones[off] = np.floor(lon[off] / _ZONE) * _ZONE + _ZONE / 2
+    return zones
+
+
+def _scale_error(crs: pyproj.CRS, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """How far a metre of a CRS is from one on the ground, in the worst direction, as a share.
+
+    The axes of Tissot's indicatrix out of the lengths of three short lines.
+    """
+    geod, half = crs.get_geod(), _STEP_M / 2 / _unit(crs)
+    assert geod is not None
+
+    def stretch(east: float, north: float) -> np.ndarray:
+        before = _degrees(crs, x - half * east, y - half * north)
+        after = _degrees(crs, x + half * east, y + half * north)
+        return np.asarray(geod.inv(*before, *after)[2]) / _STEP_M
+
+    with np.errstate(invalid="ignore"):
+        across, along = stretch(1, 0) ** 2, stretch(0, 1) ** 2
+        middle = (across + along) / 2
+        apart = np.hypot((across - along) / 2, stretch(_SLANT, _SLANT) ** 2 - middle)
+        longest, shortest = np.sqrt(middle + apart), np.sqrt(np.maximum(middle - apart, 0))
+    return np.maximum(np.abs(longest - 1), np.abs(shortest - 1))
+
+
+def _degrees(crs: pyproj.CRS, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Longitude and latitude on the ellipsoid of a CRS."""
+    from pyproj import Transformer
+
+    assert crs.geodetic_crs is not None
+    lon, lat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True).transform(x, y)
+    # A few old maps count in grads.
+    unit = crs.geodetic_crs.axis_info[0].unit_conversion_factor
+    return np.degrees(np.asarray(lon) * unit), np.degrees(np.asarray(lat) * unit)
+
+
+def _transverse_mercator(crs: pyproj.CRS, meridian: float) -> pyproj.CRS:
+    """On the datum of `crs`: another one would move shapes there and back."""
+    from pyproj.crs import ProjectedCRS
+    from pyproj.crs.coordinate_operation import TransverseMercatorConversion
+
+    way = TransverseMercatorConversion(
+        longitude_natural_origin=meridian, scale_factor_natural_origin=0.9996
+    )
+    return ProjectedCRS(way, geodetic_crs=crs.geodetic_crs)
+
+
+def _unit(crs: pyproj.CRS) -> float:
+    """Metres of one unit of a projected CRS."""
+    return 1.0 if crs.is_geographic else crs.axis_info[0].unit_conversion_factor or 1.0
 
 
 def without_edges(shapes: gpd.GeoSeries, width_m: float) -> tuple[gpd.GeoSeries, np.ndarray]:
