@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from covermap.core.files import read_json
+from covermap.labels.polygons import read_polygons
 from covermap.project.schema import read_project
 from covermap.verbs.init import init
 from covermap.verbs.prepare import prepare
-from drawings import scattered, squares
+from drawings import drawing, saved, scattered, squares
 from tiny import shared_data, tiny_geobox, write_scene
 
 pytestmark = pytest.mark.slow
@@ -43,6 +44,17 @@ def test_images_of_other_bands_in_one_folder_get_entries_of_their_own(tmp_path):
     )
     project = read_project(init([folder, tmp_path / "drawn.gpkg"], tmp_path / "project.yaml"))
     assert [item.path for item in project.imagery] == [["site/a.tif"], ["site/b.tif"]]
+
+
+@pytest.mark.parametrize("column", ["type d'occ'", "a: b", "class #2", "007", "Fläche", "no"])
+def test_a_column_of_any_name_is_written_as_it_is_called(tmp_path, column):
+    write_scene(tmp_path / "a.tif", height=SIDE, width=SIDE, scale=0.0001)
+    table = drawing(scattered(24, SIDE, SIDE, seed=0), ["a", "b", "c"] * 8, attribute=column)
+    saved(tmp_path / "drawn.gpkg", table.assign(who="me"))
+    path = init([tmp_path / "a.tif", tmp_path / "drawn.gpkg"], tmp_path / "project.yaml")
+    assert read_project(path).labels.attribute == column
+    assert "    # passed over: who (1 values)\n" in path.read_text()
+    assert read_polygons(read_project(path).labels, tmp_path).attribute == column
 
 
 def test_the_landsat_folder_is_prepared_as_init_writes_it(tmp_path, capsys):

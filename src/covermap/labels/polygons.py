@@ -62,6 +62,10 @@ class Polygons:
         Whether a polygon takes every pixel that it touches, not only those whose centre it holds.
     attributes : DataFrame
         All columns of the file, row by row as `table`; a split may group polygons by one of them.
+    attribute : str
+        The column that holds the classes.
+    passed_over : tuple of str
+        The other columns and what spoke against them, where the column was not given.
     """
 
     table: gpd.GeoDataFrame
@@ -73,6 +77,8 @@ class Polygons:
     strength: np.ndarray | None = None
     all_touched: bool = False
     attributes: pd.DataFrame = field(default_factory=_no_columns, repr=False)
+    attribute: str = ""
+    passed_over: tuple[str, ...] = ()
     _by_crs: dict[str, gpd.GeoDataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -223,7 +229,7 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
     table = read_layer(path, settings.layer)
     notes: list[str] = []
     table = only_areas(table, path, settings.radius_m, notes)
-    attribute = _attribute(table, settings, path, notes)
+    attribute, passed_over = _attribute(table, settings, path, notes)
     values = as_text(table[attribute])
     _count_unlabelled(values, attribute, notes)
     integers = is_integer_like(table[attribute])
@@ -254,6 +260,8 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         strength if strength.any() else None,
         settings.all_touched,
         attributes,
+        attribute,
+        passed_over,
     )
 
 
@@ -306,14 +314,15 @@ def _without_edges(
 
 def _attribute(
     table: gpd.GeoDataFrame, settings: LabelSettings, path: Path, notes: list[str]
-) -> str:
+) -> tuple[str, tuple[str, ...]]:
+    """The column of classes, and the columns passed over where it is chosen here."""
     columns = [str(name) for name in table.columns if name != "geometry"]
     if settings.attribute is not None:
         if settings.attribute not in columns:
             raise LabelError(
                 f"{path}: no column '{settings.attribute}'; {nearest(settings.attribute, columns)}"
             )
-        return settings.attribute
+        return settings.attribute, ()
     choice = choose_class_column(
         table.drop(columns="geometry"), fewest=1 if settings.complete else 2
     )
@@ -324,7 +333,7 @@ def _attribute(
         )
     others = f"; passed over: {', '.join(choice.passed_over)}" if choice.passed_over else ""
     notes.append(f"classes taken from column '{choice.column}'{others}")
-    return choice.column
+    return choice.column, choice.passed_over
 
 
 def _count_unlabelled(values: Any, attribute: str, notes: list[str]) -> None:

@@ -16,7 +16,7 @@ from covermap.imagery.inspection import guess_scale, inspect, warnings_of
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
-from covermap.labels.polygons import Polygons, read_polygons
+from covermap.labels.polygons import read_polygons
 from covermap.labels.settings import LabelSettings
 from covermap.project.template import ImageryEntry, project_text
 from covermap.verbs.doctor import is_vector, require_images
@@ -64,8 +64,8 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
         name=target.stem if target.stem != "project" else labels_path.stem,
         entries=entries,
         labels_path=relative_path(labels_path, target.parent),
-        attribute=_attribute(labels),
-        passed_over=_passed_over(labels),
+        attribute=labels.attribute,
+        passed_over=", ".join(labels.passed_over),
         classes=labels.legend.names,
     )
     with complete_file(target) as scratch:
@@ -248,13 +248,3 @@ def relative_path(path: Path, base: Path) -> str:
     relative = Path(os.path.relpath(absolute, base.resolve()))
     text = relative.as_posix()
     return absolute.as_posix() if text.count("../") > 3 else text
-
-
-def _attribute(labels: Polygons) -> str:
-    note = next(note for note in labels.notes if note.startswith("classes taken"))
-    return note.split("'")[1]
-
-
-def _passed_over(labels: Polygons) -> str:
-    note = next(note for note in labels.notes if note.startswith("classes taken"))
-    return note.split("passed over: ", 1)[1] if "passed over: " in note else ""
