@@ -102,6 +102,29 @@ def test_background_takes_the_first_free_id(tmp_path):
     assert labels.legend.names[2] == "background"
 
 
+@pytest.mark.parametrize(
+    ("classes", "legend"),
+    [
+        ({"forest": 1, "water": 2, "background": 9}, {1: "forest", 2: "water", 9: "background"}),
+        # Ids of classes that nobody drew here are theirs all the same.
+        ({"lake": 0, "forest": 1, "water": 2}, {1: "forest", 2: "water", 3: "background"}),
+        ({"background": 1, "forest": 1, "water": 2}, {1: "background", 2: "water"}),
+    ],
+)
+def test_background_has_the_id_that_the_project_gives_or_a_free_one(file, classes, legend):
+    labels = read(file, attribute="cover", complete=True, classes=classes)
+    assert dict(zip(labels.legend.ids, labels.legend.names, strict=True)) == legend
+    target = labels.burn(BOX)
+    assert labels.legend.names[target.index[39, 49]] == "background"
+    assert target.labelled.all()
+
+
+def test_background_with_the_id_of_another_class_is_told(file):
+    classes = {"forest": 1, "water": 2, "background": 2}
+    with pytest.raises(LabelError, match=r"background the id of 'water' \(2\).*give it another id"):
+        read(file, attribute="cover", complete=True, classes=classes)
+
+
 def test_a_column_is_chosen_and_told_when_none_is_given(tmp_path):
     table = drawing([*CELLS, *CELLS], NAMES * 2, geobox=BOX)
     table["height_m"] = np.arange(6.0)

@@ -31,15 +31,29 @@ def legend_of_column(
     if not used:
         raise LabelError(f"{path}: column '{attribute}' holds no class that is not ignored")
     id_of = _ids(used, integers, settings, path, attribute)
+    given = settings.classes or {}
+    undrawn = {BACKGROUND: given[BACKGROUND]} if settings.complete and BACKGROUND in given else {}
     names_by_id: dict[int, str] = {}
-    for value in settings.classes or used:
-        if value in id_of:
-            names_by_id.setdefault(id_of[value], value)
+    for value in given or used:
+        if value in id_of or value in undrawn:
+            names_by_id.setdefault({**undrawn, **id_of}[value], value)
     if settings.complete and BACKGROUND not in names_by_id.values():
-        free = next(number for number in range(65535) if number not in names_by_id)
-        names_by_id[free] = BACKGROUND
+        names_by_id[_free_id(names_by_id, given, path)] = BACKGROUND
     legend = Legend.of(names_by_id)
     return legend, {value: legend.ids.index(number) for value, number in id_of.items()}
+
+
+def _free_id(names_by_id: dict[int, str], given: dict[str, int], path: Path) -> int:
+    """An id for the background that no class has, drawn or not."""
+    if BACKGROUND in given:
+        number = given[BACKGROUND]
+        raise LabelError(
+            f"{path}: labels: classes gives background the id of '{names_by_id[number]}' "
+            f"({number}), but with complete: true ground that nobody drew is a class of its own; "
+            "give it another id"
+        )
+    taken = {*names_by_id, *given.values()}
+    return next(number for number in range(65535) if number not in taken)
 
 
 def _known_classes(value: str, coding: Coding) -> str:
