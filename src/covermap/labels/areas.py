@@ -30,6 +30,28 @@ def discs_of_points(table: gpd.GeoDataFrame, radius_m: float) -> gpd.GeoDataFram
     return table
 
 
+def repaired(shapes: np.ndarray) -> np.ndarray:
+    """Shapes with their crossings mended.
+
+    A spike that would be left as a line drops out: only areas hold pixels.
+    """
+    import shapely
+
+    return np.asarray(shapely.make_valid(shapes, method="structure", keep_collapsed=False))
+
+
+def polygons_in(shapes: np.ndarray) -> np.ndarray:
+    """All polygons with an area in shapes of any kind, one by one, repaired."""
+    import shapely
+
+    parts = shapes[~shapely.is_missing(shapes)]
+    # Collections may hold several polygons, those of collections too.
+    while (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
+        parts = shapely.get_parts(parts)
+    drawn = repaired(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])
+    return np.asarray(drawn[shapely.area(drawn) > 0])
+
+
 def buffered(shapes: gpd.GeoSeries, distance_m: float) -> gpd.GeoSeries:
     """Shapes grown, or shrunk by a negative distance, in their own CRS.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError, nearest
-from covermap.labels.areas import discs_of_points
+from covermap.labels.areas import discs_of_points, repaired
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -128,10 +128,7 @@ def only_areas(
     invalid = ~table.geometry.is_valid
     if invalid.any():
         notes.append(f"{int(invalid.sum())} self-crossing polygons repaired")
-        # A spike that is left as a line would be burnt as one: only areas hold pixels.
-        table.loc[invalid, "geometry"] = shapely.make_valid(
-            table.geometry[invalid].to_numpy(), method="structure", keep_collapsed=False
-        )
+        table.loc[invalid, "geometry"] = repaired(table.geometry[invalid].to_numpy())
     areas = shapely.area(table.geometry.to_numpy()) > 0
     if not areas.any():
         raise LabelError(f"{path}: holds no polygon with an area; draw areas")

@@ -20,6 +20,7 @@ from covermap.core.progress import say
 from covermap.imagery.headers import parts_of_image
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
+from covermap.labels.areas import polygons_in
 from covermap.labels.density import Cap
 from covermap.labels.kind_settings import FOLDERS, TagSettings
 from covermap.labels.numbers import Numbers, read_numbers
@@ -305,6 +306,7 @@ def common_bands(scenes: Sequence[Scene]) -> list[str]:
 def clipped_to(scene: Scene, path: Path) -> Scene:
     """A scene, invalid outside the polygons of a file."""
     import pyogrio
+    import shapely
 
     if not path.exists():
         raise LabelError(f"{path}: no such file; check aoi: in the project")
@@ -312,9 +314,13 @@ def clipped_to(scene: Scene, path: Path) -> Scene:
         table = pyogrio.read_dataframe(path, columns=[])
     except Exception as error:
         raise LabelError(f"{path}: cannot be read as vector data ({error})") from None
-    if not len(table) or table.crs is None or scene.geobox.crs is None:
+    placed = "geometry" in table.columns and len(table) and table.crs is not None
+    if not placed or scene.geobox.crs is None:
         raise LabelError(f"{path}: an aoi needs polygons, and it and the image need a CRS")
-    area = table.to_crs(str(scene.geobox.crs)).geometry.union_all()
+    drawn = polygons_in(table.to_crs(str(scene.geobox.crs)).geometry.to_numpy())
+    if not len(drawn):
+        raise LabelError(f"{path}: holds no polygon with an area; an aoi needs one")
+    area = shapely.union_all(drawn)
     if not area.intersects(scene.geobox.extent.geom):
         raise LabelError(f"{path}: the aoi does not meet {scene.name}; check the CRS of both")
     return scene.clipped(area)

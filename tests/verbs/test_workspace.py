@@ -1,0 +1,51 @@
+"""A project opened for work."""
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from covermap.core.errors import LabelError
+from covermap.core.grid import whole
+from covermap.imagery.opening import open_scene
+from covermap.verbs.workspace import clipped_to
+from drawings import rectangle, saved
+from tiny import tiny_geobox, write_scene
+
+SIDE = 40
+BOX = tiny_geobox(SIDE, SIDE)
+BOW = shapely.Polygon([BOX.affine * corner for corner in ((2, 2), (18, 18), (18, 2), (2, 18))])
+
+
+@pytest.fixture
+def clipped(tmp_path):
+    """A function that tells which pixels are left of a scene within an aoi of some shapes."""
+    scene = open_scene(write_scene(tmp_path / "a.tif", height=SIDE, width=SIDE))
+
+    def valid(*shapes, crs="EPSG:32633"):
+        table = gpd.GeoDataFrame(geometry=list(shapes), crs=str(BOX.crs)).to_crs(crs)
+        area = clipped_to(scene, saved(tmp_path / "aoi.gpkg", table))
+        return area.read([scene.bands[0].name], whole(BOX)).valid[0]
+
+    return valid
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:4326"])
+def test_a_self_crossing_aoi_beside_another_is_the_ground_of_both(clipped, crs):
+    valid = clipped(BOW, rectangle(BOX, (10, 10, 20, 20)), crs=crs)
+    down, across = np.abs(np.indices((SIDE, SIDE)) + 0.5 - 10)
+    # Its corners are joined along both diagonals, so that it holds what is left and right of them.
+    bow = (down < across) & (across < 8)
+    square = np.zeros((SIDE, SIDE), bool)
+    square[10:30, 10:30] = True
+    clear = (down != across) | square
+    assert np.array_equal(valid[clear], (bow | square)[clear])
+
+
+def test_lines_and_points_of_an_aoi_hold_no_ground(clipped):
+    square = rectangle(BOX, (5, 5, 10, 10))
+    line = shapely.LineString([BOX.affine * (0, 30), BOX.affine * (40, 30)])
+    both = shapely.GeometryCollection([shapely.MultiPolygon([square]), line])
+    assert clipped(both, line, None).sum() == 100
+    with pytest.raises(LabelError, match="holds no polygon with an area"):
+        clipped(line)
