@@ -2,10 +2,18 @@ import datetime
 from pathlib import Path
 
 import pytest
+import rasterio
 from rasterio.shutil import copy
 
 from covermap.imagery.headers import band_token, moment_in, parts_of_image
+from covermap.imagery.opening import open_scene
 from tiny import write_scene
+
+# As software for drone pictures writes it.
+LOCAL = (
+    'LOCAL_CS["Site grid (m)",LOCAL_DATUM["Local Datum",0],UNIT["metre",1],AXIS["X",EAST],'
+    'AXIS["Y",NORTH]]'
+)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +74,18 @@ def test_what_cannot_be_opened_is_alone(tmp_path):
     damaged.write_bytes(b"")
     text.write_text("")
     assert [parts_of_image(path) for path in (damaged, text)] == [[damaged], [text]]
+
+
+@pytest.mark.parametrize(
+    ("crs", "known"),
+    [(LOCAL, None), ("EPSG:7415", "EPSG:7415"), ("EPSG:4326", "EPSG:4326"), (None, None)],
+)
+def test_a_crs_without_a_place_on_the_earth_is_none_and_told(tmp_path, crs, known):
+    path = write_scene(tmp_path / "a.tif", crs=32633 if crs else None)
+    if crs:
+        with rasterio.open(path, "r+") as dataset:
+            dataset.crs = rasterio.CRS.from_user_input(crs)
+    scene = open_scene(path)
+    assert (scene.geobox.crs and str(scene.geobox.crs)) == known
+    told = "its CRS ('Site grid (m)') has no place on the Earth: taken as a picture without a CRS"
+    assert (told in scene.notes) == (crs == LOCAL)

@@ -90,7 +90,8 @@ def assembled(
     )
     finest = min(sources, key=lambda source: source.band.resolution_m or 0.0)
     quality_notes = [] if quality is None else [told(quality)]
-    notes = [*found.notes, *quality_notes, *_unit_notes(sources)]
+    declared = dict.fromkeys(note for band in bands for note in band.header.notes)
+    notes = [*found.notes, *declared, *quality_notes, *_unit_notes(sources)]
     return FileScene(
         name=(settings.name if settings and settings.name else found.name),
         date=(settings.date if settings and settings.date else found.date),

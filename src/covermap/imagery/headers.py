@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyproj
 import rasterio
 from odc.geo.geobox import GeoBox
+from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
@@ -31,7 +33,10 @@ SUFFIXES = (".tif", ".tiff", ".gtif", ".gtiff", ".vrt", ".jp2", ".png", ".jpg", 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """A file's grid and what it declares of each band (tuples have one item a band)."""
+    """A file's grid and what it declares of each band (tuples have one item a band).
+
+    `notes` tell what is not taken as it is declared.
+    """
 
     path: Path
     geobox: GeoBox
@@ -43,6 +48,7 @@ class ImageHeader:
     colors: tuple[str, ...]
     has_mask: bool
     tags: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -86,6 +92,7 @@ def read_header(path: Path) -> ImageHeader:
             colors=tuple(color.name for color in dataset.colorinterp),
             has_mask="per_dataset" in flags and "alpha" not in flags,
             tags=tuple(sorted(dataset.tags().items())),
+            notes=_notes(dataset.crs),
         )
 
 
@@ -228,8 +235,22 @@ def _quietly_opened(path: Path) -> Iterator[DatasetReader]:
         yield dataset
 
 
-def _crs(crs: object) -> str | None:
-    if not crs:
+def _crs(crs: CRS | None) -> str | None:
+    if not crs or _is_local(crs):
         return None
-    epsg = crs.to_epsg(confidence_threshold=90)  # type: ignore[attr-defined]
-    return f"EPSG:{epsg}" if epsg else str(crs.to_wkt())  # type: ignore[attr-defined]
+    epsg = crs.to_epsg(confidence_threshold=90)
+    return f"EPSG:{epsg}" if epsg else str(crs.to_wkt())
+
+
+def _notes(crs: CRS | None) -> tuple[str, ...]:
+    if not crs or not _is_local(crs):
+        return ()
+    name = pyproj.CRS(crs.to_wkt()).name
+    return (f"its CRS ('{name}') has no place on the Earth: taken as a picture without a CRS",)
+
+
+def _is_local(crs: CRS) -> bool:
+    """Whether a CRS is of a site or drawing, and nothing else can be laid over it."""
+    if crs.is_projected or crs.is_geographic:
+        return False
+    return pyproj.CRS(crs.to_wkt()).geodetic_crs is None
