@@ -61,6 +61,26 @@ def test_half_an_archive_is_named_and_leaves_nothing(tmp_path, name):
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (10, 9, r"'set/b\.txt' is packed by Deflate64"),
+        (10, 77, r"'set/b\.txt' is packed by method 77"),
+        (8, 1, r"'set/b\.txt' is encrypted"),
+        (6, 99, "is a zip file version 9.9"),
+    ],
+)
+def test_a_zip_that_python_cannot_unpack_is_told_with_what_can(tmp_path, place, value, told):
+    archive = zipped(tmp_path / "x.zip", FILES)
+    content = bytearray(archive.read_bytes())
+    # The first entry of the list at the end says how its file is packed.
+    content[content.find(b"PK\x01\x02") + place] = value
+    archive.write_bytes(content)
+    with pytest.raises(DatasetError, match=rf"{told}, which Python cannot unpack; .* \(7z x x"):
+        unpack(archive, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == [archive]
+
+
 def test_a_link_in_an_archive_is_refused(tmp_path):
     archive = tarred(tmp_path / "x.tar.gz", FILES, **{"set/link": "/etc/passwd"})
     with pytest.raises(DatasetError, match="'set/link' is a link"):

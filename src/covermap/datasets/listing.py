@@ -22,6 +22,10 @@ from covermap.core.progress import progress
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
+# How a ZIP may be packed for Python to unpack it.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+_FOREIGN = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
+_ENCRYPTED = 0x1
 # What macOS adds to the archives that it packs.
 _JUNK = "__MACOSX"
 
@@ -93,8 +97,8 @@ def unpack(archive: Path, folder: Path) -> None:
     Raises
     ------
     DatasetError
-        The archive is damaged, holds a path out of the folder or a link, or needs more room than
-        the disk has.
+        The archive is damaged, encrypted or packed by a method that Python does not know, holds a
+        path out of the folder or a link, or needs more room than the disk has.
     OutputError
         Something is in the way.
     """
@@ -104,6 +108,7 @@ def unpack(archive: Path, folder: Path) -> None:
         )
     with _opened(archive) as opened, complete_folder(folder) as scratch:
         members = list(_members(opened, archive))
+        _require_readable(members, archive)
         needed, free = sum(item.size for item in members), shutil.disk_usage(scratch).free
         if needed > free:
             raise DatasetError(
@@ -117,6 +122,24 @@ def unpack(archive: Path, folder: Path) -> None:
                 with _content(opened, item) as source, target.open("wb") as out:
                     shutil.copyfileobj(source, out)
                 bar.advance()
+
+
+def _require_readable(members: list[_Member], archive: Path) -> None:
+    for member in members:
+        info = member.key
+        if isinstance(info, zipfile.ZipInfo):
+            if info.flag_bits & _ENCRYPTED:
+                raise _foreign(archive, f"'{member.name}' is encrypted")
+            if info.compress_type not in _METHODS:
+                method = _FOREIGN.get(info.compress_type, f"method {info.compress_type}")
+                raise _foreign(archive, f"'{member.name}' is packed by {method}")
+
+
+def _foreign(archive: Path, told: str) -> DatasetError:
+    return DatasetError(
+        f"{archive}: {told}, which Python cannot unpack; unpack it with 7-Zip (7z x "
+        f"{archive.name}) and give the folder instead"
+    )
 
 
 def _in_folder(folder: Path) -> Iterator[str]:
@@ -145,6 +168,8 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
             yield opened
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such archive") from None
+    except NotImplementedError as error:
+        raise _foreign(path, f"is a {error}") from None
     except _DAMAGE as error:
         size = path.stat().st_size / 1e6
         raise DatasetError(
