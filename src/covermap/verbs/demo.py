@@ -12,6 +12,7 @@ from covermap.core.progress import say
 from covermap.datasets.world import write_world
 from covermap.project.steps import RunFolder
 
+_NOTE = ".world.json"
 _PROJECT = """\
 # A generated world: Sentinel-2-like bands, clouds, and polygons as a person would draw them.
 name: demo world
@@ -59,7 +60,8 @@ def demo(
     Raises
     ------
     OutputError
-        `out` holds another world, or files that are none of the demo's.
+        `out` holds another world, or an edited project of one, or files that are none of the
+        demo's.
     """
     folder = Path(out)
     width, height = _size(size)
@@ -70,27 +72,49 @@ def demo(
         "bands": None if bands is None else list(bands),
         "single_file": single_file,
     }
+    project = folder / "project.yaml"
+    _require_free(folder, asked, project=None if world_only else project)
     _world(folder, asked)
     if world_only:
         return None
     from covermap.verbs.run import run
 
-    project = folder / "project.yaml"
-    text = _PROJECT.format(seed=seed)
-    if not project.exists():
+    # What somebody edited for this very world stays.
+    if _is_ours(project):
         with complete_file(project) as scratch:
-            scratch.write_text(text, encoding="utf-8")
+            scratch.write_text(_PROJECT.format(seed=seed), encoding="utf-8")
     return run(project, folder / "run", force=force)
+
+
+def _is_ours(project: Path) -> bool:
+    """Whether a project file may be written: it is not there, or as the demo wrote it."""
+    if not project.exists():
+        return True
+    text = project.read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"^seed: (\d+)$", text, re.MULTILINE)
+    return found is not None and text == _PROJECT.format(seed=found[1])
+
+
+def _require_free(folder: Path, asked: dict[str, object], project: Path | None) -> None:
+    """Stop at another world, and at a project that somebody wrote for another one."""
+    world, note = folder / "world", folder / _NOTE
+    if note.exists() and read_json(note) == asked:
+        return
+    if world.exists():
+        raise OutputError(f"{world}: holds another world; choose another --out or remove it")
+    if project is not None and not _is_ours(project):
+        raise OutputError(
+            f"{project}: was written or edited for another world; choose another --out or move it "
+            "away"
+        )
 
 
 def _world(folder: Path, asked: dict[str, object]) -> None:
     """Write the world unless it is there already."""
-    world, note = folder / "world", folder / ".world.json"
+    world = folder / "world"
     if world.exists():
-        if note.exists() and read_json(note) == asked:
-            say("world: as asked for, kept")
-            return
-        raise OutputError(f"{world}: holds another world; choose another --out or remove it")
+        say("world: as asked for, kept")
+        return
     bands = asked["bands"]
     write_world(
         world,
@@ -100,7 +124,7 @@ def _world(folder: Path, asked: dict[str, object]) -> None:
         bands=bands if isinstance(bands, list) else None,
         single_file=bool(asked["single_file"]),
     )
-    write_json(note, asked)
+    write_json(folder / _NOTE, asked)
 
 
 def _size(text: str) -> tuple[int, int]:
