@@ -30,3 +30,8 @@ def test_every_error_of_a_user_has_one_root():
     assert len(kinds) > 1
     assert all(issubclass(kind, errors.CovermapError) for kind in kinds)
     assert not issubclass(errors.CovermapWarning, errors.CovermapError)
+
+
+def test_repeated_names_are_told_once_each_in_order():
+    assert errors.repeated(iter(["b", "a", "c", "b", "a", "b"])) == ["a", "b"]
+    assert errors.repeated([]) == []

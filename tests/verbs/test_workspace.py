@@ -1,14 +1,18 @@
 """A project opened for work."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
 
-from covermap.core.errors import LabelError
+from covermap.core.errors import LabelError, OutputError, ProjectError
 from covermap.core.grid import whole
 from covermap.imagery.opening import open_scene
-from covermap.verbs.workspace import clipped_to
+from covermap.verbs import map_scenes, workspace
+from covermap.verbs.workspace import Workspace, clipped_to
 from drawings import rectangle, saved
 from tiny import tiny_geobox, write_scene
 
@@ -49,3 +53,35 @@ def test_lines_and_points_of_an_aoi_hold_no_ground(clipped):
     assert clipped(both, line, None).sum() == 100
     with pytest.raises(LabelError, match="holds no polygon with an area"):
         clipped(line)
+
+
+class Name(str):
+    """Counts how often names are compared."""
+
+    compared = 0
+
+    def __eq__(self, other):
+        Name.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def opened(scenes, monkeypatch):
+    monkeypatch.setattr(workspace, "open_scenes", lambda *_: scenes)
+    project = SimpleNamespace(imagery=[None], aoi=None)
+    return Workspace(Path("project.yaml"), project, None).scenes
+
+
+def to_be_mapped(scenes, monkeypatch):
+    return map_scenes._targets(scenes, Path("maps"))
+
+
+@pytest.mark.parametrize("use", [opened, to_be_mapped])
+def test_names_of_many_scenes_are_not_compared_each_with_all(monkeypatch, use):
+    scenes = [SimpleNamespace(name=Name(number)) for number in range(2000)]
+    monkeypatch.setattr(Name, "compared", 0)
+    assert len(use(scenes, monkeypatch)) == 2000
+    assert Name.compared < 10 * len(scenes)
+    with pytest.raises((ProjectError, OutputError), match="two scenes are called '7'"):
+        use([*scenes, SimpleNamespace(name=Name(7))], monkeypatch)

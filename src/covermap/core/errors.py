@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+from collections import Counter
 from collections.abc import Iterable
 
 
@@ -76,6 +77,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean '{folded[close[0]]}'?"
     return "known: " + ", ".join(words)
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Names that stand there more than once, in order of the alphabet.
+
+    Examples
+    --------
+    >>> repeated(["b", "a", "c", "b", "a"])
+    ['a', 'b']
+    """
+    return sorted(name for name, number in Counter(names).items() if number > 1)
 
 
 _ADVICE = {

@@ -11,7 +11,7 @@ from covermap.assessment.kept_scores import told_scores
 from covermap.bundle.facts import Bundle
 from covermap.bundle.fit import check_fits
 from covermap.bundle.folder import bundle_digest, read_bundle
-from covermap.core.errors import BundleError, CovermapError, ImageryError, OutputError
+from covermap.core.errors import BundleError, CovermapError, ImageryError, OutputError, repeated
 from covermap.core.files import content_digest, file_digest, refuse_strangers
 from covermap.core.grid import pixel_size_m
 from covermap.core.progress import say
@@ -330,7 +330,7 @@ def _targets(scenes: Sequence[Scene], out: Path) -> list[Path]:
     if len(scenes) == 1 and out.suffix and not out.is_dir():
         raise OutputError(f"{out}: a map is a GeoTIFF; call it {out.with_suffix('.tif').name}")
     names = [scene.name for scene in scenes]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = repeated(names)
     if twice:
         raise OutputError(
             f"two scenes are called '{twice[0]}' and would be one file; map each on its own"

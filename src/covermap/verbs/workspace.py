@@ -13,7 +13,7 @@ from covermap.chips.answers import Answers, answers_of
 from covermap.chips.parts import Split
 from covermap.chips.split_file import read_split
 from covermap.chips.view import Viewer, scenes_by_name
-from covermap.core.errors import CovermapError, LabelError, ProjectError
+from covermap.core.errors import CovermapError, LabelError, ProjectError, repeated
 from covermap.core.files import file_digest
 from covermap.core.grid import Window
 from covermap.core.progress import say
@@ -77,8 +77,7 @@ class Workspace:
         scenes: list[Scene] = []
         for item in self.project.imagery:
             scenes.extend(open_scenes(item, self.base))
-        names = [scene.name for scene in scenes]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = repeated(scene.name for scene in scenes)
         if twice:
             raise ProjectError(
                 f"{self.project_path}: two scenes are called '{twice[0]}'; give one of them "
