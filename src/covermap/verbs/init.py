@@ -24,6 +24,9 @@ from covermap.verbs.doctor import is_vector, require_images
 # As many images of one place are taken for dates of it; two may as well be a before and an after.
 _FEWEST_DATES = 3
 _MASK_NAME = re.compile(r"mask|cloud", re.IGNORECASE)
+_LABEL_NAME = re.compile(r"mask|label|(?:^|[_-])gt(?:[_.-]|$)|truth|annotation", re.IGNORECASE)
+# Paths that a message explains.
+_TOLD = 4
 _PHOTOGRAPHS, _COLORS = (".jpg", ".jpeg", ".png"), ("red", "green", "blue")
 
 
@@ -101,24 +104,58 @@ def _tell_of_data_sets(paths: Sequence[Path]) -> None:
 
 
 def _entries(images: Sequence[Path], labels_path: Path, base: Path) -> list[ImageryEntry]:
-    opened = {
-        path: open_scenes(ImagerySettings(path=str(path)), Path()) for path in dict.fromkeys(images)
-    }
-    stack = _stack([scene for scenes in opened.values() for scene in scenes], base)
+    opened = [
+        (paths, open_scenes(ImagerySettings(path=[str(path) for path in paths]), Path()))
+        for paths in _together(images)
+    ]
+    stack = _stack([scene for _, scenes in opened for scene in scenes], base)
     if stack is not None:
         return [stack]
     entries = []
     shown: list[Scene] = []
-    for path, scenes in opened.items():
-        kept = _without_burnt_labels(scenes, labels_path) if path.is_dir() else scenes
+    for paths, scenes in opened:
+        kept = _without_burnt_labels(scenes, labels_path) if paths[0].is_dir() else scenes
         shown += kept
         for alike in _alike(kept):
-            whole = len(alike) == len(scenes)
-            files = [relative_path(file, base) for scene in alike for file in scene.files]
-            # One entry opens all scenes of a path; they are described by the first.
-            entries.append(entry_of(relative_path(path, base) if whole else files, alike[0]))
+            # One entry opens all scenes of its paths; they are described by the first.
+            written = [relative_path(path, base) for path in _written(paths, alike, scenes)]
+            entries.append(entry_of(written if len(written) > 1 else written[0], alike[0]))
     _tell_of_dates(shown)
     return entries
+
+
+def _together(images: Sequence[Path]) -> list[list[Path]]:
+    """Paths that are opened at once: folders by themselves, the files of one folder together.
+
+    A shell makes many files of `scene/*.tif`, which may be the bands of one image.
+    """
+    groups: dict[Path, list[Path]] = {}
+    for path in dict.fromkeys(images):
+        groups.setdefault(path if path.is_dir() else path.parent / "*", []).append(path)
+    return list(groups.values())
+
+
+def _written(
+    paths: Sequence[Path], alike: Sequence[Scene], scenes: Sequence[Scene]
+) -> Sequence[Path]:
+    """What a project says for some scenes of those that paths hold."""
+    if len(alike) == len(scenes):
+        return paths
+    files = [file for scene in alike for file in scene.files]
+    if not paths[0].is_dir():
+        return files
+    others = [file for scene in scenes if scene not in alike for file in scene.files]
+    folders, kept = (_children(paths[0], those) for those in (files, others))
+    # A folder says more than its files: a product has its scale and date beside its bands.
+    return folders if folders and not set(folders) & set(kept) else files
+
+
+def _children(folder: Path, files: Sequence[Path]) -> list[Path]:
+    """The folders straight in a folder that hold files; none where one lies in itself."""
+    within = [file.relative_to(folder).parts for file in files]
+    if any(len(parts) < 2 for parts in within):
+        return []
+    return sorted({folder / parts[0] for parts in within})
 
 
 def _without_burnt_labels(scenes: Sequence[Scene], labels_path: Path) -> list[Scene]:
@@ -222,8 +259,8 @@ def _common_beginning(names: Sequence[str]) -> str:
 
 def _labels_among(paths: Sequence[Path]) -> Path:
     for path in paths:
-        if path.suffix and not path.exists():
-            raise LabelError(f"{path}: no such file")
+        if not path.exists():
+            raise LabelError(f"{path}: no such file or folder")
     vectors = [path for path in paths if is_vector(path)]
     if not vectors:
         for folder in (path for path in paths if path.is_dir()):
@@ -231,15 +268,41 @@ def _labels_among(paths: Sequence[Path]) -> Path:
         # A product's own JSON (STAC items, metadata) is no drawing.
         vectors = [path for path in vectors if path.suffix.lower() != ".json"]
     if not vectors:
-        raise LabelError(
-            "no label file among the paths; give one with polygons (.gpkg, .shp, .geojson): "
-            "covermap init scene.tif polygons.gpkg"
-        )
+        raise LabelError(_no_labels(paths))
     if len(vectors) > 1:
         raise LabelError(
             f"{len(vectors)} label files ({', '.join(path.name for path in vectors[:4])}); give one"
         )
     return vectors[0]
+
+
+def _no_labels(paths: Sequence[Path]) -> str:
+    """What to say where no path holds polygons: what each is taken for, and what would do."""
+    told = [f"{path.name}: {word}" for path in paths if (word := _taken_for(path)) is not None]
+    return (
+        "no label file among the paths; give one with polygons (.gpkg, .shp, .geojson): covermap "
+        "init scene.tif polygons.gpkg. Where masks are the labels: covermap init --images DIR "
+        "--masks DIR" + "".join(f"; {line}" for line in told[:_TOLD])
+    )
+
+
+def _taken_for(path: Path) -> str | None:
+    """What a path is that cannot hold polygons, and what to make of it; None for images."""
+    suffix = path.suffix.lower()
+    if suffix in {".zip", ".7z", ".tar", ".gz", ".rar", ".kmz"}:
+        return "an archive; unpack it and give what is in it"
+    if suffix in {".csv", ".txt", ".tsv", ".xls", ".xlsx"}:
+        return (
+            "a table; tables of pictures are named in the project (labels: {tags: table.csv}), of "
+            "points a GeoPackage is needed: in QGIS, Add delimited text layer, then Export"
+        )
+    if suffix == ".gpx":
+        return "a GPS track; export its waypoints as a GeoPackage: in QGIS, Export"
+    if suffix in {".nc", ".hdf", ".h5"}:
+        return "holds several arrays; export those that are meant as GeoTIFF (gdal_translate)"
+    if path.is_file() and _LABEL_NAME.search(path.stem):
+        return "called like a mask; give it with --masks, and the image with --images"
+    return None
 
 
 def relative_path(path: Path, base: Path) -> str:
