@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +25,9 @@ from covermap.bundle.folder import (
 from covermap.core.errors import BundleError, ImageryError
 from covermap.core.files import file_digest
 from covermap.core.legend import Legend
+from covermap.imagery.opening import open_scene
 from covermap.imagery.raster import Band
+from tiny import write_scene
 
 WEIGHTS = {
     "b.weight": np.arange(6, dtype=np.float32).reshape(2, 3).T,
@@ -278,6 +283,22 @@ def test_sizes_of_pixels_come_back_with_the_bundle():
         kept = replace(bundle(), **sizes)
         again = from_facts(json.loads(json.dumps(to_facts(kept))), Path("b"))
         assert (again.resolution_m, again.coarsest_m) == (kept.resolution_m, kept.coarsest_m)
+
+
+def test_bands_without_names_get_them_by_the_command_that_is_told(tmp_path, monkeypatch):
+    path = write_scene(
+        tmp_path / "full.tif", bands=("B02", "B04"), descriptions=False, scale=0.0001
+    )
+    one = bundle().channels[0]
+    two = replace(bundle(), channels=(replace(one, name="B02"), one))
+    with pytest.raises(BundleError, match="Its bands have no names") as refused:
+        check_fits(two, open_scene(path))
+    command = str(refused.value).split('python -c "')[1].rsplit('"', 1)[0]
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([sys.executable, "-c", command], check=True)
+    # This process still holds the old file open.
+    named = shutil.copy(path, tmp_path / "named.tif")
+    check_fits(two, open_scene(named))
 
 
 def test_all_problems_are_told_together():

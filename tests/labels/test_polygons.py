@@ -300,3 +300,12 @@ def test_a_table_without_geometry_is_told(tmp_path):
 def test_a_column_of_nothing_but_null_is_told(tmp_path):
     with pytest.raises(LabelError, match="holds no class that is not ignored"):
         polygons(tmp_path / "a.gpkg", CELLS, [None, None, ""], geobox=BOX)
+
+
+def test_classes_whose_names_hardly_differ_are_told(tmp_path):
+    names = ["Forest", "forest", "open-land", "open land", "water"]
+    table = drawing([(10 * n, 10 * n, 8, 8) for n in range(5)], names)
+    notes = " | ".join(read(saved(tmp_path / "a.gpkg", table)).notes)
+    assert "'Forest' and 'forest' are two classes" in notes
+    assert "'open land' and 'open-land' are two classes" in notes
+    assert notes.count("are two classes") == 2

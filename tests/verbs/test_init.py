@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from covermap.core.errors import LabelError
 from covermap.core.files import read_json
+from covermap.imagery.opening import open_scenes
 from covermap.labels.polygons import read_polygons
 from covermap.project.schema import read_project
+from covermap.verbs.doctor import doctor
 from covermap.verbs.init import init
 from covermap.verbs.prepare import prepare
 from drawings import drawing, saved, scattered, squares
@@ -43,7 +46,60 @@ def test_images_of_other_bands_in_one_folder_get_entries_of_their_own(tmp_path):
         tmp_path / "drawn.gpkg", scattered(24, SIDE, SIDE, seed=0), ["a", "b", "c"] * 8, geobox=grid
     )
     project = read_project(init([folder, tmp_path / "drawn.gpkg"], tmp_path / "project.yaml"))
-    assert [item.path for item in project.imagery] == [["site/a.tif"], ["site/b.tif"]]
+    assert [item.path for item in project.imagery] == ["site/a.tif", "site/b.tif"]
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    grid = tiny_geobox(SIDE, SIDE)
+    cells, names = scattered(24, SIDE, SIDE, seed=0), ["a", "b", "c"] * 8
+    return squares(tmp_path / "drawn.gpkg", cells, names, geobox=grid)
+
+
+def test_files_of_one_band_each_that_a_shell_listed_are_one_image(tmp_path, drawn):
+    files = [
+        write_scene(tmp_path / "s" / f"T33_20200601_{band}.tif", bands=(band,), descriptions=False)
+        for band in ("B02", "B03", "B04")
+    ]
+    path = init([*files, drawn], tmp_path / "project.yaml")
+    project = read_project(path)
+    (item,) = project.imagery
+    assert item.path == [f"s/{file.name}" for file in files]
+    (scene,) = open_scenes(item, tmp_path)
+    assert [band.name for band in scene.bands] == ["B02", "B03", "B04"]
+
+
+def test_folders_of_products_stay_folders_where_their_bands_differ(tmp_path, drawn):
+    for name, bands in (("one", ("B02", "B03")), ("two", ("B02", "B03")), ("three", ("B02",))):
+        for band in bands:
+            file = tmp_path / "all" / name / f"{name}_{band}.tif"
+            write_scene(file, bands=(band,), descriptions=False)
+    project = read_project(init([tmp_path / "all", drawn], tmp_path / "project.yaml"))
+    assert [item.path for item in project.imagery] == [["all/one", "all/two"], "all/three"]
+
+
+def test_polygons_of_another_place_are_told_before_anything_is_written(tmp_path, drawn):
+    write_scene(tmp_path / "far.tif", geobox=tiny_geobox(SIDE, SIDE, crs=32634))
+    with pytest.raises(LabelError, match=r"no polygon lies on the imagery\. Image far"):
+        init([tmp_path / "far.tif", drawn], tmp_path / "project.yaml")
+    assert not (tmp_path / "project.yaml").exists()
+    (warning,) = [w for w in doctor([drawn, tmp_path / "far.tif"]).warnings if "polygon" in w]
+    assert "no polygon lies on the imagery. Image far" in warning
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("labels.zip", "an archive; unpack it"), ("gps.csv", "a table; tables of pictures are named"),
+     ("track.gpx", "a GPS track; export its waypoints"), ("cube.nc", "holds several arrays"),
+     ("zh_gt.tif", "called like a mask; give it with --masks")],
+)  # fmt: skip
+def test_what_is_no_label_file_is_told_by_what_it_is(tmp_path, name, told):
+    scene = write_scene(tmp_path / "scene.tif")
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(LabelError, match=rf"no label file among the paths.*{name}: {told}"):
+        init([scene, tmp_path / name], tmp_path / "project.yaml")
+    with pytest.raises(LabelError, match="nowhere: no such file or folder"):
+        init([scene, tmp_path / "nowhere"], tmp_path / "project.yaml")
 
 
 @pytest.mark.parametrize("column", ["type d'occ'", "a: b", "class #2", "007", "Fläche", "no"])

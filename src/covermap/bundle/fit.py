@@ -40,10 +40,24 @@ def _band_problems(bundle: Bundle, scene: Scene) -> list[str]:
         had = ", ".join(band.name for band in scene.bands) or "none"
         return [
             f"it lacks {', '.join(missing)} (expected {', '.join(bundle.channel_names)}; "
-            f"the scene has {had})",
+            f"the scene has {had}){_naming(bundle, scene)}",
             *units,
         ]
     return units
+
+
+def _naming(bundle: Bundle, scene: Scene) -> str:
+    """How to name bands that have numbers alone; empty where they have names."""
+    numbers = [f"band_{number + 1}" for number in range(len(scene.bands))]
+    if [band.name for band in scene.bands] != numbers or len(scene.files) != 1:
+        return ""
+    names = bundle.channel_names
+    shown = names if len(names) == len(numbers) else (*names[:1], "...")
+    return (
+        ". Its bands have no names; if you know which they are, write them into the file, in its "
+        f"order: python -c \"import rasterio; d = rasterio.open('{scene.files[0].name}', 'r+'); "
+        f'd.descriptions = [{", ".join(repr(name) for name in shown)}]; d.close()"'
+    )
 
 
 def _described(scene: Scene, name: str) -> Band | None:

@@ -18,6 +18,7 @@ from covermap.labels.classes import (
     BACKGROUND,
     legend_of_coding,
     legend_of_column,
+    names_alike,
     strength_of_rows,
 )
 from covermap.labels.coding import coding_of, legend_path, legend_settings
@@ -239,6 +240,7 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         legend, index_of = legend_of_coding(values, coding, settings, path, attribute)
     else:
         legend, index_of = legend_of_column(values, integers, settings, path, attribute)
+        notes += names_alike(legend.names)
     strength = strength_of_rows(values, settings.priority, path, attribute)
     attributes = table.drop(columns="geometry").reset_index(drop=True)
     table = table[["geometry"]].reset_index(drop=True)

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covermap.core.errors import CovermapError
+from covermap.core.errors import CovermapError, LabelError
 from covermap.imagery.inspection import SceneFacts, inspect, warnings_of
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.kind_settings import AnyLabelSettings
+from covermap.labels.polygons import Polygons
+from covermap.labels.protocol import Labels
+from covermap.labels.reading import read_labels
 from covermap.labels.settings import LabelSettings
 
 VECTOR_SUFFIXES = frozenset(
@@ -54,6 +57,8 @@ def doctor(paths: Sequence[str | Path]) -> Findings:
     scenes: list[SceneFacts] = []
     labels: list[LabelFacts] = []
     warnings: list[str] = []
+    drawn: list[Polygons] = []
+    every: list[Scene] = []
     for path in map(Path, paths):
         if path.suffix.lower() in _PROJECT_SUFFIXES:
             imagery, label_settings, base = _of_project(path)
@@ -67,8 +72,17 @@ def doctor(paths: Sequence[str | Path]) -> Findings:
             facts = inspect(scene)
             scenes.append(facts)
             warnings += [f"{facts.name}: {text}" for text in warnings_of(facts)]
+        every += opened
         if label_settings is not None:
-            labels.append(_label_facts(label_settings, base, opened))
+            own = read_labels(label_settings, base, opened)
+            labels.append(_label_facts(own, opened))
+            drawn += [own] if isinstance(own, Polygons) else []
+    # Images and polygons may be given in any order: only now all are known.
+    for polygons in drawn if every else ():
+        try:
+            polygons.checked_on(every)
+        except LabelError as error:
+            warnings.append(str(error))
     return Findings(tuple(scenes), tuple(labels), tuple(warnings))
 
 
@@ -116,11 +130,7 @@ def _of_project(path: Path) -> tuple[list[ImagerySettings], AnyLabelSettings | N
     return list(project.imagery), project.labels, path.parent
 
 
-def _label_facts(settings: AnyLabelSettings, base: Path, scenes: Sequence[Scene]) -> LabelFacts:
-    from covermap.labels.polygons import Polygons
-    from covermap.labels.reading import read_labels
-
-    labels = read_labels(settings, base, scenes)
+def _label_facts(labels: Labels, scenes: Sequence[Scene]) -> LabelFacts:
     checked = () if isinstance(labels, Polygons) else labels.checked_on(scenes)
     return LabelFacts(
         path=str(labels.path),

@@ -57,7 +57,10 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
     images = [path for path in given if not is_vector(path)]
     require_images(images)
     labels = read_polygons(LabelSettings(path=str(labels_path)), Path())
-    entries = _entries(images, labels_path, target.parent)
+    entries, scenes = _entries(images, labels_path, target.parent)
+    placed = [scene for scene in scenes if scene.geobox.crs is not None]
+    for note in labels.checked_on(placed) if placed else ():
+        say(f"{labels_path.name}: {note}")
     for entry in entries:
         for text in entry.warnings:
             say(f"{entry.facts.name}: {text}")
@@ -103,14 +106,17 @@ def _tell_of_data_sets(paths: Sequence[Path]) -> None:
             )
 
 
-def _entries(images: Sequence[Path], labels_path: Path, base: Path) -> list[ImageryEntry]:
+def _entries(
+    images: Sequence[Path], labels_path: Path, base: Path
+) -> tuple[list[ImageryEntry], list[Scene]]:
+    """The entries of the project's imagery, and the scenes that they are of."""
     opened = [
         (paths, open_scenes(ImagerySettings(path=[str(path) for path in paths]), Path()))
         for paths in _together(images)
     ]
     stack = _stack([scene for _, scenes in opened for scene in scenes], base)
     if stack is not None:
-        return [stack]
+        return [stack], [scene for _, scenes in opened for scene in scenes]
     entries = []
     shown: list[Scene] = []
     for paths, scenes in opened:
@@ -121,7 +127,7 @@ def _entries(images: Sequence[Path], labels_path: Path, base: Path) -> list[Imag
             written = [relative_path(path, base) for path in _written(paths, alike, scenes)]
             entries.append(entry_of(written if len(written) > 1 else written[0], alike[0]))
     _tell_of_dates(shown)
-    return entries
+    return entries, shown
 
 
 def _together(images: Sequence[Path]) -> list[list[Path]]:
