@@ -228,7 +228,9 @@ def _require_whole(path: Path) -> None:
 
 @contextmanager
 def _quietly_opened(path: Path) -> Iterator[DatasetReader]:
-    with warnings.catch_warnings():
+    # Beside each of thousands of pictures GDAL would list their whole folder.
+    alone = rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE")
+    with warnings.catch_warnings(), alone:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         dataset = rasterio.open(path)
     with dataset:
