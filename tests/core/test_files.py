@@ -7,7 +7,9 @@ import resource
 import stat
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from covermap.core.errors import CovermapError, OutputError, UnwritableError
 from covermap.core.files import (
@@ -88,7 +90,7 @@ def files_of_at_most(size):
 
 
 def write_too_much(path):
-    path.write_bytes(bytes(10_000))
+    path.write_bytes(bytes(2_000_000))
 
 
 def write_through_a_library(path):
@@ -98,14 +100,18 @@ def write_through_a_library(path):
         raise RuntimeError("writer failed") from None
 
 
-@pytest.mark.parametrize("write", [write_too_much, write_through_a_library])
+def write_weights(path):
+    save_file({"a": np.zeros(500_000, np.float32)}, path)
+
+
+@pytest.mark.parametrize("write", [write_too_much, write_through_a_library, write_weights])
 @pytest.mark.parametrize("name", ["file.bin", "folder"])
 def test_what_the_disk_does_not_take_is_told_and_leaves_nothing(tmp_path, write, name):
     complete, inner = (complete_file, "") if name == "file.bin" else (complete_folder, "a")
     told = rf"{name}: cannot be written \(file too large\); choose a disk"
     with (
         pytest.raises(UnwritableError, match=told),
-        files_of_at_most(4096),
+        files_of_at_most(1_000_000),
         complete(tmp_path / name) as scratch,
     ):
         write(scratch / inner)

@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -17,6 +18,7 @@ from typing import Any
 from covermap.core.errors import CovermapError, OutputError, UnwritableError, system_words
 
 _PROBE_BYTES = 2**16
+_NUMBER = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
@@ -96,10 +98,16 @@ def _refusal(error: Exception, scratch: Path) -> OSError | None:
         # Another file's name: one that was read meanwhile.
         mine = error.filename is None or str(error.filename).startswith(str(scratch))
         return error if mine else None
-    # Libraries in other languages have errors of their own for a full disk: write a little.
+    # Libraries in other languages have errors of their own: those in Rust name the system's number,
+    # of others only a little more that is written, there where they stopped, tells.
+    named = _NUMBER.search(str(error))
+    if named:
+        return OSError(int(named[1]), str(error))
+    files = [item for item in (scratch, *scratch.rglob("*")) if item.is_file()]
     folder = scratch if scratch.is_dir() else scratch.parent
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
+            probe.seek(max((item.stat().st_size for item in files), default=0))
             probe.write(bytes(_PROBE_BYTES))
             probe.write(b"\0")
             os.fsync(probe.fileno())
