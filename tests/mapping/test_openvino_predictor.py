@@ -12,7 +12,7 @@ from scipy.special import softmax
 from torch import nn
 
 from covermap.core.errors import ModelError
-from covermap.mapping import openvino_predictor
+from covermap.mapping import openvino_predictor, quantisation
 from covermap.mapping.engine import map_scene
 from covermap.mapping.openvino_predictor import OpenvinoPredictor
 from covermap.mapping.predictor import TorchPredictor
@@ -178,6 +178,25 @@ def test_int8_is_computed_in_integers_and_agrees(trained):
         if node.get_rt_info()["layerType"].astype(str) == "Convolution"
     }
     assert kinds & {"u8", "i8"}
+
+
+@pytest.mark.parametrize(("overflow", "largest"), [(False, 127), (True, 64)])
+def test_weights_use_half_their_grid_where_sums_would_be_cut_off(
+    trained, monkeypatch, overflow, largest
+):
+    monkeypatch.setattr(quantisation, "eight_bits_overflow", lambda: overflow)
+    chips = np.random.default_rng(5).normal(size=(8, 2, 64, 64)).astype(np.float32)
+    ranges = activation_ranges(trained, chips)
+    predictor = OpenvinoPredictor(trained, 2, 3, HALO, "int8", ranges=ranges)
+    grids = [node for node in predictor._graph.get_ops() if node.get_type_name() == "FakeQuantize"]
+    steps = []
+    for grid in grids:
+        weights, low, high = (grid.input_value(n).get_node() for n in range(3))
+        if weights.get_type_name() == "Constant":
+            step = (high.get_data() - low.get_data()) / 254
+            steps.append(np.abs(weights.get_data() / step).max())
+    assert steps
+    assert max(steps) == pytest.approx(largest, abs=1)
 
 
 @pytest.mark.parametrize(("precision", "near"), [("float32", 1e-5), ("int8", 1e-5)])

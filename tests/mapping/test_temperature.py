@@ -33,8 +33,9 @@ ENGINES = [
     Engine("openvino", "mixed"),
     Engine("openvino", "int8"),
 ]
-# Mean absolute difference of probability from torch in float32 that the arithmetic may make.
-NEAR = {"float32": 1e-5, "bfloat16": 0.01, "mixed": 0.005, "int8": 0.05}
+# Mean absolute difference of probability from torch in float32 that the arithmetic may make; of a
+# network with random weights, whose integers have 7 bits on processors without VNNI.
+NEAR = {"float32": 1e-5, "bfloat16": 0.01, "mixed": 0.005, "int8": 0.08}
 VALUES = np.random.default_rng(0).normal(size=(1, 2, 96, 64)).astype(np.float32)
 
 

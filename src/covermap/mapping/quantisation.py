@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from covermap.core.errors import ModelError
+from covermap.models.hardware import eight_bits_overflow
 from covermap.models.libraries import openvino
 
 _CONVOLUTIONS = ("Convolution", "GroupConvolution")
 _INPUT_LEVELS, _WEIGHT_LEVELS = 256, 255
+# 255 x 63 + 255 x 63 is below 2**15, with 127 it is not.
+_HALF_THE_RANGE = 2.0
 # Below it a range is that of a dead layer.
 _LEAST_SPAN = 1e-6
 
@@ -24,7 +27,8 @@ def quantise(graph: Any, ranges: Mapping[str, tuple[float, float]]) -> None:
 
     OpenVINO computes such convolutions in integers (FakeQuantize operations, as its low-precision
     transformations expect them). Weights have a grid for each output channel, symmetric around
-    zero; inputs one for all, with zero on the grid (Jacob et al. 2018, section 2.1).
+    zero; inputs one for all, with zero on the grid (Jacob et al. 2018, section 2.1). Where the
+    processor would cut off sums of products, weights take half of their grid: one bit less.
 
     Parameters
     ----------
@@ -86,6 +90,8 @@ def _quantise_weights(operation: Any) -> None:
     first = 2 if operation.get_type_name() == "GroupConvolution" else 1
     axes = tuple(range(first, weights.ndim))
     largest = np.maximum(np.abs(weights).max(axis=axes, keepdims=True), _LEAST_SPAN)
+    if eight_bits_overflow():
+        largest *= _HALF_THE_RANGE
     constant = ov.opset13.constant(weights)
     grid = _on_grid(constant.output(0), -largest, largest, _WEIGHT_LEVELS)
     operation.input(1).replace_source_output(grid.output(0))

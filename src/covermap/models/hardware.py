@@ -55,6 +55,19 @@ def bfloat16_pays() -> bool:
     return any(check is not None and check() for check in checks)
 
 
+def eight_bits_overflow() -> bool:
+    """Whether sums of two products of 8-bit integers are cut off at 16 bits.
+
+    So they are on x86 processors without VNNI: weights must then use half of their range.
+    """
+    import torch
+
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
+    check = getattr(torch.cpu, "_is_vnni_supported", None)
+    return check is None or not check()
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of Python, torch or OpenVINO says that memory ran out."""
     if isinstance(error, MemoryError):
