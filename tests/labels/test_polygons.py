@@ -293,7 +293,7 @@ def test_a_file_that_is_no_vector_data_is_told_in_one_line(tmp_path, content):
 def test_a_table_without_geometry_is_told(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("cover,n\nforest,1\nwater,2\n")
-    with pytest.raises(LabelError, match=r"a\.csv: has no geometry"):
+    with pytest.raises(LabelError, match=r"a\.csv: names no place of its rows"):
         read(path)
 
 

@@ -1,5 +1,6 @@
 """A project for images and polygons."""
 
+import geopandas as gpd
 import numpy as np
 import pytest
 
@@ -87,9 +88,24 @@ def test_polygons_of_another_place_are_told_before_anything_is_written(tmp_path,
     assert "no polygon lies on the imagery. Image far" in warning
 
 
+def test_a_table_of_gps_points_becomes_a_project_with_a_radius(tmp_path):
+    scene = write_scene(tmp_path / "a.tif", height=SIDE, width=SIDE, scale=0.0001)
+    box = tiny_geobox(SIDE, SIDE)
+    random = np.random.default_rng(0)
+    places = [box.affine * tuple(place) for place in random.uniform(5, SIDE - 5, (24, 2))]
+    points = gpd.GeoSeries(gpd.points_from_xy(*np.array(places).T), crs=box.crs).to_crs(4326)
+    rows = [f"{p.x:.6f};{p.y:.6f};{'abc'[n % 3]}" for n, p in enumerate(points)]
+    (tmp_path / "gps.csv").write_text("\n".join(["lon;lat;cover", *rows]))
+    path = init([scene, tmp_path / "gps.csv"], tmp_path / "project.yaml")
+    labels = read_project(path).labels
+    assert (labels.path, labels.attribute, labels.radius_m) == ("gps.csv", "cover", 15)
+    assert [item.path for item in doctor([tmp_path / "gps.csv"]).labels]
+    prepare(path, tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("labels.zip", "an archive; unpack it"), ("gps.csv", "a table; tables of pictures are named"),
+    [("labels.zip", "an archive; unpack it"), ("gps.csv", "a table without the columns lon"),
      ("track.gpx", "a GPS track; export its waypoints"), ("cube.nc", "holds several arrays"),
      ("zh_gt.tif", "called like a mask; give it with --masks")],
 )  # fmt: skip

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError, nearest
 from covermap.labels.kind_settings import DensitySettings
-from covermap.labels.polygon_file import require_shapefile_parts, unreadable
+from covermap.labels.polygon_file import require_possible, require_shapefile_parts, unreadable
+from covermap.labels.text_table import TABLE_SUFFIXES, read_places
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -45,6 +46,7 @@ def read_points(path: Path, settings: DensitySettings, notes: list[str]) -> gpd.
             f"{path}: has no CRS (coordinate reference system), so its points cannot be placed; "
             "assign the right one (ogr2ogr -a_srs EPSG:CODE out.gpkg in) and use that file"
         )
+    require_possible(table, path)
     if not points.all():
         notes.append(f"{int((~points).sum()):,} rows that are no points passed over")
     table = table[points].explode(index_parts=False, ignore_index=True)
@@ -79,6 +81,8 @@ def _read(path: Path, layer: str | None, what: str, key: str) -> gpd.GeoDataFram
 
     if not path.exists():
         raise LabelError(f"{path}: no such file; check {key} in the project")
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return read_places(path)
     require_shapefile_parts(path, (".shx",))
     try:
         layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError, nearest
 from covermap.labels.areas import discs_of_points, repaired
+from covermap.labels.text_table import TABLE_SUFFIXES, read_places
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+
+# Degrees by which a pole may be missed.
+_ROUNDING = 1e-6
 
 
 def read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
@@ -26,6 +31,8 @@ def read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
 
     if not path.exists():
         raise LabelError(f"{path}: no such file; check labels: path in the project")
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return read_places(path)
     require_shapefile_parts(path, (".shx", ".dbf"))
     try:
         layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
@@ -63,6 +70,25 @@ def require_shapefile_parts(path: Path, suffixes: Sequence[str]) -> None:
                 f"{path}: a shapefile is several files, and {path.stem}{suffix} is missing beside "
                 "it; copy all files of that name"
             )
+
+
+def require_possible(table: gpd.GeoDataFrame, path: Path) -> None:
+    """Refuse degrees of latitude that do not exist: a frequent sign of swapped coordinates.
+
+    Raises
+    ------
+    LabelError
+        Naming one of them.
+    """
+    if table.crs is None or not table.crs.is_geographic:
+        return
+    _, south, _, north = table.total_bounds
+    worst = max(south, north, key=abs)
+    if abs(worst) > 90 + _ROUNDING:
+        raise LabelError(
+            f"{path}: a latitude of {worst:g} degrees does not exist; are longitude and latitude "
+            "swapped, or is the CRS another one?"
+        )
 
 
 def unreadable(path: Path, error: Exception) -> LabelError:
@@ -117,6 +143,7 @@ def only_areas(
             f"{path}: has no CRS (coordinate reference system), so its polygons cannot be placed; "
             "assign the right one (ogr2ogr -a_srs EPSG:CODE out.gpkg in) and use that file"
         )
+    require_possible(table, path)
     if missing.any():
         notes.append(f"{int(missing.sum())} rows without geometry passed over")
     table = table[~missing].copy()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from covermap.core.errors import LabelError, nearest
 from covermap.labels.columns import as_text, choose_class_column
 from covermap.labels.kind_settings import TagSettings
+from covermap.labels.text_table import read_text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,6 @@ _BITS = {
     "0": False, "0.0": False, "false": False, "no": False,
 }  # fmt: skip
 _UNKNOWN = frozenset({"", "?", "nan", "na"})
-_DELIMITERS = (",", "\t", ";")
 _NAMED = 4
 # Folders above a file that may tell files of one name apart.
 _DEEPEST = 3
@@ -116,51 +115,18 @@ def read_tag_table(settings: TagSettings, path: Path, images: Mapping[str, Path]
 
 
 def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
     if not path.is_file():
         raise LabelError(
             f"{path}: no such table; check labels: tags, or write tags: folders where a picture's "
             "class is the name of its folder"
         )
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            header = lines.readline()
-            delimiter = max(_DELIMITERS, key=header.count)
-            lines.seek(0)
-            rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-            columns = _required_columns(path, rows)
-        # A cell such as NA may be a class; only empty ones are empty.
-        table = pd.read_csv(
-            path, sep=delimiter, dtype=str, encoding="utf-8-sig", keep_default_na=False,
-            skipinitialspace=True, index_col=False, usecols=range(columns),
-        )  # fmt: skip
-    except (ValueError, csv.Error) as error:
-        raise LabelError(
-            f"{path}: cannot be read as a table of text (CSV): {str(error).strip()}. "
-            "Save it as CSV in UTF-8, with as many cells in each row as the header has"
-        ) from None
-    table.columns = [str(column).strip() for column in table.columns]
+    table = read_text_table(path)
     if len(table.columns) < 2 or not len(table):
         raise LabelError(
             f"{path}: expected a header, a column of file names and one of classes, found "
             f"{len(table)} rows with the column(s) {', '.join(table.columns)}"
         )
     return table
-
-
-def _required_columns(path: Path, rows: Iterator[list[str]]) -> int:
-    """How many columns the header names; a row that says more is refused: pandas would drop it."""
-    header = next(rows, [])
-    for number, row in enumerate(rows, start=2):
-        further = [cell for cell in row[len(header) :] if cell.strip()]
-        if further:
-            raise LabelError(
-                f"{path}: row {number} has {len(row)} cells, the header {len(header)}: "
-                f"'{further[0]}' stands under no name. Put text that holds commas between quotes, "
-                "or name the column"
-            )
-    return len(header)
 
 
 def _name_column(

@@ -38,8 +38,9 @@ def project_text(
     attribute: str,
     passed_over: str,
     classes: Sequence[str],
+    radius_m: float | None = None,
 ) -> str:
-    """A project file for polygons, with comments, valid as it stands."""
+    """A project file for polygons or points, with comments, valid as it stands."""
     other = f"    # passed over: {_on_one_line(passed_over)}" if passed_over else ""
     labels = [
         f"  path: {quoted(labels_path)}",
@@ -48,6 +49,12 @@ def project_text(
         "  # ignore: [unknown]     # classes whose ground is left unlabelled",
         "  # complete: true        # ground nobody drew is the class `background`",
     ]
+    if radius_m is not None:
+        labels[2:2] = [
+            f"  radius_m: {radius_m:<12g} # guessed: so far around each its class reaches: check",
+            f"  # to map how many points lie where, points: {quoted(labels_path)} instead of path,",
+            "  # attribute and radius_m, and  task: regression",
+        ]
     split = "# split: {by: auto}       # blocks, or a k-fold by polygons where labels are few"
     return text_around(name, entries, labels, split)
 

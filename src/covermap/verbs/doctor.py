@@ -9,19 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from covermap.core.errors import CovermapError, LabelError
+from covermap.core.grid import pixel_size_m
 from covermap.imagery.inspection import SceneFacts, inspect, warnings_of
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.kind_settings import AnyLabelSettings
+from covermap.labels.polygon_file import read_layer
 from covermap.labels.polygons import Polygons
 from covermap.labels.protocol import Labels
 from covermap.labels.reading import read_labels
 from covermap.labels.settings import LabelSettings
+from covermap.labels.text_table import holds_places
 
 VECTOR_SUFFIXES = frozenset(
     {".shp", ".gpkg", ".geojson", ".json", ".fgb", ".kml", ".gml", ".parquet", ".geoparquet"}
 )
+# What a point stands for, in pixels; and the size of one where no image is known.
+_POINT_PIXELS, _PIXEL_M = 1.5, 10.0
 _PROJECT_SUFFIXES = frozenset({".yaml", ".yml"})
 
 
@@ -64,7 +69,8 @@ def doctor(paths: Sequence[str | Path]) -> Findings:
             imagery, label_settings, base = _of_project(path)
         elif is_vector(path):
             imagery, base = [], path.parent
-            label_settings = LabelSettings(path=path.name)
+            radius_m = radius_of_points(path, every)
+            label_settings = LabelSettings(path=path.name, radius_m=radius_m)
         else:
             imagery, label_settings, base = [ImagerySettings(path=str(path))], None, Path()
         opened = [scene for settings in imagery for scene in open_scenes(settings, base)]
@@ -87,8 +93,21 @@ def doctor(paths: Sequence[str | Path]) -> Findings:
 
 
 def is_vector(path: Path) -> bool:
-    """Whether a path names polygons rather than an image."""
-    return path.is_file() and path.suffix.lower() in VECTOR_SUFFIXES
+    """Whether a path names polygons or points rather than an image."""
+    return path.is_file() and (path.suffix.lower() in VECTOR_SUFFIXES or holds_places(path))
+
+
+def radius_of_points(labels_path: Path, scenes: Sequence[Scene]) -> float | None:
+    """How far around a point its class may reach, of a file of points; None for areas.
+
+    A pixel and a half: the pixel that holds the point, and its neighbours where GPS is a little
+    off.
+    """
+    kinds = set(read_layer(labels_path, None).geometry.dropna().geom_type)
+    if not kinds or not kinds <= {"Point", "MultiPoint"}:
+        return None
+    pixel_m = min((pixel_size_m(scene.geobox) for scene in scenes), default=_PIXEL_M)
+    return float(f"{_POINT_PIXELS * pixel_m:.2g}")
 
 
 def as_text(found: Findings) -> str:

@@ -19,7 +19,7 @@ from covermap.imagery.settings import ImagerySettings
 from covermap.labels.polygons import read_polygons
 from covermap.labels.settings import LabelSettings
 from covermap.project.template import ImageryEntry, project_text
-from covermap.verbs.doctor import is_vector, require_images
+from covermap.verbs.doctor import is_vector, radius_of_points, require_images
 
 # As many images of one place are taken for dates of it; two may as well be a before and an after.
 _FEWEST_DATES = 3
@@ -56,9 +56,10 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
     labels_path = _labels_among(given)
     images = [path for path in given if not is_vector(path)]
     require_images(images)
-    labels = read_polygons(LabelSettings(path=str(labels_path)), Path())
     entries, scenes = _entries(images, labels_path, target.parent)
     placed = [scene for scene in scenes if scene.geobox.crs is not None]
+    radius_m = radius_of_points(labels_path, placed)
+    labels = read_polygons(LabelSettings(path=str(labels_path), radius_m=radius_m), Path())
     for note in labels.checked_on(placed) if placed else ():
         say(f"{labels_path.name}: {note}")
     for entry in entries:
@@ -73,6 +74,7 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
         attribute=labels.attribute,
         passed_over=", ".join(labels.passed_over),
         classes=labels.legend.names,
+        radius_m=radius_m,
     )
     with complete_file(target) as scratch:
         scratch.write_text(text, encoding="utf-8")
@@ -299,8 +301,8 @@ def _taken_for(path: Path) -> str | None:
         return "an archive; unpack it and give what is in it"
     if suffix in {".csv", ".txt", ".tsv", ".xls", ".xlsx"}:
         return (
-            "a table; tables of pictures are named in the project (labels: {tags: table.csv}), of "
-            "points a GeoPackage is needed: in QGIS, Add delimited text layer, then Export"
+            "a table without the columns lon and lat, so not of points; tables of pictures are "
+            "named in the project: labels: {tags: table.csv}"
         )
     if suffix == ".gpx":
         return "a GPS track; export its waypoints as a GeoPackage: in QGIS, Export"
