@@ -8,8 +8,9 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from covermap.core.errors import CovermapError
+from covermap.core.errors import CovermapError, OutputError, ProjectError
 from covermap.verbs.evaluate import evaluate
+from covermap.verbs.map_scenes import map_scenes
 from covermap.verbs.prepare import prepare
 from covermap.verbs.report import report
 from covermap.verbs.run import run
@@ -89,3 +90,16 @@ def test_an_unchanged_project_goes_on_from_any_step(folder, capsys):
 def test_libraries_that_were_updated_do_not_send_back_to_the_beginning(folder, monkeypatch):
     monkeypatch.setattr("covermap.verbs.workspace.versions", lambda: {"numpy": "99"})
     report(folder / "two.yaml", folder / "run", force=True)
+
+
+def test_a_scene_called_like_a_map_beside_another_one_is_refused(finished, tmp_path):
+    for name in ("x", "x_confidence"):
+        shutil.copy(finished / "scene.tif", tmp_path / f"{name}.tif")
+    shutil.copy(finished / "two.gpkg", tmp_path / "two.gpkg")
+    text = PROJECT.replace("LABELS", "two.gpkg").replace("scene.tif", "'x*.tif'")
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(ProjectError, match="called 'x_confidence', as a map beside that of 'x'"):
+        prepare(tmp_path / "p.yaml", tmp_path / "out")
+    scenes = [tmp_path / f"{name}.tif" for name in ("x", "x_confidence")]
+    with pytest.raises(OutputError, match="'x_confidence', as a map beside that of 'x'"):
+        map_scenes(finished / "run" / "bundle", scenes, tmp_path / "maps")

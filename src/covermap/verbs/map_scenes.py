@@ -22,7 +22,7 @@ from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.mapping.catalog import catalog_files, is_own_catalog, publish_catalog, withdraw
 from covermap.mapping.catalog_item import MappedScene
-from covermap.mapping.files import output_files, preview_of
+from covermap.mapping.files import in_the_way, output_files, preview_of
 from covermap.mapping.ledger import chosen_before, ledger_path
 from covermap.mapping.polygons import is_own
 from covermap.mapping.reading import pictures_allowed
@@ -334,6 +334,12 @@ def _targets(scenes: Sequence[Scene], out: Path) -> list[Path]:
     if twice:
         raise OutputError(
             f"two scenes are called '{twice[0]}' and would be one file; map each on its own"
+        )
+    pair = in_the_way(names)
+    if pair is not None:
+        raise OutputError(
+            f"one scene is called '{pair[1]}', as a map beside that of '{pair[0]}' would be; map "
+            "them into different folders"
         )
     return [out / f"{name}.tif" for name in names]
 

@@ -30,6 +30,7 @@ from covermap.labels.reading import label_files, parts_of, read_labels
 from covermap.labels.regions import Region, regions_by_window
 from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.labels.tags import Tags, class_folder
+from covermap.mapping.files import in_the_way
 from covermap.models.registry import output_of
 from covermap.project.schema import Project, read_project
 from covermap.project.steps import RunFolder, versions
@@ -82,6 +83,13 @@ class Workspace:
             raise ProjectError(
                 f"{self.project_path}: two scenes are called '{twice[0]}'; give one of them "
                 "another name: imagery: [{path: ..., name: ...}]"
+            )
+        pair = in_the_way(scene.name for scene in scenes)
+        if pair is not None:
+            raise ProjectError(
+                f"{self.project_path}: one scene is called '{pair[1]}', as a map beside that of "
+                f"'{pair[0]}' would be; give one of them another name: imagery: [{{path: ..., "
+                "name: ...}]"
             )
         if self.project.aoi is None:
             return scenes
