@@ -92,3 +92,18 @@ def test_real_mask_band_and_empty_band_are_told():
     assert any("band_8: constant" in text for text in first)
     assert any("band_8" in text and "mask or class layer" in text for text in second)
     assert not any("ST_B6" in text for text in first)
+
+
+def test_one_calm_picture_does_not_speak_for_all():
+    random = np.random.default_rng(0)
+    box = tiny_geobox(32, 32)
+    calm, *others = (
+        ArrayScene(random.integers(0, top, (1, 32, 32)), None, box, [Band("b", "dn")])
+        for top in (5, 3000, 3000, 3000)
+    )
+    assert any("mask or class layer" in text for text in warnings_of(inspect(calm)))
+    together = inspect(calm, alike=[calm, *others])
+    assert not any("mask or class layer" in text for text in warnings_of(together))
+    assert together.sampled_pixels == 4 * 32 * 32
+    assert together.bands[0].distinct > 1000
+    assert together.name == calm.name

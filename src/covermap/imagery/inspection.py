@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -19,6 +20,10 @@ _BLOCK = 256
 _KEPT_VALUES = 250_000
 _FRAME_SHARE = 0.005
 _MASK_LIKE_VALUES = 12
+# Further scenes that are looked at where one describes many.
+_LOOKED_AT = 15
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -78,19 +83,33 @@ class SceneFacts:
     files: tuple[Path, ...]
 
 
-def inspect(scene: Scene, pixels: int = _SAMPLE_PIXELS) -> SceneFacts:
-    """Look at about `pixels` pixels of a scene, spread evenly; memory has a lid."""
+def inspect(scene: Scene, pixels: int = _SAMPLE_PIXELS, alike: Sequence[Scene] = ()) -> SceneFacts:
+    """Look at about `pixels` pixels of a scene, spread evenly; memory has a lid.
+
+    Parameters
+    ----------
+    scene : Scene
+    pixels : int
+    alike : sequence of Scene
+        Others of the same bands that it stands for: some of them are looked at too, as one small
+        picture of water says little of a hundred.
+    """
     names = [band.name for band in scene.bands]
     samples = [_BandSample() for _ in names]
     counts = np.zeros(5, np.int64)
-    windows = list(sample_windows(scene.geobox, pixels))
+    seen = [scene, *spread([other for other in alike if other is not scene], _LOOKED_AT)]
+    windows = [
+        (one, window)
+        for one in seen
+        for window in sample_windows(one.geobox, max(1, pixels // len(seen)))
+    ]
     kept_per_window = max(1, _KEPT_VALUES // len(windows))
-    for window in windows:
-        raster = scene.read(names, window)
+    for one, window in windows:
+        raster = one.read(names, window)
         for sample, values, valid in zip(samples, raster.values, raster.valid, strict=True):
             sample.add(values, valid, kept_per_window)
         white, black = _frame(raster)
-        usable, cloud = scene.usable(raster).sum(), scene.cloud(window).sum()
+        usable, cloud = one.usable(raster).sum(), one.cloud(window).sum()
         counts += [window.height * window.width, usable, cloud, white, black]
     total, usable, cloud, white, black = (int(count) for count in counts)
     facts = tuple(
@@ -118,6 +137,19 @@ def inspect(scene: Scene, pixels: int = _SAMPLE_PIXELS) -> SceneFacts:
         notes=scene.notes,
         files=scene.files,
     )
+
+
+def spread(items: Sequence[_Item], number: int) -> list[_Item]:
+    """At most so many items, evenly over all of them.
+
+    Examples
+    --------
+    >>> spread("abcdefg", 3)
+    ['a', 'd', 'g']
+    """
+    if len(items) <= number:
+        return list(items)
+    return [items[int(place)] for place in np.linspace(0, len(items) - 1, number).round()]
 
 
 def warnings_of(facts: SceneFacts) -> list[str]:

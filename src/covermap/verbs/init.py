@@ -52,7 +52,7 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
     """
     target = new_project_file(out)
     given = [Path(path) for path in paths]
-    _tell_of_data_sets(given)
+    tell_of_data_sets(given)
     labels_path = _labels_among(given)
     images = [path for path in given if not is_vector(path)]
     require_images(images)
@@ -95,7 +95,7 @@ def new_project_file(out: str | Path) -> Path:
     return target
 
 
-def _tell_of_data_sets(paths: Sequence[Path]) -> None:
+def tell_of_data_sets(paths: Sequence[Path]) -> None:
     """Say of folders that have a published layout which command writes their project."""
     from covermap.datasets.registry import recognised
 
@@ -127,7 +127,9 @@ def _entries(
         for alike in _alike(kept):
             # One entry opens all scenes of its paths; they are described by the first.
             written = [relative_path(path, base) for path in _written(paths, alike, scenes)]
-            entries.append(entry_of(written if len(written) > 1 else written[0], alike[0]))
+            entries.append(
+                entry_of(written if len(written) > 1 else written[0], alike[0], alike=alike)
+            )
     _tell_of_dates(shown)
     return entries, shown
 
@@ -201,14 +203,18 @@ def _tell_of_dates(scenes: Sequence[Scene]) -> None:
 
 
 def entry_of(
-    path: str | list[str], scene: Scene, dates: int = 1, masks: str | None = None
+    path: str | list[str],
+    scene: Scene,
+    dates: int = 1,
+    masks: str | None = None,
+    alike: Sequence[Scene] = (),
 ) -> ImageryEntry:
-    """One entry of a project's imagery, described by a scene of it."""
+    """One entry of a project's imagery, described by a scene of it and some others like it."""
     are_colors = _is_photograph(scene)
     if are_colors:
         own = ImagerySettings(path=str(scene.files[0]), name=scene.name, bands=list(_COLORS))
         (scene,) = open_scenes(own, Path())
-    facts = inspect(scene)
+    facts = inspect(scene, alike=() if are_colors else alike)
     warnings = tuple(warnings_of(facts))
     return ImageryEntry(
         path, facts, guess_scale(facts), dates, masks, warnings, are_colors=are_colors

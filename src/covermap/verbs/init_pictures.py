@@ -138,7 +138,7 @@ def _entries(scenes: Sequence[Scene], root: Path, base: Path) -> list[ImageryEnt
         by_folder.setdefault(scene.files[0].parent, []).append(scene)
     entries = []
     for folder, own in by_folder.items():
-        entry = entry_of("", own[0])
+        entry = entry_of("", own[0], alike=own)
         for text in entry.warnings:
             say(f"{entry.facts.name}: {text}")
         paths = _image_paths(folder, own, base)

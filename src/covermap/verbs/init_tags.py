@@ -21,7 +21,7 @@ from covermap.project.schema import Project
 from covermap.project.tag_template import tag_project_text
 from covermap.project.template import ImageryEntry
 from covermap.verbs.doctor import is_vector
-from covermap.verbs.init import entry_of, new_project_file, relative_path
+from covermap.verbs.init import entry_of, new_project_file, relative_path, tell_of_data_sets
 
 # One picture may be a place with its bands, several in each folder are examples of a class.
 _FEWEST_PICTURES = 2
@@ -69,6 +69,7 @@ def init_tags(pictures: str | Path, out: str | Path = "project.yaml") -> Path:
         A picture cannot be read, pictures differ in their bands, or `out` exists.
     """
     target, root = new_project_file(out), Path(pictures)
+    tell_of_data_sets([root])
     entries, scenes = _entries(root, target.parent)
     for text in entries[0].warnings:
         say(f"{entries[0].facts.name}: {text}")
@@ -90,12 +91,12 @@ def _entries(root: Path, base: Path) -> tuple[list[ImageryEntry], list[Scene]]:
     _require_equal_bands(scenes)
     names = Counter(scene.name for scene in scenes)
     if max(names.values()) == 1:
-        entry = entry_of(relative_path(root, base), scenes[0])
+        entry = entry_of(relative_path(root, base), scenes[0], alike=scenes)
         return [replace(entry, pictures=len(scenes))], scenes
     entries, named = [], []
     for folder in _folders(root):
         own = _opened(folder, folder.name)
-        entry = entry_of(relative_path(folder, base), own[0])
+        entry = entry_of(relative_path(folder, base), own[0], alike=own)
         entries.append(replace(entry, pictures=len(own), prefix=folder.name))
         named += own
     return entries, named
