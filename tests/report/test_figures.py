@@ -8,6 +8,7 @@ import pytest
 from matplotlib.image import imread
 from matplotlib.text import Text
 
+from covermap.core.legend import Legend
 from covermap.report import figures
 from covermap.report.chips_figure import chips_figure
 from covermap.report.content import ChipChoice, Curve, Panel, SceneParts, SplitMap
@@ -193,3 +194,16 @@ def test_the_figure_of_chips_draws_limits_and_reasons_only_where_there_are_any()
     drawn = [text.get_text() for text in texts(chips_figure(none))]
     assert "no usable label" in drawn
     assert not any(text.startswith("limit") for text in drawn)
+
+
+def test_nothing_does_not_look_like_a_white_class():
+    index = np.array([[0, 1, -1] * 8] * 24)
+    names = {1: "a", 2: "b"}
+    dark, white = (
+        figures.painted(index, Legend.of(names, colors={"a": color, "b": "#904010"}))
+        for color in ("#102030", "#ffffff")
+    )
+    for picture, kinds in ((dark, 1), (white, 2)):
+        assert len(np.unique(picture[index < 0], axis=0)) == kinds
+        for place in (0, 1):
+            assert len(np.unique(picture[index == place], axis=0)) == 1

@@ -35,6 +35,8 @@ _MEASURES = {
     "mean_f1": "Mean F1 of the labels",
     "minus_rmse": "Root mean squared error",
 }
+# From it on, in all channels, a colour looks like nothing; lines over nothing, so many px apart.
+_PALE, _LINES, _HATCH = 225, "#a3aaa7", 6
 _UNLABELLED, _RIGHT, _WRONG = "#f4f5f3", "#c9d2d0", "#d55e00"
 
 
@@ -89,8 +91,16 @@ def panel_pictures(panel: Panel, legend: Legend) -> PanelPictures:
 
 
 def painted(index: np.ndarray, legend: Legend) -> np.ndarray:
-    """Positions in a legend (H, W) as its colours, uint8 (H, W, 3); pale where below 0."""
-    return _painted(index, legend.colors)
+    """Positions in a legend (H, W) as its colours, uint8 (H, W, 3); pale where below 0.
+
+    Hatched there where the legend has a pale colour itself: nothing must not look like a class.
+    """
+    picture = _painted(index, legend.colors)
+    pale = np.array([_channels(color) for color in legend.colors]).min(axis=1, initial=255)
+    if (pale >= _PALE).any():
+        rows, cols = np.indices(index.shape)
+        picture[(index < 0) & ((rows + cols) % _HATCH == 0)] = _channels(_LINES)
+    return picture
 
 
 def confusion_figures(
@@ -255,14 +265,18 @@ def _data_uri(buffer: io.BytesIO, kind: str) -> str:
 
 def _painted(index: np.ndarray, colors: Sequence[str]) -> np.ndarray:
     """Uint8 (H, W, 3): the colour of each position in `colors`; pale where below 0."""
-    rows = [[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in (*colors, _UNLABELLED)]
-    palette = np.array(rows, np.uint8)
+    palette = np.array([_channels(color) for color in (*colors, _UNLABELLED)], np.uint8)
     return palette[np.where(index < 0, len(colors), index)]
+
+
+def _channels(color: str) -> list[int]:
+    """Red, green and blue of `#rrggbb`."""
+    return [int(color[place : place + 2], 16) for place in (1, 3, 5)]
 
 
 def _shaded(share: np.ndarray) -> np.ndarray:
     """Uint8 (H, W, 3): the darker the surer; pale where there is no number."""
-    ends = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in CONFIDENCE_COLORS])
+    ends = np.array([_channels(color) for color in CONFIDENCE_COLORS])
     known = ~np.isnan(share)
     place = np.where(known, np.clip(share, 0, 1), 0)[..., np.newaxis]
     shade = np.rint(ends[0] + place * (ends[1] - ends[0])).astype(np.uint8)
