@@ -126,6 +126,11 @@ def read_bundle(folder: Path) -> Bundle:
         The folder is no bundle, lacks its weights, holds pickles, was written in a format that
         this version does not know, or its JSON is broken.
     """
+    if folder.is_file():
+        raise BundleError(
+            f"{folder}: is a file, and a bundle is a folder (RUN/bundle); the bundle comes first: "
+            "covermap map BUNDLE SCENE --out map.tif"
+        )
     if not folder.is_dir():
         raise BundleError(f"{folder}: no such folder; expected a bundle (a folder with {FACTS})")
     _refuse_pickles(folder)

@@ -74,8 +74,8 @@ def open_scene(path: str | Path, settings: ImagerySettings | None = None) -> Sce
         names = ", ".join(scene.name for scene in scenes[:3])
         raise ImageryError(
             f"{path}: holds {len(scenes)} scenes ({names}, ...), expected one. Give the path of "
-            "one of them, list them as entries of imagery:, or write stack: dates for dates of one "
-            "place"
+            f"one of them; to map all, the path of each ({path}/*); in a project list them as "
+            "entries of imagery:, or write stack: dates for dates of one place"
         )
     return scenes[0]
 

@@ -22,7 +22,9 @@ def chip_choice(workspace: Workspace) -> ChipChoice | None:
     if not len(rejected):
         return None
     # A window whose labels belong to several parts has a row for each.
-    kept = read_chips(folder / "chips.parquet").drop_duplicates(["scene", "row_off", "col_off"])
+    kept = read_chips(folder / "chips.parquet").drop_duplicates(
+        ["scene", "row_off", "col_off", "region"]
+    )
     return ChipChoice(
         kept_valid=_numbers(kept, "share_valid"),
         rejected_valid=_numbers(rejected, "share_valid"),

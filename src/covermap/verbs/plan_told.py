@@ -22,7 +22,9 @@ def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
     from covermap.models.hardware import device_name
 
     project, split = workspace.project, workspace.split
-    pixels = class_pixels(chips)
+    counts, unit = class_pixels(chips), "pixels"
+    if workspace.of_chips:
+        counts, unit = class_chips(chips), "chips"
     polygons = workspace.labels.drawn
     say(f"\n{project.name}")
     width = max(len(name) for name in workspace.labels.legend.names)
@@ -30,7 +32,7 @@ def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
         number = polygons[place]
         drawn = f"{number:>5} polygon{'' if number == 1 else 's'}" if number else " " * 12
         missed = "" if name in split.assessed else "   not assessed"
-        say(f"  {name:<{width}}  {drawn:<14} {pixels.get(name, 0):>10,} pixels{missed}")
+        say(f"  {name:<{width}}  {drawn:<14} {counts.get(name, 0):>10,} {unit}{missed}")
     parts = chips["split"].value_counts()
     told = ", ".join(f"{parts[part]} {part}" for part in split.ground.parts if part in parts)
     say(f"  split     {told} ({split.scheme} of {split.ground.kind})")
@@ -48,6 +50,15 @@ def class_pixels(chips: gpd.GeoDataFrame) -> dict[str, int]:
         for name, share in shares.items():
             totals[name] = totals.get(name, 0.0) + float(weight) * float(share)
     return {name: round(total) for name, total in totals.items()}
+
+
+def class_chips(chips: gpd.GeoDataFrame) -> dict[str, int]:
+    """How many chips hold each class; of chips of one class, how many are of it."""
+    totals: dict[str, int] = {}
+    for shares in chips.drop_duplicates(["scene", "row_off", "col_off", "region"])["class_shares"]:
+        for name, share in shares.items():
+            totals[name] = totals.get(name, 0) + int(share > 0)
+    return totals
 
 
 def forecast(
