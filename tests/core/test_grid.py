@@ -6,19 +6,19 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
-from pyproj import Geod
+from pyproj import Geod, Transformer
 
 from covermap.core.grid import (
     Window,
     pixel_size_m,
     resolution_m,
-    row_areas_m2,
     same_lattice,
     shortest_side_m,
     tiles,
     whole,
     window_geobox,
 )
+from covermap.core.ground_area import row_areas_m2
 from tiny import tiny_geobox
 
 windows = st.builds(
@@ -90,6 +90,28 @@ def test_a_pixel_in_degrees_is_measured_on_the_ellipsoid():
     assert width == pytest.approx(78.8468, abs=2e-3)
     assert height == pytest.approx(111.1317, abs=2e-3)
     assert pixel_size_m(box) == pytest.approx(np.sqrt(width * height))
+
+
+@pytest.mark.parametrize(("latitude", "crs"), [(60, 3857), (20, 3857), (60, 3395)])
+def test_a_projection_that_is_not_true_to_scale_is_measured_on_the_ground(latitude, crs):
+    x, y = Transformer.from_crs(4326, crs, always_xy=True).transform(15, latitude)
+    box = GeoBox((40, 30), Affine(10, 0, x, 0, -10, y), f"EPSG:{crs}")
+    geod = Geod(ellps="WGS84")
+    corners = [box.affine * place for place in ((0, 0), (30, 0), (30, 40), (0, 40))]
+    lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(*np.transpose(corners))
+    true = abs(geod.polygon_area_perimeter(lon, lat)[0])
+    assert row_areas_m2(box).sum() * 30 == pytest.approx(true, rel=1e-4)
+    width, height = resolution_m(box)
+    assert width * height * 1200 == pytest.approx(true, rel=1e-3)
+    assert width < 9.5
+
+
+def test_pixels_of_projections_that_are_nearly_true_keep_their_nominal_size():
+    for crs in (32633, 2154, 3035):
+        x, y = Transformer.from_crs(4326, crs, always_xy=True).transform(12, 48)
+        box = GeoBox((40, 30), Affine(10, 0, x, 0, -10, y), f"EPSG:{crs}")
+        assert resolution_m(box) == (10, 10)
+        assert set(row_areas_m2(box)) == {100}
 
 
 def test_rows_of_a_geographic_grid_have_areas_of_their_own():

@@ -9,7 +9,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from covermap.core.grid import row_areas_m2
+from covermap.core.ground_area import row_areas_m2
 from covermap.core.place import joined_bounds, place_of
 from tiny import tiny_geobox
 

@@ -9,7 +9,7 @@ import pytest
 import rasterio
 
 from covermap.core.errors import ModelError, ProjectError
-from covermap.core.grid import row_areas_m2
+from covermap.core.ground_area import row_areas_m2
 from covermap.mapping.engine import map_scene
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.tiles import plan_tiles

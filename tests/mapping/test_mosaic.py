@@ -10,7 +10,8 @@ import rasterio
 from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import ImageryError
-from covermap.core.grid import Window, row_areas_m2, whole, window_geobox
+from covermap.core.grid import Window, whole, window_geobox
+from covermap.core.ground_area import row_areas_m2
 from covermap.core.legend import Legend
 from covermap.mapping.engine import map_scene
 from covermap.mapping.mosaic import Part, common_grid, feather, merge

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from affine import Affine
+from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from pyproj import Geod
 
 _WGS84 = Geod(ellps="WGS84")
+# Projections whose scale is off by more are measured on the ground; UTM's is by 0.0004.
+_TRUE_TO_SCALE = 0.01
 
 
 @dataclass(frozen=True, order=True)
@@ -86,25 +90,56 @@ def window_geobox(geobox: GeoBox, window: Window) -> GeoBox:
 def resolution_m(geobox: GeoBox) -> tuple[float, float]:
     """Width and height of a pixel in metres at the middle of the grid.
 
-    Geographic grids are measured on the ellipsoid (WGS 84); a picture without a CRS has pixels of
-    1 by 1.
+    Geographic grids are measured on the ellipsoid (WGS 84), and so are projected ones that are not
+    true to scale there, as Web Mercator is far from the equator; a picture without a CRS has pixels
+    of 1 by 1.
     """
     if geobox.crs is None:
         return 1.0, 1.0
-    affine = geobox.affine
-    if not geobox.crs.geographic:
-        unit = geobox.crs.proj.axis_info[0].unit_conversion_factor or 1.0
-        return (
-            float(np.hypot(affine.a, affine.d)) * unit,
-            float(np.hypot(affine.b, affine.e)) * unit,
-        )
+    measured = _measured_m(geobox)
+    if geobox.crs.geographic:
+        return measured
+    drawn = _drawn_m(geobox)
+    return drawn if _agree(drawn, measured) else measured
+
+
+def is_true_to_scale(geobox: GeoBox) -> bool:
+    """Whether a unit of a projected grid is as long on the ground, in the middle of the grid."""
+    if geobox.crs is None or geobox.crs.geographic:
+        return False
+    return _agree(_drawn_m(geobox), _measured_m(geobox))
+
+
+def _drawn_m(geobox: GeoBox) -> tuple[float, float]:
+    """Width and height of a pixel in metres as a projected CRS draws them."""
+    affine, unit = geobox.affine, geobox.crs.proj.axis_info[0].unit_conversion_factor or 1.0
+    return (
+        float(np.hypot(affine.a, affine.d)) * unit,
+        float(np.hypot(affine.b, affine.e)) * unit,
+    )
+
+
+def _measured_m(geobox: GeoBox) -> tuple[float, float]:
+    """Width and height in metres of the middle pixel on the ellipsoid; not finite off the Earth."""
     row, col = geobox.shape[0] / 2, geobox.shape[1] / 2
-    lon, lat = affine * (col, row)
-    lon_x, lat_x = affine * (col + 1, row)
-    lon_y, lat_y = affine * (col, row + 1)
+    x, y = np.transpose([geobox.affine * place for place in
+                         ((col, row), (col + 1, row), (col, row + 1))])  # fmt: skip
+    if not geobox.crs.geographic:
+        if geobox.crs.proj.geodetic_crs is None:
+            return math.nan, math.nan
+        x, y = geobox.crs.transformer_to_crs(CRS("EPSG:4326"))(x, y)
+    (lon, lon_x, lon_y), (lat, lat_x, lat_y) = x, y
     width = _WGS84.inv(lon, lat, lon_x, lat_x)[2]
     height = _WGS84.inv(lon, lat, lon_y, lat_y)[2]
     return float(width), float(height)
+
+
+def _agree(drawn: tuple[float, float], measured: tuple[float, float]) -> bool:
+    """Whether two sizes are alike; what could not be measured does not contradict."""
+    return all(
+        not math.isfinite(true) or math.isclose(own, true, rel_tol=_TRUE_TO_SCALE)
+        for own, true in zip(drawn, measured, strict=True)
+    )
 
 
 def shortest_side_m(geobox: GeoBox) -> float:
@@ -121,28 +156,6 @@ def pixel_size_m(geobox: GeoBox) -> float:
     """Geometric mean of a pixel's width and height in metres."""
     width, height = resolution_m(geobox)
     return float(np.sqrt(width * height))
-
-
-def row_areas_m2(geobox: GeoBox) -> np.ndarray:
-    """Area of one pixel of each row in square metres, shape (H,), float64.
-
-    In a geographic grid pixels shrink towards the poles, so each row has an area of its own
-    (ellipsoid WGS 84); elsewhere all rows are equal. Projected grids are taken at their nominal
-    scale.
-    """
-    height = int(geobox.shape[0])
-    width_m, height_m = resolution_m(geobox)
-    if geobox.crs is None or not geobox.crs.geographic:
-        return np.full(height, width_m * height_m)
-    affine, col = geobox.affine, geobox.shape[1] / 2
-    rows = np.arange(height) + 0.5
-    lon, lat = (
-        affine.a * col + affine.b * rows + affine.c,
-        affine.d * col + affine.e * rows + affine.f,
-    )
-    across = _WGS84.inv(lon, lat, lon + affine.a, lat + affine.d)[2]
-    along = _WGS84.inv(lon, lat, lon + affine.b, lat + affine.e)[2]
-    return np.asarray(across) * np.asarray(along)
 
 
 def same_lattice(one: GeoBox, other: GeoBox, tolerance: float = 1e-3) -> tuple[int, int] | None:

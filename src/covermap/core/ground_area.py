@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.grid import resolution_m
+from covermap.core.grid import is_true_to_scale, resolution_m
 
 # Areas are whole numbers of this part of the largest pixel: sums are then the same in any order.
 _PARTS = 2**20
@@ -56,6 +56,21 @@ class GroundArea:
         right = parts[i, j + 1] * (1 - u) + parts[i + 1, j + 1] * u
         # One rounding of what a pixel is, so that pixels of equal size have equal areas.
         return np.rint(left * (1 - v) + right * v).astype(np.int64) * length
+
+
+def row_areas_m2(geobox: GeoBox) -> np.ndarray:
+    """Area of one pixel of each row in square metres, shape (H,), float64: the mean of its row.
+
+    Projected grids that are true to scale are taken at their nominal scale, so that a pixel of
+    10 m is 100 square metres; pictures without a CRS have pixels of 1.
+    """
+    height, width = (int(size) for size in geobox.shape)
+    if geobox.crs is None or is_true_to_scale(geobox):
+        width_m, height_m = resolution_m(geobox)
+        return np.full(height, width_m * height_m)
+    ground, rows = GroundArea(geobox), np.arange(height)
+    units = ground.units(rows, np.zeros_like(rows), np.full_like(rows, width))
+    return np.asarray(units * ground.unit / width)
 
 
 def _place(points: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.grid import row_areas_m2
+from covermap.core.ground_area import row_areas_m2
 from covermap.core.legend import Legend
 from covermap.mapping.pipeline import StageSeconds
 from covermap.mapping.polygons import polygons_path, write_polygons
