@@ -7,8 +7,10 @@ import shutil
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 
 from covermap.core.errors import CovermapError, OutputError, ProjectError
+from covermap.mapping import engine
 from covermap.verbs.evaluate import evaluate
 from covermap.verbs.map_scenes import map_scenes
 from covermap.verbs.prepare import prepare
@@ -103,3 +105,32 @@ def test_a_scene_called_like_a_map_beside_another_one_is_refused(finished, tmp_p
     scenes = [tmp_path / f"{name}.tif" for name in ("x", "x_confidence")]
     with pytest.raises(OutputError, match="'x_confidence', as a map beside that of 'x'"):
         map_scenes(finished / "run" / "bundle", scenes, tmp_path / "maps")
+
+
+class Stopped(BaseException):
+    """What Ctrl-C does."""
+
+
+def test_a_map_that_was_stopped_is_not_taken_up_for_another_area(finished, tmp_path, monkeypatch):
+    for name in ("scene.tif", "two.gpkg"):
+        shutil.copy(finished / name, tmp_path / name)
+    box = tiny_geobox(SIDE, SIDE)
+    project = tmp_path / "p.yaml"
+    project.write_text(PROJECT.replace("LABELS", "two.gpkg") + "aoi: aoi.gpkg\n")
+    squares(tmp_path / "aoi.gpkg", [(0, 0, SIDE, 120)], ["wanted"], geobox=box)
+    with monkeypatch.context() as patch:
+        publish = engine.publish
+
+        def stopped(scratch, out, *rest):
+            if out.name == "map.tif":
+                raise Stopped
+            publish(scratch, out, *rest)
+
+        patch.setattr(engine, "publish", stopped)
+        with pytest.raises(Stopped):
+            run(project, tmp_path / "run")
+    squares(tmp_path / "aoi.gpkg", [(0, 0, SIDE, 170)], ["wanted"], geobox=box)
+    run(project, tmp_path / "run")
+    with rasterio.open(tmp_path / "run" / "map.tif") as dataset:
+        mapped = (dataset.read(1) != dataset.nodata).any(axis=0)
+    assert np.flatnonzero(mapped).max() == 169

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from covermap.bundle.folder import read_bundle
-from covermap.core.files import write_json
+from covermap.core.files import content_digest, write_json
 from covermap.core.progress import say
 from covermap.labels.mask_finding import image_path
 from covermap.mapping.catalog import publish_catalog, withdraw
@@ -104,7 +104,7 @@ def _map(workspace: Workspace) -> tuple[str, ...]:
             paths[scene.name],
             project.map,
             title=f"Mapping {scene.name}",
-            key=map_key(bundle, scene),
+            key=content_digest([map_key(bundle, scene), workspace.reading_digest]),
         )
         results.append(result)
         for warning in self_check(result, bundle.legend) if len(bundle.legend) else ():

@@ -61,5 +61,5 @@ def map_tested(
             settings,
             ground=shapely.union_all(shapes),
             title=title,
-            key=content_digest([map_key(bundle, scene), bundle.combiner]),
+            key=content_digest([map_key(bundle, scene), workspace.reading_digest, bundle.combiner]),
         )

@@ -14,7 +14,7 @@ from covermap.chips.parts import Split
 from covermap.chips.split_file import read_split
 from covermap.chips.view import Viewer, scenes_by_name
 from covermap.core.errors import CovermapError, LabelError, ProjectError, repeated
-from covermap.core.files import file_digest
+from covermap.core.files import content_digest, file_digest
 from covermap.core.grid import Window
 from covermap.core.progress import say
 from covermap.imagery.headers import parts_of_image
@@ -212,6 +212,20 @@ class Workspace:
         if self.project.aoi is not None:
             files += parts_of(self.base / self.project.aoi)
         return {str(path): file_digest(path) for path in dict.fromkeys(files)}
+
+    @cached_property
+    def reading_digest(self) -> str:
+        """Digest of how the project has its images read, which files and bundle do not tell.
+
+        Nodata, quality, scale and the area of interest decide which pixels a map holds.
+        """
+        aoi = [] if self.project.aoi is None else parts_of(self.base / self.project.aoi)
+        return content_digest(
+            [
+                [item.model_dump(mode="json", exclude={"path"}) for item in self.project.imagery],
+                [file_digest(path) for path in aoi],
+            ]
+        )
 
     def require_files(self) -> None:
         """Tell files that only later steps read and that are missing now, not after the training.
