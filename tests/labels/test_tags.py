@@ -208,3 +208,21 @@ def test_real_class_folders_are_read():
     assert len(found.legend) == 10
     assert found.pictures == (9,) * 10
     assert found.path == path
+
+
+def test_measured_numbers_are_no_classes(tmp_path):
+    scenes = [picture(tmp_path / f"p{n}.png") for n in range(30)]
+    rows = "".join(f"p{n}.png,{1 + n / 7:.3f}\n" for n in range(30))
+    told = complaint(tmp_path, scenes, "file,yield\n" + rows, column="yield")
+    assert "'yield' holds 30 different numbers (1 to 5.143)" in told
+    assert "task: regression" in told
+    codes = "file,code\n" + "".join(f"p{n}.png,{n}\n" for n in range(30))
+    assert len(tagged(tmp_path, scenes, codes, column="code").legend) == 30
+
+
+def test_pictures_of_several_labels_have_no_single_class(tmp_path, scenes):
+    one = "file,labels\na.png,river\nb.png,wood\nc.png,wood\nd.png,wood\n"
+    tagged(tmp_path, scenes, one).require_one_label()
+    several = tagged(tmp_path, scenes, one.replace("river", "river;wood"))
+    with pytest.raises(LabelError, match=r"1 pictures carry several labels, such as a \(river, wo"):
+        several.require_one_label()

@@ -186,3 +186,14 @@ def test_regions_are_for_chips_of_one_class(tmp_path, task):
     with pytest.raises(ProjectError, match=r"labels: regions (is for whole|makes a chip)"):
         read(tmp_path, text)
     assert read(tmp_path, text.replace(task, "classification")).labels.regions is not None
+
+
+@pytest.mark.parametrize("name", ["random-forest", "auto"])
+def test_no_forest_learns_numbers_of_pictures(tmp_path, name):
+    text = (
+        "imagery: p\nlabels: {tags: t.csv, column: yield}\ntask: regression\n"
+        f"model: {{name: {name}}}\n"
+    )
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(ProjectError, match=f"model: {name} does not serve task: regression; leave"):
+        read_project(tmp_path / "p.yaml")

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from covermap.assessment.joint import JointCounts
@@ -57,9 +58,18 @@ def test_wrong_chips_are_told_by_colour():
     assert right.right
     assert not wrong.right
     figure = scores.chip_panels_figure([right, wrong])
-    colors = [axes.texts[1].get_color() for axes in figure.axes]
-    assert colors[0] != colors[1]
-    assert figure.axes[1].texts[1].get_text() == "nothing 40 %"
+    answers = figure.texts[1::2]
+    assert answers[0].get_color() != answers[1].get_color()
+    assert answers[1].get_text() == "nothing 40 %"
+
+
+def test_no_text_of_chips_lies_on_another_one():
+    panels = [chip(("HerbaceousVegetation",), ("PermanentCrop",), 0.59) for _ in range(12)]
+    figure = scores.chip_panels_figure(panels)
+    FigureCanvasAgg(figure)
+    boxes = [text.get_window_extent() for text in figure.texts]
+    for number, one in enumerate(boxes):
+        assert not any(one.overlaps(other) for other in boxes[:number])
 
 
 def test_truth_and_prediction_share_a_scale_and_unknown_cells_are_masked():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from covermap.chips.table import read_chips
 from covermap.core.errors import CovermapError, OutputError, ProjectError
 from covermap.mapping import engine
 from covermap.verbs.evaluate import evaluate
@@ -134,3 +135,20 @@ def test_a_map_that_was_stopped_is_not_taken_up_for_another_area(finished, tmp_p
     with rasterio.open(tmp_path / "run" / "map.tif") as dataset:
         mapped = (dataset.read(1) != dataset.nodata).any(axis=0)
     assert np.flatnonzero(mapped).max() == 169
+
+
+def test_windows_that_filters_reject_are_counted_in_the_classes_that_were_chosen(
+    finished, tmp_path
+):
+    for name in ("scene.tif", "three.gpkg"):
+        shutil.copy(finished / name, tmp_path / name)
+    text = PROJECT.replace("LABELS", "three.gpkg").replace(
+        "attribute", "legend: top 1 + other, attribute"
+    )
+    (tmp_path / "p.yaml").write_text(text.replace("size: 32", "size: 32, classes: {bog: 0.14}"))
+    prepare(tmp_path / "p.yaml", tmp_path / "run")
+    rejected = read_chips(tmp_path / "run" / "chips_rejected.parquet")
+    assert len(rejected)
+    for shares in rejected["class_shares"]:
+        assert set(shares) == {"field", "other"} or set(shares) == {"forest", "other"}
+        assert sum(shares.values()) == pytest.approx(1)

@@ -30,6 +30,12 @@ class Rejected:
     contents: Contents
     reasons: tuple[str, ...]
 
+    def merged(self, places: Sequence[int], classes: int) -> Rejected:
+        """See `Selection.merged`."""
+        counts = np.zeros(classes, np.int64)
+        np.add.at(counts, np.asarray(places), self.contents.by_class)
+        return replace(self, contents=replace(self.contents, by_class=counts))
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -49,6 +55,10 @@ class Selection:
             _within(item, scene, [place for place in self.kept if place.scene == scene.name])
             for item, scene in zip(scans, scenes, strict=True)
         ]
+
+    def merged(self, places: Sequence[int], classes: int) -> Selection:
+        """The same with merged classes: pixels of class k are counted as class `places[k]`."""
+        return replace(self, rejected=tuple(item.merged(places, classes) for item in self.rejected))
 
 
 def select(

@@ -22,6 +22,9 @@ from covermap.labels.target import Target
 
 _NAMED = 4
 
+# As many different numbers with decimals may still be codes.
+_MOST_NUMBERS = 12
+
 
 @dataclass(frozen=True)
 class Tags(NothingDrawn):
@@ -115,6 +118,25 @@ class Tags(NothingDrawn):
             notes.append(f"{len(bare)} pictures have no label and are unlabelled: {_listed(bare)}")
         return tuple(notes)
 
+    def require_one_label(self) -> None:
+        """Stop where pictures have several labels and are to have one class.
+
+        Raises
+        ------
+        LabelError
+            Naming one of them.
+        """
+        several = {name: row for name, row in self.by_scene.items() if (row == 1).sum() > 1}
+        if not several:
+            return
+        name, row = next(iter(several.items()))
+        labels = [self.legend.names[k] for k in np.flatnonzero(row == 1)]
+        raise LabelError(
+            f"{self.path}: {len(several)} pictures carry several labels, such as {name} "
+            f"({', '.join(labels)}), and task: classification gives each picture one class; write "
+            "task: multilabel, or name a column of one class: labels: {column: ...}"
+        )
+
 
 def read_tags(settings: TagSettings, base: Path, scenes: Sequence[Scene]) -> Tags:
     """The tags of a project's pictures, from the names of their folders or from a table.
@@ -135,6 +157,7 @@ def read_tags(settings: TagSettings, base: Path, scenes: Sequence[Scene]) -> Tag
     if settings.tags == FOLDERS:
         return _of_folders(settings, scenes)
     table = read_tag_table(settings, base / settings.tags, {s.name: image_path(s) for s in scenes})
+    _require_no_measurements(table)
     legend, index_of = legend_of_column(
         table.values, table.integers, _as_column(settings), table.path, table.column
     )
@@ -142,6 +165,22 @@ def read_tags(settings: TagSettings, base: Path, scenes: Sequence[Scene]) -> Tag
         name: _vector(table, name, index_of, len(legend)) for name in (s.name for s in scenes)
     }
     return Tags(legend, table.path, by_scene, table.multilabel, (table.path,), table.notes)
+
+
+def _require_no_measurements(table: TagTable) -> None:
+    """Refuse a column of numbers that are measured and not given: each would be a class."""
+    values = table.values
+    if table.multilabel or table.integers or len(values) <= _MOST_NUMBERS:
+        return
+    try:
+        numbers = {float(value) for value in values}
+    except ValueError:
+        return
+    raise LabelError(
+        f"{table.path}: column '{table.column}' holds {len(numbers)} different numbers "
+        f"({min(numbers):g} to {max(numbers):g}), and each would be a class; to learn the numbers "
+        "write task: regression, else name another column: labels: {column: ...}"
+    )
 
 
 def class_folder(scene: Scene) -> Path:

@@ -24,7 +24,7 @@ from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.mapping.settings import MapSettings
 from covermap.models.loss_settings import LossSettings
 from covermap.models.registry import output_of
-from covermap.models.settings import ModelSettings
+from covermap.models.settings import AUTO, FOREST, ModelSettings
 from covermap.models.tasks import TASKS, check_task, task_of
 from covermap.models.weak import WeakSettings
 from covermap.training.settings import TrainingSettings
@@ -156,6 +156,12 @@ class Project(Settings):
             raise ValueError(
                 "task: regression needs the name of one column of numbers: labels: {tags: "
                 f"{self.labels.tags}, column: yield}}"
+            )
+        if self.model.name in (FOREST, AUTO):
+            raise ValueError(
+                f"model: {self.model.name} does not serve task: regression; leave model out, or "
+                "write model: {name: classifier} (the report shows a random forest of each band's "
+                "statistics beside it)"
             )
         if output_of(self.model.name) != "chip":
             raise ValueError(

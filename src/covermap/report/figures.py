@@ -77,6 +77,11 @@ def picture_uri(picture: np.ndarray) -> str:
     return _data_uri(buffer, "png")
 
 
+def png_uri(content: bytes) -> str:
+    """The content of a PNG file as a data URI."""
+    return _data_uri(io.BytesIO(content), "png")
+
+
 def panel_pictures(panel: Panel, legend: Legend) -> PanelPictures:
     """The image, both class pictures in the legend's colours, and where they differ."""
     scored = (panel.truth >= 0) & (panel.prediction >= 0)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _WRONG = "#d55e00"
 _COLUMNS = 5
 _NO_VALUE = "#d9dedc"
+# Of a row of chips in inches, the text above and below it, and letters that fit over a chip.
+_ROW_IN, _TEXT_IN, _WORDS = 2.1, 0.24, 21
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,19 +206,28 @@ def chip_panels_figure(panels: Sequence[ChipPanel]) -> Figure:
     columns = min(len(panels), _COLUMNS)
     rows = math.ceil(len(panels) / columns)
     with style():
-        figure = blank_figure(1.75 * columns, 2.0 * rows)
+        height = _ROW_IN * rows
+        figure = blank_figure(1.75 * columns, height)
         grid = np.atleast_1d(figure.subplots(rows, columns, squeeze=False)).ravel()
+        figure.subplots_adjust(
+            left=0.01, right=0.99, bottom=_TEXT_IN / height, top=1 - _TEXT_IN / height,
+            wspace=0.1, hspace=2.4 * _TEXT_IN / (_ROW_IN - 2 * _TEXT_IN),
+        )  # fmt: skip
+        gap = 0.05 / height
         for axes in grid:
             axes.set_axis_off()
         for axes, panel in zip(grid, panels, strict=False):
-            axes.imshow(panel.image, interpolation="nearest")
+            axes.imshow(panel.image, interpolation="nearest", aspect="equal")
+            axes.set_anchor("W")
             sure = "" if panel.confidence is None else f" {100 * panel.confidence:.0f} %"
-            said = shortened(", ".join(panel.prediction) or "nothing", 22 - len(sure)) + sure
-            axes.text(0, 1.12, shortened(", ".join(panel.truth) or "nothing"), fontsize=9,
-                      color=INK, transform=axes.transAxes, va="center")  # fmt: skip
-            axes.text(0, -0.1, said, fontsize=9, color=ACCENT if panel.right else _WRONG,
-                      transform=axes.transAxes, va="center")  # fmt: skip
-        figure.tight_layout(w_pad=0.8, h_pad=1.4)
+            said = shortened(", ".join(panel.prediction) or "nothing", _WORDS - len(sure)) + sure
+            # Equal frames, whatever the shape of the chip: texts stand above and below them.
+            truth = shortened(", ".join(panel.truth) or "nothing", _WORDS)
+            above, below = axes.get_position(original=True).y1, axes.get_position(original=True).y0
+            left = axes.get_position(original=True).x0
+            figure.text(left, above + gap, truth, fontsize=8.5, color=INK, va="bottom")
+            color = ACCENT if panel.right else _WRONG
+            figure.text(left, below - gap, said, fontsize=8.5, color=color, va="top")
     return figure
 
 

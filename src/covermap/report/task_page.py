@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from covermap.report import figures
 from covermap.report.content import Curve
 from covermap.report.template import page_template
@@ -53,7 +51,8 @@ class TaskContent:
         As in `ReportContent`.
     leak : str
         Stands beside every table, see `leak_stamp`; empty where the split is honest.
-    map_picture : ndarray of uint8, shape (H, W, 3), optional
+    map_png : bytes, optional
+        The preview of the map, with its colours explained.
     """
 
     name: str
@@ -71,15 +70,14 @@ class TaskContent:
     provenance: tuple[tuple[str, str], ...]
     leak: str = ""
     map_file: str | None = None
-    map_picture: np.ndarray | None = None
+    map_png: bytes | None = None
 
 
 def render_task(content: TaskContent) -> str:
     """The page as one HTML text that needs no other file; the same content gives the same bytes."""
-    picture = content.map_picture
     return page_template("task.html.j2").render(
         content=content,
-        map_uri=None if picture is None else figures.picture_uri(picture),
+        map_uri=None if content.map_png is None else figures.png_uri(content.map_png),
         curves=[
             (curve.title, figures.figure_uri(figures.curve_figure(curve)))
             for curve in content.curves

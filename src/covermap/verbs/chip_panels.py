@@ -10,6 +10,7 @@ from covermap.bundle.folder import read_bundle
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips
 from covermap.core.grid import Window
+from covermap.imagery.inspection import spread
 from covermap.mapping.reading import read_map_window
 from covermap.report.figures import figure_uri
 from covermap.report.figures_scores import (
@@ -36,17 +37,17 @@ def chip_panels(workspace: Workspace) -> FigureSection:
     """Tested chips spread evenly over the table, so that all classes have a chance to be seen."""
     scored = read_scored(workspace.folder.path / "evaluation" / TABLE)
     scored.sort(key=lambda chip: (chip.truth, chip.scene, chip.row_off, chip.col_off))
-    step = max(1, len(scored) // _PANELS)
     bundle = read_bundle(workspace.folder.path / "bundle")
     size = bundle.chip_size
     panels = []
-    for chip in scored[::step][:_PANELS]:
+    for chip in spread(scored, _PANELS):
         scene = workspace.viewer.scenes[chip.scene]
         window = Window(chip.row_off, chip.col_off, size, size)
         image = picture(scene, window, bundle.channels)
         if workspace.regions:
-            # As it was shown: beyond the box of a polygon there is padding.
-            image[~workspace.regions[chip.scene, window].inside] = 255
+            # Beyond the box of a polygon there is padding alone.
+            box = workspace.regions[chip.scene, window].box
+            image = image[box.relative_to(window).slices]
         panels.append(ChipPanel(image, chip.truth, chip.prediction, chip.probability))
     return FigureSection(
         "Some tested chips",

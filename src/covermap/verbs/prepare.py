@@ -118,6 +118,11 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     scans = selection.within(scans, workspace.scenes)
     split = _split(workspace, scans, size)
     workspace.__dict__["split"] = split
+    if split.top_classes is not None:
+        chosen = split.top_classes
+        selection = selection.merged(
+            chosen.places(workspace.mergeable_labels.legend), len(chosen.legend)
+        )
     viewer = workspace.viewer
     plan = plan_chips(selection, split, viewer)
     found = audit(viewer, plan.chips, split, workspace.around)

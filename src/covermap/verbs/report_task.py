@@ -13,7 +13,6 @@ from covermap.bundle.folder import read_bundle
 from covermap.chips.audit import Audit
 from covermap.chips.table import read_chips
 from covermap.core.files import read_json
-from covermap.mapping.preview import value_picture
 from covermap.report.doubt import has_width, interval_warnings
 from covermap.report.figures import confusion_figures, figure_uri
 from covermap.report.figures_scores import (
@@ -31,7 +30,7 @@ from covermap.verbs.chip_panels import chip_panels, number_panels
 from covermap.verbs.evaluate_chip_numbers import read_numbered
 from covermap.verbs.evaluate_chips import TABLE
 from covermap.verbs.evaluate_numbers import JOINT
-from covermap.verbs.map_run import PREDICTIONS, answers_pictures, map_paths
+from covermap.verbs.map_run import PREDICTIONS, PREVIEW, answers_pictures
 from covermap.verbs.report import curves_of, how_tested, provenance_of
 from covermap.verbs.workspace import Workspace
 
@@ -76,12 +75,13 @@ def task_page(workspace: Workspace) -> str:
     fill = {"classification": _of_classes, "regression": of_numbers}.get(project.task, _of_tags)
     part = fill(workspace, metrics, chips)
     maps, picture_of_map = None, None
-    if project.task == "regression" and not answers_pictures(workspace):
-        first = next(iter(map_paths(workspace).values()))
-        maps = "map.tif" if len(workspace.scenes) == 1 else "maps/"
-        picture_of_map = value_picture(first, 1200)
-    elif (folder / PREDICTIONS).exists():
+    if answers_pictures(workspace):
         maps = PREDICTIONS
+    else:
+        maps = (
+            "map.tif" if len(workspace.scenes) == 1 else f"maps/, here {workspace.scenes[0].name}"
+        )
+        picture_of_map = (folder / PREVIEW).read_bytes()
     return render_task(
         TaskContent(
             name=project.name,
@@ -99,7 +99,7 @@ def task_page(workspace: Workspace) -> str:
             provenance=provenance_of(workspace),
             leak=leak_stamp(metrics, project.split.allow_leak),
             map_file=maps,
-            map_picture=picture_of_map,
+            map_png=picture_of_map,
         )
     )
 

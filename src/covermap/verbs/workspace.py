@@ -100,7 +100,10 @@ class Workspace:
         """The labels in their own legend."""
         if self.project.task == "regression" and isinstance(self.project.labels, TagSettings):
             return read_numbers(self.project.labels, self.base, self.scenes)
-        return read_labels(self.project.labels, self.base, self.scenes)
+        labels = read_labels(self.project.labels, self.base, self.scenes)
+        if self.project.task == "classification" and isinstance(labels, Tags):
+            labels.require_one_label()
+        return labels
 
     @property
     def of_chips(self) -> bool:
