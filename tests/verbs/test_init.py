@@ -103,6 +103,20 @@ def test_a_table_of_gps_points_becomes_a_project_with_a_radius(tmp_path):
     prepare(path, tmp_path / "run")
 
 
+def test_points_without_a_class_become_a_project_of_their_density(tmp_path, capsys):
+    scene = write_scene(tmp_path / "a.tif", height=SIDE, width=SIDE, scale=0.0001)
+    box = tiny_geobox(SIDE, SIDE)
+    random = np.random.default_rng(0)
+    places = [box.affine * tuple(place) for place in random.uniform(0, SIDE, (400, 2))]
+    points = gpd.GeoSeries(gpd.points_from_xy(*np.array(places).T), crs=box.crs).to_crs(4326)
+    (tmp_path / "track.csv").write_text("\n".join(["lon,lat", *(f"{p.x},{p.y}" for p in points)]))
+    path = init([scene, tmp_path / "track.csv"], tmp_path / "project.yaml")
+    project = read_project(path)
+    assert (project.task, project.labels.points) == ("regression", "track.csv")
+    assert "points without a class" in capsys.readouterr().err
+    prepare(path, tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [("labels.zip", "an archive; unpack it"), ("gps.csv", "a table without the columns lon"),

@@ -59,6 +59,20 @@ def project_text(
     return text_around(name, entries, labels, split)
 
 
+def points_project_text(name: str, entries: Sequence[ImageryEntry], points: str) -> str:
+    """A project that maps the density of points, with comments, valid as it stands."""
+    labels = [
+        f"  points: {quoted(points)}",
+        "  # areas: worked.gpkg   # inside, no point means 0; outside, nothing is known",
+        "  # cap: {percentile: 97, over: all}    # what the density 1 stands for",
+        "  # time: recorded       # column of the date; since: and until: choose",
+        "",
+        "task: regression         # the density of points in each cell",
+    ]
+    split = "# split: {by: auto}       # blocks"
+    return text_around(name, entries, labels, split)
+
+
 def text_around(
     name: str,
     entries: Sequence[ImageryEntry],

@@ -16,9 +16,11 @@ from covermap.imagery.inspection import guess_scale, inspect, warnings_of
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
+from covermap.labels.columns import choose_class_column
+from covermap.labels.polygon_file import read_layer
 from covermap.labels.polygons import read_polygons
 from covermap.labels.settings import LabelSettings
-from covermap.project.template import ImageryEntry, project_text
+from covermap.project.template import ImageryEntry, points_project_text, project_text
 from covermap.verbs.doctor import is_vector, radius_of_points, require_images
 
 # As many images of one place are taken for dates of it; two may as well be a before and an after.
@@ -58,24 +60,39 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
     require_images(images)
     entries, scenes = _entries(images, labels_path, target.parent)
     placed = [scene for scene in scenes if scene.geobox.crs is not None]
-    radius_m = radius_of_points(labels_path, placed)
-    labels = read_polygons(LabelSettings(path=str(labels_path), radius_m=radius_m), Path())
-    for note in labels.checked_on(placed) if placed else ():
-        say(f"{labels_path.name}: {note}")
     for entry in entries:
         for text in entry.warnings:
             say(f"{entry.facts.name}: {text}")
+    radius_m = radius_of_points(labels_path, placed)
+    name = target.stem if target.stem != "project" else labels_path.stem
+    where = relative_path(labels_path, target.parent)
+    if radius_m is not None and not _names_classes(labels_path):
+        say(f"{labels_path.name}: points without a class: a project that maps how many lie where")
+        return _written_project(target, points_project_text(name, entries, where))
+    labels = read_polygons(LabelSettings(path=str(labels_path), radius_m=radius_m), Path())
+    for note in labels.checked_on(placed) if placed else ():
+        say(f"{labels_path.name}: {note}")
     for note in labels.notes:
         say(f"{labels_path.name}: {note}")
     text = project_text(
-        name=target.stem if target.stem != "project" else labels_path.stem,
+        name=name,
         entries=entries,
-        labels_path=relative_path(labels_path, target.parent),
+        labels_path=where,
         attribute=labels.attribute,
         passed_over=", ".join(labels.passed_over),
         classes=labels.legend.names,
         radius_m=radius_m,
     )
+    return _written_project(target, text)
+
+
+def _names_classes(labels_path: Path) -> bool:
+    """Whether some column of a file looks like classes."""
+    table = read_layer(labels_path, None)
+    return choose_class_column(table.drop(columns="geometry")).column is not None
+
+
+def _written_project(target: Path, text: str) -> Path:
     with complete_file(target) as scratch:
         scratch.write_text(text, encoding="utf-8")
     return target
