@@ -88,7 +88,7 @@ def test_a_column_that_holds_nothing_out_is_an_error(tmp_path, owners, column, m
 
 
 def test_masks_have_no_columns():
-    with pytest.raises(SplitError, match="by attribute needs drawn labels"):
+    with pytest.raises(SplitError, match="by attribute needs drawn polygons"):
         prepared(pictures(4), Everywhere(), by="attribute", attribute="owner")
 
 

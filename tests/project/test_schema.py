@@ -197,3 +197,11 @@ def test_no_forest_learns_numbers_of_pictures(tmp_path, name):
     (tmp_path / "p.yaml").write_text(text)
     with pytest.raises(ProjectError, match=f"model: {name} does not serve task: regression; leave"):
         read_project(tmp_path / "p.yaml")
+
+
+def test_truth_is_for_pixels_of_classes(tmp_path):
+    (tmp_path / "p.yaml").write_text(
+        "imagery: a.tif\nlabels: {points: p.gpkg}\ntask: regression\ntruth: t.tif\n"
+    )
+    with pytest.raises(ProjectError, match="truth: is a raster of the class of each pixel"):
+        read_project(tmp_path / "p.yaml")

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 
 from covermap.chips.table import read_chips
-from covermap.core.errors import CovermapError, OutputError, ProjectError
+from covermap.core.errors import CovermapError, LabelError, OutputError, ProjectError
 from covermap.mapping import engine
 from covermap.verbs.evaluate import evaluate
 from covermap.verbs.map_scenes import map_scenes
@@ -152,3 +152,11 @@ def test_windows_that_filters_reject_are_counted_in_the_classes_that_were_chosen
     for shares in rejected["class_shares"]:
         assert set(shares) == {"field", "other"} or set(shares) == {"forest", "other"}
         assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_a_truth_that_is_no_raster_is_told_before_the_training(finished, tmp_path):
+    for name in ("scene.tif", "two.gpkg"):
+        shutil.copy(finished / name, tmp_path / name)
+    (tmp_path / "p.yaml").write_text(PROJECT.replace("LABELS", "two.gpkg") + "truth: two.gpkg\n")
+    with pytest.raises(LabelError, match=r"two\.gpkg: truth: is no raster"):
+        prepare(tmp_path / "p.yaml", tmp_path / "run")

@@ -48,13 +48,13 @@ def drawn_labels(case: SplitCase) -> Polygons:
     Raises
     ------
     SplitError
-        They are masks.
+        They are something else.
     """
     if isinstance(case.labels, Polygons):
         return case.labels
     raise SplitError(
-        f"split: by {case.settings.by} needs drawn labels, but {case.labels.path} holds masks; use "
-        "split: {by: images} or {by: blocks}"
+        f"split: by {case.settings.by} needs drawn polygons, and the labels ({case.labels.path}) "
+        "are none; use split: {by: images} or {by: blocks}"
     )
 
 

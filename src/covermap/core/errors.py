@@ -79,6 +79,18 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return "known: " + ", ".join(words)
 
 
+def hint(name: str, known: Iterable[str]) -> str:
+    """The same as a sentence that another one may follow.
+
+    Examples
+    --------
+    >>> hint("zzz", ["imagery", "labels"])
+    'known: imagery, labels.'
+    """
+    told = nearest(name, known)
+    return told if told.endswith("?") else f"{told}."
+
+
 def repeated(names: Iterable[str]) -> list[str]:
     """Names that stand there more than once, in order of the alphabet.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from covermap.core.errors import LabelError, nearest
+from covermap.core.errors import LabelError, hint, nearest
 from covermap.core.legend import Legend
 from covermap.labels.coding import IGNORED, Coding
 from covermap.labels.settings import LabelSettings
@@ -122,8 +122,8 @@ def _ids(
         if strangers:
             raise LabelError(
                 f"{path}: column '{attribute}' holds '{strangers[0]}', which labels: classes does "
-                f"not name; {nearest(strangers[0], settings.classes)} Add it there, or to "
-                "labels: ignore"
+                f"not name; {hint(strangers[0], settings.classes)} Add it there, or to labels: "
+                "ignore"
             )
         return {value: settings.classes[value] for value in used}
     if integers:

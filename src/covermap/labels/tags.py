@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.errors import LabelError, nearest
+from covermap.core.errors import LabelError, hint
 from covermap.core.legend import Legend
 from covermap.imagery.raster import Scene
 from covermap.labels.classes import legend_of_column
@@ -200,7 +200,7 @@ def _of_folders(settings: TagSettings, scenes: Sequence[Scene]) -> Tags:
         if settings.classes is not None and name not in [*settings.classes, *settings.ignore]:
             raise LabelError(
                 f"{folder}: this folder's name is not in labels: classes; "
-                f"{nearest(name, settings.classes)} Add it there, or to labels: ignore"
+                f"{hint(name, settings.classes)} Add it there, or to labels: ignore"
             )
     legend, index_of = legend_of_column(names, False, _as_column(settings), roots[0], "folder")
     by_scene = {}

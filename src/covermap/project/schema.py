@@ -111,6 +111,11 @@ class Project(Settings):
         legend = self.labels.legend if isinstance(self.labels, LabelSettings) else None
         if self.truth is not None and isinstance(legend, TopLegendSettings):
             raise ValueError("truth: needs a legend that is written out, not `legend: top ...`")
+        if self.truth is not None and self.task != "segmentation":
+            raise ValueError(
+                f"truth: is a raster of the class of each pixel, for task: segmentation alone "
+                f"(task is {self.task}); leave it out"
+            )
         return self
 
     @field_validator("bands", mode="before")

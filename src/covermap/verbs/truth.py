@@ -16,6 +16,26 @@ from covermap.core.legend import Legend
 from covermap.imagery.raster import Scene
 
 
+def require_class_raster(path: Path) -> None:
+    """Stop where a file cannot hold the class of each pixel.
+
+    Raises
+    ------
+    LabelError
+        It is no raster.
+    """
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    try:
+        rasterio.open(path).close()
+    except RasterioError:
+        raise LabelError(
+            f"{path}: truth: is no raster; expected a GeoTIFF with the class id of each pixel (of "
+            "polygons make one: gdal_rasterize -a ID -tr 10 10 polygons.gpkg truth.tif)"
+        ) from None
+
+
 class Truth:
     """Tally of a map against a class raster that knows every pixel."""
 

@@ -34,6 +34,7 @@ from covermap.mapping.files import in_the_way
 from covermap.models.registry import output_of
 from covermap.project.schema import Project, read_project
 from covermap.project.steps import RunFolder, versions
+from covermap.verbs.truth import require_class_raster
 
 # Most of what surroundings do to an answer they do within so many pixels: chips of 96 px of an
 # aerial scene had a class-mean IoU of 0.692 alone, 0.729 with 32 px around and 0.732 with 128.
@@ -244,6 +245,8 @@ class Workspace:
         ):
             if named is not None and not (self.base / named).exists():
                 raise ProjectError(f"{self.base / named}: no such file; check {key} in the project")
+        if self.project.truth is not None:
+            require_class_raster(self.base / self.project.truth)
 
     def inputs(self, step: str, parts: dict[str, Any]) -> dict[str, Any]:
         """What a step stands on, as an object to be digested.
