@@ -8,7 +8,7 @@ import numpy as np
 
 from covermap.core.legend import Legend
 from covermap.imagery.inspection import sample_windows
-from covermap.imagery.raster import Scene
+from covermap.imagery.raster import Raster, Scene
 from covermap.mapping.result import MapResult
 
 if TYPE_CHECKING:
@@ -47,30 +47,46 @@ def self_check(result: MapResult, legend: Legend) -> list[str]:
     return warnings
 
 
-def drift_warnings(scene: Scene, bundle: Bundle) -> list[str]:
-    """Bands whose values are mostly unlike those of training, in one line; empty when none is.
+class Drift:
+    """Counts how many valid values of each band lie beyond what training mostly saw.
 
-    An even sample of about a million pixels is read. Counted are valid values beyond the 1st and
-    99th percentile of the training pixels.
+    That is beyond the 1st and the 99th percentile of the training pixels.
     """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._names = [channel.name for channel in bundle.channels]
+        self._low, self._high = (
+            np.asarray([getattr(channel, end) for channel in bundle.channels])[:, None, None]
+            for end in ("low", "high")
+        )
+        self._outside, self._valid = np.zeros(len(self._names)), np.zeros(len(self._names))
+
+    def add(self, raster: Raster) -> None:
+        """Count a window with the bundle's bands, in their order."""
+        strange = (raster.values < self._low) | (raster.values > self._high)
+        self._outside += (strange & raster.valid).sum(axis=(1, 2))
+        self._valid += raster.valid.sum(axis=(1, 2))
+
+    def warnings(self, what: str, made: str) -> list[str]:
+        """Bands that are mostly unlike those of training, in one line; empty when none is."""
+        shares = self._outside / np.maximum(self._valid, 1)
+        found = [
+            f"{name} ({share:.0%} of the pixels)"
+            for name, share in zip(self._names, shares, strict=True)
+            if share > _STRANGE_SHARE
+        ]
+        if not found:
+            return []
+        return [
+            f"{what} unlike the training imagery in {', '.join(found)}: another season, haze, "
+            f"cloud, or unit. The accuracy of the report does not hold for {made}"
+        ]
+
+
+def drift_warnings(scene: Scene, bundle: Bundle) -> list[str]:
+    """Whether a scene is unlike those of training, by an even sample of about a million pixels."""
+    drift = Drift(bundle)
     names = [channel.name for channel in bundle.channels]
-    low = np.asarray([channel.low for channel in bundle.channels])[:, None, None]
-    high = np.asarray([channel.high for channel in bundle.channels])[:, None, None]
-    outside, valid = np.zeros(len(names)), np.zeros(len(names))
     for window in sample_windows(scene.geobox, _SAMPLE_PIXELS):
-        raster = scene.read(names, window)
-        strange = (raster.values < low) | (raster.values > high)
-        outside += (strange & raster.valid).sum(axis=(1, 2))
-        valid += raster.valid.sum(axis=(1, 2))
-    shares = outside / np.maximum(valid, 1)
-    found = [
-        f"{name} ({share:.0%} of the pixels)"
-        for name, share in zip(names, shares, strict=True)
-        if share > _STRANGE_SHARE
-    ]
-    if not found:
-        return []
-    return [
-        f"{scene.name} is unlike the training imagery in {', '.join(found)}: another season, haze, "
-        "cloud, or unit. The accuracy of the report does not hold for this map"
-    ]
+        drift.add(scene.read(names, window))
+    return drift.warnings(f"{scene.name} is", "this map")

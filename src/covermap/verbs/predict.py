@@ -19,6 +19,7 @@ from covermap.core.grid import tiles, whole
 from covermap.core.progress import progress, say
 from covermap.imagery.headers import SUFFIXES
 from covermap.imagery.raster import Scene
+from covermap.mapping.checks import Drift
 from covermap.verbs.bundle_statistics import statistics_of_bundle
 from covermap.verbs.map_scenes import open_for
 
@@ -103,14 +104,18 @@ def predict(bundle: str | Path, pictures: Sequence[str | Path], out: str | Path)
         )
     _require_table(target)
     paths = picture_paths([Path(item) for item in pictures])
-    model = open_chip_model(facts)
+    model, drift = open_chip_model(facts), Drift(facts)
     rows = (
         row
         for place, path in enumerate(paths)
         # What is true of the first picture is mostly true of all: told once.
-        for row in predictions(facts, model, open_for(facts, path, tell=place == 0), str(path))
+        for row in predictions(
+            facts, model, open_for(facts, path, tell=place == 0), str(path), drift
+        )
     )
     write_predictions(target, _told(rows, len(paths)), values=facts.quantity is not None)
+    for warning in drift.warnings("these pictures are", "this table"):
+        say(f"warning: {warning}")
     return len(paths)
 
 
@@ -138,13 +143,15 @@ def picture_paths(given: Sequence[Path]) -> list[Path]:
     return found
 
 
-def predictions(bundle: Bundle, model: ChipModel, scene: Scene, path: str) -> Iterator[Row]:
+def predictions(
+    bundle: Bundle, model: ChipModel, scene: Scene, path: str, drift: Drift | None = None
+) -> Iterator[Row]:
     """The rows of one picture; nothing for a picture without a usable pixel.
 
     A picture larger than the chips of the training is cut into such chips, whose probabilities are
-    averaged by their usable pixels.
+    averaged by their usable pixels. Its values are counted by `drift`, where that is given.
     """
-    shares, weights = _chips(bundle, model, scene)
+    shares, weights = _chips(bundle, model, scene, drift)
     if not weights.sum():
         say(f"{path}: no usable pixel, passed over")
         return
@@ -178,7 +185,9 @@ def relative_to(path: Path, base: Path) -> str:
     return Path(os.path.relpath(path, base)).as_posix()
 
 
-def _chips(bundle: Bundle, model: ChipModel, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def _chips(
+    bundle: Bundle, model: ChipModel, scene: Scene, drift: Drift | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (N, K) of the picture's chips, and their usable pixels (N,)."""
     from covermap.core.grid import Window
 
@@ -187,6 +196,8 @@ def _chips(bundle: Bundle, model: ChipModel, scene: Scene) -> tuple[np.ndarray, 
     for part in tiles(whole(scene.geobox), size):
         window = Window(part.row_off, part.col_off, size, size)
         raster = scene.read(list(bundle.channel_names), window)
+        if drift is not None:
+            drift.add(raster)
         usable = scene.usable(raster)
         values = statistics.normalise(raster.values, raster.valid & usable)
         shares.append(model.answers(values[None])[0])
