@@ -12,7 +12,7 @@ from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, whole
 from covermap.imagery import sources
 from covermap.imagery.raster import Band
-from covermap.imagery.sources import BandSource, DatasetPool, read_codes, read_sources
+from covermap.imagery.sources import BandSource, read_codes, read_sources
 from tiny import tiny_geobox, write_scene
 
 FINE = tiny_geobox(40, 60, resolution=10)
@@ -105,27 +105,6 @@ def test_threads_read_the_same_as_one(tmp_path):
     with ThreadPoolExecutor(6) as pool:
         many = list(pool.map(lambda w: read_sources([source(path, FINE)], FINE, w)[0], windows))
     assert all(np.array_equal(a, b) for a, b in zip(one, many, strict=True))
-
-
-def test_the_pool_closes_the_longest_idle_handles(tmp_path):
-    paths = [write_scene(tmp_path / f"{k}.tif", height=8, width=8) for k in range(4)]
-    pool = DatasetPool(lid=2)
-    handles = []
-    for path in paths:
-        with pool.lend(path) as dataset:
-            handles.append(dataset)
-    assert [handle.closed for handle in handles] == [True, True, False, False]
-    with pool.lend(paths[3]) as dataset:
-        assert dataset is handles[3]
-
-
-@pytest.mark.parametrize("content", [b"", b"this is no image"])
-def test_a_file_that_is_no_image_is_named(tmp_path, content):
-    path = tmp_path / "broken.tif"
-    path.write_bytes(content)
-    with pytest.raises(ImageryError, match=r"broken\.tif") as caught, DatasetPool().lend(path):
-        pass
-    assert "\n" not in str(caught.value)
 
 
 def test_a_truncated_file_is_named_when_its_blocks_are_read(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from covermap.core.progress import progress
-from covermap.imagery.sources import POOL
+from covermap.imagery.pool import POOL
 
 
 def clearest_dates(

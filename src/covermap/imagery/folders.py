@@ -26,8 +26,8 @@ from covermap.imagery.headers import (
     read_header,
 )
 from covermap.imagery.numbered import found_in_numbered
+from covermap.imagery.pool import POOL
 from covermap.imagery.quality import QualityLayer, qa_pixel_layer, scl_layer
-from covermap.imagery.sources import POOL
 
 # Side products with a name of their own kind that nobody means as a band.
 _QUICKLOOKS = re.compile(r"(?:^|[_\- ])(TCI|PVI|thumbnail|preview|overview)(?:$|[_\- .])", re.I)

@@ -26,7 +26,7 @@ from covermap.imagery.bands import (
     known_band,
     sensor_of,
 )
-from covermap.imagery.sources import POOL
+from covermap.imagery.pool import POOL
 
 SUFFIXES = (".tif", ".tiff", ".gtif", ".gtiff", ".vrt", ".jp2", ".png", ".jpg", ".jpeg", ".img")
 

@@ -1,15 +1,9 @@
-"""Bands in files: open handles, windows of raw numbers, and their way onto another grid."""
+"""Bands in files: windows of raw numbers, and their way onto another grid."""
 
 from __future__ import annotations
 
-import logging
 import math
-import os
-import threading
-import warnings
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,86 +11,12 @@ import numpy as np
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.io import DatasetReader
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, same_lattice, whole
+from covermap.imagery.pool import POOL
 from covermap.imagery.raster import Band
 
-# GDAL reports unreadable files here as well; the error that we raise says it once.
-logging.getLogger("rasterio._env").setLevel(logging.CRITICAL)
-
-
-class DatasetPool:
-    """Open GDAL datasets, lent to one thread at a time; the longest idle ones are closed.
-
-    A thread that finds no idle handle of a file opens another one, so threads decode side by side.
-    """
-
-    def __init__(self, lid: int = 64) -> None:
-        self._lid = lid
-        self._idle: OrderedDict[tuple[Path, int], DatasetReader] = OrderedDict()
-        self._lock = threading.Lock()
-        self._home = self._process = os.getpid()
-
-    @contextmanager
-    def lend(self, path: Path) -> Iterator[DatasetReader]:
-        """An open dataset; any failure of GDAL within the block names the file.
-
-        Raises
-        ------
-        ImageryError
-            The file is missing, is no raster, or is damaged.
-        """
-        dataset = self._taken(path) or self._opened(path)
-        try:
-            yield dataset
-        except (RasterioError, OSError) as error:
-            dataset.close()
-            raise ImageryError(
-                f"{path}: damaged or cut short, a part of it cannot be read "
-                f"({_reason(error)}). Fetch or export it again"
-            ) from None
-        except BaseException:
-            dataset.close()
-            raise
-        self._put_back(path, dataset)
-
-    def _taken(self, path: Path) -> DatasetReader | None:
-        with self._lock:
-            if os.getpid() != self._process:
-                # Handles must not be shared with the process that this one was forked from.
-                self._idle.clear()
-                self._process = os.getpid()
-            key = next((key for key in self._idle if key[0] == path), None)
-            return self._idle.pop(key) if key else None
-
-    def _put_back(self, path: Path, dataset: DatasetReader) -> None:
-        with self._lock:
-            self._idle[path, id(dataset)] = dataset
-            while len(self._idle) > self._lid:
-                self._idle.popitem(last=False)[1].close()
-
-    def _opened(self, path: Path) -> DatasetReader:
-        if not path.exists():
-            raise ImageryError(f"{path}: no such file")
-        # GDAL's pool of decoding threads does not survive a fork.
-        threads = "ALL_CPUS" if os.getpid() == self._home else "1"
-        try:
-            with warnings.catch_warnings(), rasterio.Env(GDAL_NUM_THREADS=threads):
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                return rasterio.open(path)
-        except RasterioError as error:
-            size = path.stat().st_size if path.is_file() else None
-            what = "the file is empty" if size == 0 else _reason(error)
-            raise ImageryError(
-                f"{path}: cannot be opened as an image ({what}). Expected a raster that GDAL "
-                "reads, such as a GeoTIFF"
-            ) from None
-
-
-POOL = DatasetPool()
 # No grid has so many pixels: points further away are those that a projection does not know.
 _FAR = 1e9
 _CACHED_NUMBERS = 2**16  # half of a usual second-level cache in float64
@@ -394,7 +314,3 @@ def _touched(rows: np.ndarray, cols: np.ndarray, box: GeoBox, margin: int) -> Wi
     top, left = math.floor(inner_rows.min()) - margin, math.floor(inner_cols.min()) - margin
     bottom, right = math.floor(inner_rows.max()) + margin, math.floor(inner_cols.max()) + margin
     return Window(top, left, bottom - top + 1, right - left + 1).intersection(whole(box))
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error.__cause__ or error).split())

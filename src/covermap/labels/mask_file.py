@@ -12,7 +12,8 @@ from odc.geo.geobox import GeoBox
 from covermap.core.errors import LabelError
 from covermap.core.grid import whole
 from covermap.imagery.headers import read_header
-from covermap.imagery.sources import POOL, read_nearest
+from covermap.imagery.pool import POOL
+from covermap.imagery.sources import read_nearest
 from covermap.labels.coding import Coding, color_text, packed_colors
 
 Kind = Literal["ids", "colors", "table"]
