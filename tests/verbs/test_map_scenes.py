@@ -14,6 +14,7 @@ from covermap.bundle.folder import bundle_digest, read_bundle, write_bundle
 from covermap.core.errors import BundleError, OutputError
 from covermap.core.settings import parse
 from covermap.imagery.opening import open_scene
+from covermap.imagery.pool import POOL
 from covermap.mapping import choice
 from covermap.mapping.choice import Choice
 from covermap.mapping.engine import map_scene
@@ -175,3 +176,10 @@ def test_a_changed_source_of_a_virtual_raster_is_another_map(tmp_path, bundle):
     before = map_key(read_bundle(bundle), scene)
     write_scene(source, bands=("B02",), seed=1)
     assert map_key(read_bundle(bundle), scene) != before
+
+
+def test_a_mosaic_leaves_no_handles_of_its_removed_parts(tmp_path, oracle):
+    bundle, scenes = oracle
+    map_scenes(bundle, scenes, tmp_path / "map.tif", mosaic=True)
+    # A handle without a name would keep the part's place on the disk.
+    assert not [path for path, _ in POOL._idle if path.is_relative_to(tmp_path / ".map.parts")]

@@ -13,6 +13,7 @@ from covermap.bundle.facts import Bundle
 from covermap.core.errors import CovermapError, ImageryError, NothingToMapError, OutputError
 from covermap.core.files import content_digest, read_json, write_json
 from covermap.core.progress import say
+from covermap.imagery.pool import POOL
 from covermap.imagery.raster import Scene
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.writing import Scratch, map_tags, plan_layers
@@ -138,7 +139,7 @@ def map_mosaic(
     )
     publish(scratch, out, bundle.legend, settings)
     scratch.remove()
-    shutil.rmtree(_folder(out))
+    _remove_parts(out)
     return with_polygons(result, out, bundle.legend, settings, out.name)
 
 
@@ -196,6 +197,12 @@ def _folder(out: Path) -> Path:
     return out.with_name(f".{out.stem}.parts")
 
 
+def _remove_parts(out: Path) -> None:
+    # What is removed while it is open keeps its place on the disk, and on Windows it stays.
+    POOL.close_below(_folder(out))
+    shutil.rmtree(_folder(out))
+
+
 def _begin(out: Path, settings: MapSettings, predictor: Predictor) -> None:
     """Keep the parts of an earlier start with the same settings; remove others."""
     folder = _folder(out)
@@ -213,5 +220,5 @@ def _begin(out: Path, settings: MapSettings, predictor: Predictor) -> None:
     except CovermapError:
         same = False
     if not same and folder.is_dir():
-        shutil.rmtree(folder)
+        _remove_parts(out)
     write_json(folder / _NOTED, wanted)
