@@ -223,7 +223,9 @@ def test_a_worker_without_memory_gets_smaller_tiles(tmp_path, workers, capsys):
     assert "memory ran out, going on with" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("what", ["scene", "other scene", "bundle", "other bundle"])
+@pytest.mark.parametrize(
+    "what", ["scene", "other scene", "other scene as large", "bundle", "other bundle"]
+)
 def test_files_that_workers_do_not_see_are_named(tmp_path, workers, monkeypatch, what):
     scene, bundle = scene_in(tmp_path), bundle_in(tmp_path)
     blocks = Cluster._blocks
@@ -234,6 +236,8 @@ def test_files_that_workers_do_not_see_are_named(tmp_path, workers, monkeypatch,
                 (tmp_path / "scene.tif").rename(tmp_path / "gone.tif")
             elif what == "other scene":
                 (tmp_path / "scene.tif").write_bytes(b"short")
+            elif what == "other scene as large":
+                scene_in(tmp_path, seed=1)
             elif what == "bundle":
                 (tmp_path / "bundle").rename(tmp_path / "gone")
             else:

@@ -6,6 +6,7 @@ import dataclasses
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from covermap import __version__
 from covermap.bundle.facts import Bundle
 from covermap.bundle.folder import bundle_digest
 from covermap.core.errors import BundleError, ClusterError, CovermapError, ImageryError
+from covermap.core.files import file_digest
 from covermap.core.grid import Window
 from covermap.core.progress import Progress
 from covermap.mapping.engines import Engine, opened
@@ -34,6 +36,37 @@ _SHARED = "bundle and scenes must lie under the same path on all workers"
 
 
 @dataclass(frozen=True)
+class SeenFile:
+    """A file as the client sees it, by which a worker knows whether it sees the same."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+    digest: str
+
+    @classmethod
+    def of(cls, path: Path) -> SeenFile:
+        facts = path.stat()
+        return cls(path, facts.st_size, facts.st_mtime_ns, file_digest(path))
+
+    def is_same_here(self) -> bool:
+        """Whether this machine sees the same content; it must see a file."""
+        facts = self.path.stat()
+        if facts.st_size != self.size:
+            return False
+        # A copy is younger, and some file systems round times: only then is the content read.
+        return facts.st_mtime_ns == self.mtime_ns or self.digest == _digest_of(
+            self.path, facts.st_size, facts.st_mtime_ns
+        )
+
+
+@lru_cache(maxsize=256)
+def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
+    """Read once for all blocks of a scene, as long as size and time stay the same."""
+    return file_digest(path)
+
+
+@dataclass(frozen=True)
 class Block:
     """What a worker is asked for.
 
@@ -49,8 +82,8 @@ class Block:
         Digest of the bundle, by which a worker knows one that it has loaded already.
     topic : str
         Where the worker says how far it is.
-    sizes : tuple of (Path, int)
-        Bytes of the scene's files as the client sees them.
+    files : tuple of SeenFile
+        The scene's files as the client sees them.
     version : str
         Of the client's covermap.
     """
@@ -60,7 +93,7 @@ class Block:
     engine: Engine
     model_key: str
     topic: str
-    sizes: tuple[tuple[Path, int], ...]
+    files: tuple[SeenFile, ...]
     version: str = __version__
 
     @property
@@ -207,13 +240,13 @@ def _check(block: Block, where: str) -> None:
             f"worker {where} runs covermap {__version__}, expected {block.version} as here; "
             "install the same version on all workers"
         )
-    for path, size in block.sizes:
-        if not path.exists():
-            raise ImageryError(f"{path}: not there on worker {where}; {_SHARED}")
-        if path.stat().st_size != size:
+    for file in block.files:
+        if not file.path.exists():
+            raise ImageryError(f"{file.path}: not there on worker {where}; {_SHARED}")
+        if not file.is_same_here():
             raise ImageryError(
-                f"{path}: another file on worker {where} ({path.stat().st_size} bytes, expected "
-                f"{size}); {_SHARED}"
+                f"{file.path}: another file on worker {where} ({file.path.stat().st_size} bytes, "
+                f"expected {file.size}, and the same content); {_SHARED}"
             )
 
 

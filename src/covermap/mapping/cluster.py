@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from covermap.bundle.folder import bundle_digest
 from covermap.core.errors import ClusterError, CovermapError
 from covermap.core.progress import Progress, progress, say
-from covermap.mapping.block import Block, Fault, MadeBlock, anchored, make_block
+from covermap.mapping.block import Block, Fault, MadeBlock, SeenFile, anchored, make_block
 from covermap.mapping.engines import Engine
 from covermap.mapping.filling import Job, ScratchRows
 from covermap.mapping.ledger import Ledger
@@ -218,11 +218,11 @@ class Cluster:
         bundle = anchored(job.bundle)
         scene = anchored(job.scene)
         key = bundle_digest(bundle.folder)
-        sizes = tuple((path, path.stat().st_size) for path in scene.files if path.is_file())
+        files = tuple(SeenFile.of(path) for path in scene.files if path.is_file())
         work = Job(scene, bundle, job.plan, job.area, job.settings, job.batch)
         engine = Engine(predictor.engine, predictor.precision)
         for span in spans:
-            yield Block(work, span, engine, key, self._topic, sizes)
+            yield Block(work, span, engine, key, self._topic, files)
 
     def _submitted(self, block: Block, bar: Progress) -> Future:
         key = f"{block.job.scene.name}-{block.rows.start}-{uuid.uuid4().hex}"
