@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from covermap.assessment.kept_scores import told_scores
 from covermap.bundle.facts import Bundle
-from covermap.bundle.fit import check_fits
 from covermap.bundle.folder import bundle_digest, read_bundle
-from covermap.core.errors import BundleError, CovermapError, ImageryError, OutputError, repeated
+from covermap.core.errors import BundleError, OutputError, repeated
 from covermap.core.files import content_digest, file_digest, refuse_strangers
-from covermap.core.grid import pixel_size_m
 from covermap.core.progress import say
 from covermap.core.settings import parse
 from covermap.imagery.headers import parts_of_image
-from covermap.imagery.opening import open_scene
 from covermap.imagery.raster import Scene
-from covermap.imagery.settings import ImagerySettings
 from covermap.mapping.catalog import catalog_files, is_own_catalog, publish_catalog, withdraw
 from covermap.mapping.catalog_item import MappedScene
 from covermap.mapping.files import in_the_way, output_files, preview_of
@@ -28,6 +24,7 @@ from covermap.mapping.polygons import is_own
 from covermap.mapping.reading import pictures_allowed
 from covermap.mapping.settings import MapSettings
 from covermap.project.steps import RunFolder
+from covermap.verbs.open_for import open_for
 
 if TYPE_CHECKING:
     from covermap.mapping.choice import Choice
@@ -221,32 +218,6 @@ def preview_of_map(bundle: Bundle, path: Path, out: Path, title: str) -> None:
         write_value_preview(path, bundle.quantity.name, out)
 
 
-def open_for(bundle: Bundle, path: Path, tell: bool = True) -> Scene:
-    """Open a scene so that it fits a bundle.
-
-    What the file does not say of itself is read as in training, and that is told if wished.
-
-    Raises
-    ------
-    BundleError
-        Bands, units or resolution do not fit.
-    """
-    bare = _try(path, None, bundle)
-    if isinstance(bare, CovermapError) or _says_little(bare, bundle):
-        hints = bundle.imagery
-        if hints:
-            settings = parse(ImagerySettings, {"path": str(path), **hints}, str(path))
-            described = _try(path, settings, bundle)
-            if not isinstance(described, CovermapError):
-                shown = ", ".join(f"{k} {v}" for k, v in hints.items() if k != "quality")
-                if tell:
-                    say(f"{path.name}: read as the training imagery was ({shown})")
-                return _told(described, bundle) if tell else described
-    if isinstance(bare, CovermapError):
-        raise bare
-    return _told(bare, bundle) if tell else bare
-
-
 def map_key(bundle: Bundle, scene: Scene) -> str:
     """Digest of the contents of a bundle and a scene: work of the same key may be taken up."""
     assert bundle.folder is not None
@@ -294,32 +265,6 @@ def kept_in(folder: RunFolder) -> Choice | None:
     if engine is None or not noted.get("measured"):
         return None
     return Choice(engine, f"chosen earlier in this run, {noted.get('reason', '')}", measured=True)
-
-
-def _try(path: Path, settings: ImagerySettings | None, bundle: Bundle) -> Scene | CovermapError:
-    try:
-        scene = open_scene(path, settings)
-        check_fits(bundle, scene)
-    except (BundleError, ImageryError) as error:
-        return error
-    return scene
-
-
-def _says_little(scene: Scene, bundle: Bundle) -> bool:
-    """True where plain numbers would be read without the nodata and scale known from training."""
-    names = [channel.name for channel in bundle.channels]
-    return any(band.unit == "dn" for band in scene.describe(names))
-
-
-def _told(scene: Scene, bundle: Bundle) -> Scene:
-    for note in scene.notes:
-        say(f"{scene.name}: {note}")
-    if bundle.resolution_m is None and scene.geobox.crs is not None:
-        say(
-            f"{scene.name}: the model learnt from pictures without a CRS; whether their pixels "
-            f"were as large as these, {pixel_size_m(scene.geobox):.3g} m, cannot be checked"
-        )
-    return scene
 
 
 def _targets(scenes: Sequence[Scene], out: Path) -> list[Path]:

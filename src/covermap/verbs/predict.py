@@ -21,7 +21,7 @@ from covermap.imagery.headers import SUFFIXES
 from covermap.imagery.raster import Scene
 from covermap.mapping.checks import Drift
 from covermap.verbs.bundle_statistics import statistics_of_bundle
-from covermap.verbs.map_scenes import open_for
+from covermap.verbs.open_for import open_for
 
 if TYPE_CHECKING:
     from covermap.mapping.chip_predictor import ChipModel
