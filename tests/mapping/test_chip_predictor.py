@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from covermap.mapping.chip_predictor import SlidingPredictor, cell_side
+from covermap.bundle.facts import Quantity
+from covermap.bundle.folder import write_bundle
+from covermap.core.legend import Legend
+from covermap.mapping.chip_predictor import SlidingPredictor, cell_side, open_task_predictor
+from covermap.models.footprint import activation_bytes
+from covermap.models.loading import network_weights
+from covermap.models.registry import build_network
+from covermap.models.settings import ModelSettings
+from oracle_predictors import tiny_bundle
 
 
 class Brightness:
@@ -43,3 +53,29 @@ def test_answers_within_the_halo_do_not_depend_on_the_tile():
     outer = slice(16 + halo, 144 - halo)
     assert inner.stop > inner.start
     np.testing.assert_allclose(part[:, :, inner, inner], whole[:, :, outer, outer], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("task", "name"), [("regression", "unet"), ("weak-segmentation", "classifier")]
+)
+def test_automatic_tiles_leave_room_for_activations(tmp_path, task, name):
+    model = ModelSettings(name=name, encoder="efficientnet-lite0", weights="none")
+    values = task == "regression"
+    facts = dataclasses.replace(
+        tiny_bundle(("B02", "B03")),
+        task=task,
+        model=model.model_dump(),
+        receptive_radius=48,
+        **(
+            {"legend": Legend(()), "quantity": Quantity("height", "m", None, 0, 1)}
+            if values
+            else {}
+        ),
+    )
+    network = build_network(model, [492.7, 559.8], facts.outputs, seed=0)
+    bundle = write_bundle(tmp_path / "bundle", facts, network_weights(network))
+    found = open_task_predictor(bundle, "float32")
+    # One layer of the encoder's second stage alone: 96 channels of float32 at half the sides.
+    assert found.pixel_bytes >= 96 * 4 / 4
+    assert found.pixel_bytes == pytest.approx(activation_bytes(network, 2), rel=0.01)
+    assert open_task_predictor(bundle, "bfloat16").pixel_bytes == found.pixel_bytes // 2

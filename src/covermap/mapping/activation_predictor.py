@@ -29,11 +29,12 @@ class ActivationPredictor:
     halo : int
         Receptive radius in pixels.
     precision, device : str
+    pixel_bytes : int
+        Bytes of activations in float32 for each pixel of a tile.
     """
 
     stride = TILE_MULTIPLE
     engine = "torch"
-    pixel_bytes = 0
 
     def __init__(
         self,
@@ -43,10 +44,12 @@ class ActivationPredictor:
         halo: int,
         precision: Precision = "float32",
         device: str = "cpu",
+        pixel_bytes: int = 0,
     ) -> None:
         import torch
 
         self.classes, self.halo, self.precision = classes, halo, precision
+        self.pixel_bytes = pixel_bytes // 2 if precision == "bfloat16" else pixel_bytes
         self._combiner, self._device = combiner, device
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._mapper = mapper.eval().to(device=device, dtype=self._dtype)

@@ -276,12 +276,13 @@ class ValuePredictor:
         Receptive radius in pixels.
     activation : str
     precision, device : str
+    pixel_bytes : int
+        Bytes of activations in float32 for each pixel of a tile.
     """
 
     classes = 1
     stride = TILE_MULTIPLE
     engine = "torch"
-    pixel_bytes = 0
 
     def __init__(
         self,
@@ -290,10 +291,12 @@ class ValuePredictor:
         activation: Activation,
         precision: Precision = "float32",
         device: str = "cpu",
+        pixel_bytes: int = 0,
     ) -> None:
         import torch
 
         self.halo, self.precision = halo, precision
+        self.pixel_bytes = pixel_bytes // 2 if precision == "bfloat16" else pixel_bytes
         self._activation, self._device = activation, device
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._network = network.eval().to(device=device, dtype=self._dtype)
@@ -327,17 +330,20 @@ def open_task_predictor(
     """
     if bundle.task != "weak-segmentation" and answers_chips(bundle):
         return SlidingPredictor(open_chip_model(bundle, precision), bundle.chip_size)
+    from covermap.models.footprint import activation_bytes
     from covermap.models.loading import load_network
 
     network, radius = load_network(bundle), bundle.receptive_radius
+    channels = len(bundle.channels)
     arithmetic = resolved(precision)
     if bundle.task == "regression":
         from covermap.models.folding import folded
 
         activation = ModelSettings(**bundle.model).activation
+        pixel_bytes = activation_bytes(network, channels)
         if arithmetic[1] == "cpu":
-            network = folded(network, len(bundle.channels))
-        return ValuePredictor(network, radius, activation, *arithmetic)
+            network = folded(network, channels)
+        return ValuePredictor(network, radius, activation, *arithmetic, pixel_bytes)
     from covermap.models.activation_maps import ActivationMapper
     from covermap.models.classifiers import ChipClassifier
 
@@ -345,4 +351,5 @@ def open_task_predictor(
     classes = len(bundle.legend)
     reading = reading_from_dict(bundle.combiner, classes, str(bundle.folder))
     mapper = ActivationMapper(network, reading.upsampling, reading.bias)
-    return ActivationPredictor(mapper, reading.combiner, classes, radius, *arithmetic)
+    pixel_bytes = activation_bytes(mapper, channels)
+    return ActivationPredictor(mapper, reading.combiner, classes, radius, *arithmetic, pixel_bytes)
