@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
+from covermap.core.legend import Legend
 from covermap.imagery.raster import Band
 from covermap.mapping.engine import map_scene
-from covermap.mapping.preview import display_bands, quicklook, write_preview
+from covermap.mapping.preview import display_bands, quicklook, write_preview, write_value_preview
 from covermap.mapping.settings import MapSettings
 from oracle_predictors import Echo, tiny_bundle
-from tiny import ArrayScene, tiny_geobox
+from tiny import ArrayScene, tiny_geobox, write_scene
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,26 @@ def test_a_preview_shows_the_map_in_the_legends_colours(tmp_path, shape, grid):
         color = bundle.legend.colors[number]
         found = (picture == [int(color[i : i + 2], 16) for i in (1, 3, 5)]).all(axis=-1)
         assert found.sum() > 100
+
+
+@pytest.mark.parametrize("name", ["a$b^$", "$x$"])
+def test_names_with_dollar_signs_are_no_formulas(tmp_path, monkeypatch, name):
+    figures = pytest.importorskip("matplotlib.figure")
+    drawn = []
+    finish = figures.Figure.savefig
+
+    def kept(figure, *args, **more):
+        finish(figure, *args, **more)
+        drawn.extend(text for text in figure.findobj(Text) if text.get_text() == name)
+
+    monkeypatch.setattr(figures.Figure, "savefig", kept)
+    numbers = write_scene(
+        tmp_path / "map.tif", bands=["class"], values=np.ones((1, 9, 9)), nodata=0, crs=32633
+    )
+    write_preview(numbers, Legend.of({1: name}), tmp_path / "a.png", title=name)
+    write_value_preview(numbers, name, tmp_path / "b.png")
+    assert len(drawn) == 3
+    assert not any(text.get_parse_math() for text in drawn)
 
 
 def test_true_colour_is_taken_by_wavelength():

@@ -62,14 +62,17 @@ def write_preview(
     axes.imshow(_colored(ids, legend, nodata), interpolation="nearest")
     axes.set_axis_off()
     if title:
-        axes.set_title(title, loc="left")
+        # A name may hold dollar signs: it is no formula.
+        axes.set_title(title, loc="left", parse_math=False)
     present = set(np.unique(ids).tolist())
     handles = [
         Patch(facecolor=item.color, edgecolor="#444444", linewidth=0.5, label=item.name)
         for item in legend.classes
         if item.id in present or len(legend) <= 24
     ]
-    figure.legend(handles=handles, loc="outside right upper", frameon=False)
+    shown = figure.legend(handles=handles, loc="outside right upper", frameon=False)
+    for text in shown.get_texts():
+        text.set_parse_math(False)
     if geobox.crs is not None:
         _draw_scale(axes, geobox, (rows, cols))
         _draw_north(axes, geobox, (rows, cols))
@@ -112,7 +115,7 @@ def write_value_preview(map_path: Path, unit: str, out: Path, width: int = 1600)
     axes.imshow(value_picture(map_path, width), interpolation="nearest")
     axes.set_axis_off()
     scale = ScalarMappable(Normalize(0, _highest(values)), "viridis")
-    figure.colorbar(scale, ax=axes, label=unit, fraction=0.046)
+    figure.colorbar(scale, ax=axes, fraction=0.046).set_label(unit, parse_math=False)
     if geobox.crs is not None:
         _draw_scale(axes, geobox, (rows, cols))
         _draw_north(axes, geobox, (rows, cols))
