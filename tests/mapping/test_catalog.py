@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import json
 import re
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -105,6 +109,39 @@ def test_all_links_are_relative_and_lead_to_files(tmp_path):
         assert {link["rel"] for link in content["links"]} <= {
             "root", "parent", "collection", "item",
         }  # fmt: skip
+
+
+@pytest.fixture
+def served(tmp_path):
+    """The folder as the web sees it."""
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["a #1", "why?", "50%", "a%20b", "Wälder im Mai"])
+def test_links_lead_to_files_of_any_name(tmp_path, served, name):
+    pystac = pytest.importorskip("pystac", reason="pip install 'covermap[dev]'")
+    publish_catalog([mapped(tmp_path, name), mapped(tmp_path, f"{name} undated", days=None)])
+    collection = pystac.Collection.from_file(f"{served}/collection.json")
+    (item,) = collection.get_items()
+    assert item.id == name
+    assert f"{name} undated.tif" in collection.assets
+    for asset in (*item.assets.values(), *collection.assets.values()):
+        with urlopen(asset.get_absolute_href().replace(" ", "%20").replace("ä", "%C3%A4")) as found:
+            assert found.status == 200
+    publish_catalog([mapped(tmp_path, "b", FARTHER)])
+    collection = pystac.Collection.from_file(f"{served}/collection.json")
+    assert {item.id for item in collection.get_items()} == {name, "b"}
+
+
+def test_names_with_blanks_are_read_from_a_disk(tmp_path):
+    pystac = pytest.importorskip("pystac", reason="pip install 'covermap[dev]'")
+    publish_catalog([mapped(tmp_path, "Wälder im Mai")])
+    (item,) = pystac.Collection.from_file(str(tmp_path / "collection.json")).get_items()
+    assert all(Path(asset.get_absolute_href()).is_file() for asset in item.assets.values())
 
 
 def test_an_item_tells_what_stands_in_the_files(tmp_path):

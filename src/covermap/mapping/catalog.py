@@ -29,8 +29,10 @@ from covermap.mapping.catalog_item import (
     TO_COLLECTION,
     MappedScene,
     extensions_of,
+    href_to,
     item_of,
     item_path,
+    name_in,
     undated_assets_of,
 )
 from covermap.mapping.reading import pictures_allowed
@@ -143,7 +145,7 @@ def _write(folder: Path, items: dict[str, Any], assets: dict[str, Any]) -> None:
             *(
                 {
                     "rel": "item",
-                    "href": f"./{name}",
+                    "href": href_to(name),
                     "type": "application/geo+json",
                     "title": items[name]["id"],
                 }
@@ -180,7 +182,9 @@ def _standing_assets(folder: Path, without: set[str]) -> dict[str, Any]:
 
 
 def _all_there(folder: Path, assets: Any) -> bool:
-    return all((folder / asset["href"]).exists() for asset in assets if "data" in asset["roles"])
+    return all(
+        (folder / name_in(asset["href"])).exists() for asset in assets if "data" in asset["roles"]
+    )
 
 
 def _own(path: Path) -> dict[str, Any]:
@@ -209,7 +213,7 @@ def _undated_bounds(folder: Path, assets: dict[str, Any]) -> Iterator[Bounds]:
         if asset["type"] != COG:
             continue
         try:
-            with pictures_allowed(), rasterio.open(folder / asset["href"]) as dataset:
+            with pictures_allowed(), rasterio.open(folder / name_in(asset["href"])) as dataset:
                 crs = dataset.crs and dataset.crs.to_wkt()
                 place = place_of(GeoBox(dataset.shape, dataset.transform, crs))
         except RasterioIOError:

@@ -8,6 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 from odc.geo.geobox import GeoBox
 
@@ -79,6 +80,18 @@ def item_path(class_map: Path) -> Path:
     return class_map.with_name(f"{class_map.stem}_item.json")
 
 
+def href_to(name: str) -> str:
+    """The link to a file of this name beside the catalog."""
+    # Blanks and letters of any script stay: readers of the web encode them by themselves, and
+    # pystac opens links on a disk as they are written.
+    return f"./{re.sub('[#?%]', lambda found: quote(found[0]), name)}"
+
+
+def name_in(href: str) -> str:
+    """The name of the file that such a link leads to."""
+    return unquote(href).removeprefix("./")
+
+
 def item_of(mapped: MappedScene) -> dict[str, Any]:
     """The STAC item of a map whose days are known."""
     if mapped.days is None:
@@ -110,7 +123,7 @@ def undated_assets_of(mapped: MappedScene) -> dict[str, Any]:
     """The rasters and polygons of a map without a date, as assets of a collection."""
     facts = {**_origin(mapped), "covermap:scene": mapped.name}
     return {
-        Path(asset["href"]).name: {
+        name_in(asset["href"]): {
             **asset,
             **facts,
             **_crs(mapped.geobox),
@@ -269,4 +282,4 @@ def _short_names(legend: Legend) -> list[str]:
 
 
 def _asset(path: Path, media_type: str, role: str, title: str) -> dict[str, Any]:
-    return {"href": f"./{path.name}", "type": media_type, "title": title, "roles": [role]}
+    return {"href": href_to(path.name), "type": media_type, "title": title, "roles": [role]}
