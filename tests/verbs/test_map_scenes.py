@@ -22,7 +22,7 @@ from covermap.mapping.engines import Engine
 from covermap.mapping.files import output_files
 from covermap.mapping.polygons import polygons_path
 from covermap.mapping.settings import MapSettings
-from covermap.verbs.map_scenes import map_key, map_scenes
+from covermap.verbs.map_scenes import kept_for, map_key, map_scenes
 from oracle_predictors import Constant, Echo, tiny_bundle
 from tiny import ArrayScene, tiny_geobox, write_scene
 
@@ -176,6 +176,12 @@ def test_a_changed_source_of_a_virtual_raster_is_another_map(tmp_path, bundle):
     before = map_key(read_bundle(bundle), scene)
     write_scene(source, bands=("B02",), seed=1)
     assert map_key(read_bundle(bundle), scene) != before
+
+
+@pytest.mark.parametrize("content", ["{half", "[]", '{"steps": {}}', '{"steps": {}, "choices": 1}'])
+def test_a_strangers_run_beside_a_copied_bundle_says_nothing(tmp_path, bundle, content):
+    (bundle.parent / "run.json").write_text(content)
+    assert kept_for(read_bundle(bundle), {tmp_path / "map.tif": "key"}) is None
 
 
 def test_a_mosaic_leaves_no_handles_of_its_removed_parts(tmp_path, oracle):

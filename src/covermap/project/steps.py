@@ -48,7 +48,8 @@ class RunFolder:
         folder = cls(path)
         if folder._file.exists():
             record = read_json(folder._file)
-            if not isinstance(record, dict) or not isinstance(record.get("steps"), dict):
+            own = isinstance(record, dict) and isinstance(record.get("steps"), dict)
+            if not own or not isinstance(record.get("choices", {}), dict):
                 raise OutputError(f"{folder._file}: not written by covermap; choose another --out")
             folder.record = record
         else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from covermap.assessment.kept_scores import told_scores
 from covermap.bundle.facts import Bundle
 from covermap.bundle.folder import bundle_digest, read_bundle
-from covermap.core.errors import BundleError, OutputError, repeated
+from covermap.core.errors import BundleError, CovermapError, OutputError, repeated
 from covermap.core.files import content_digest, file_digest, refuse_strangers
 from covermap.core.progress import say
 from covermap.core.settings import parse
@@ -250,7 +250,7 @@ def kept_for(bundle: Bundle, keys: dict[Path, str]) -> Choice | None:
         return None
     try:
         return kept_in(RunFolder.open(run))
-    except OutputError:
+    except (CovermapError, OSError):
         # A stranger's file beside a bundle that was copied there says nothing about it.
         return None
 
