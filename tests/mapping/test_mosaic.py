@@ -7,9 +7,10 @@ import itertools
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from covermap.core.errors import ImageryError
+from covermap.core.errors import ImageryError, OutputError
 from covermap.core.grid import Window, whole, window_geobox
 from covermap.core.ground_area import row_areas_m2
 from covermap.core.legend import Legend
@@ -166,6 +167,28 @@ def test_the_grid_is_that_of_the_first_scene_extended(form):
     grid = common_grid(boxes, "abc")
     assert grid.shape == (200, 300)
     assert np.allclose(grid.affine, whole_grid.affine)
+
+
+@pytest.mark.parametrize("west", [179.98, -179.99])
+def test_a_scene_across_the_antimeridian_stays_beside_one_in_degrees(tmp_path, west):
+    first = GeoBox((100, 100), Affine(1e-4, 0, west, 0, -1e-4, 50.005), "EPSG:4326")
+    x, y = first.crs.transformer_to_crs("EPSG:32601")(180.0, 50.0)
+    other = GeoBox((100, 100), Affine(10, 0, x - 500, 0, -10, y + 500), "EPSG:32601")
+    grid = common_grid([first, other], ["degrees", "metres"])
+    assert grid.shape[1] < 400
+    shares = np.ones((3, 100, 100)) / 3
+    part = part_of(tmp_path, "metres", shares, other)
+    planes = merged(tmp_path, [part], grid)["probability"]
+    # On both sides of the antimeridian.
+    held = np.isfinite(planes[0]).sum() * row_areas_m2(grid).mean()
+    assert held == pytest.approx(1000**2, rel=0.02)
+
+
+def test_a_scene_around_a_pole_is_no_part_of_a_mosaic_in_degrees():
+    first = GeoBox((100, 100), Affine(0.1, 0, 10, 0, -0.1, 85), "EPSG:4326")
+    polar = GeoBox((100, 100), Affine(10_000, 0, -500_000, 0, -10_000, 500_000), "EPSG:3413")
+    with pytest.raises(OutputError, match=r"reaches around a pole.*name another scene first"):
+        common_grid([first, polar], ["degrees", "polar"])
 
 
 def test_scenes_that_make_no_mosaic_are_named():

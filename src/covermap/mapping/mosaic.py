@@ -190,6 +190,8 @@ def _span_on(grid: GeoBox, geobox: GeoBox) -> tuple[float, float, float, float]:
     """First row, first column, last row and last column that a grid takes of another's lattice."""
     footprint = geobox.extent if geobox.crs == grid.crs else _projected(geobox, grid)
     xs, ys = np.array(footprint.geom.exterior.coords).T[:2]
+    if geobox.crs != grid.crs and grid.crs.geographic and np.isfinite(xs).all():
+        xs = _unwrapped(xs, grid, geobox)
     cols, rows = ~grid.affine * (xs, ys)
     if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
         raise OutputError(
@@ -197,6 +199,21 @@ def _span_on(grid: GeoBox, geobox: GeoBox) -> tuple[float, float, float, float]:
             "another scene first, or map groups of neighbours"
         )
     return float(rows.min()), float(cols.min()), float(rows.max()), float(cols.max())
+
+
+def _unwrapped(lon: np.ndarray, grid: GeoBox, geobox: GeoBox) -> np.ndarray:
+    """Longitudes along a footprint without a jump at the antimeridian, on the grid's side of it."""
+    lon = np.unwrap(lon, period=360)
+    west, east = float(lon.min()), float(lon.max())
+    # Around a pole the footprint does not close.
+    if east - west > 180 or abs(lon[-1] - lon[0]) > 180:
+        raise OutputError(
+            f"a scene in {geobox.crs} reaches around a pole, so that in {grid.crs}, the CRS of the "
+            "first scene, it would be as wide as the Earth; name another scene first, or map "
+            "groups of neighbours"
+        )
+    box = grid.extent.boundingbox
+    return lon + 360 * round(((box.left + box.right) - (west + east)) / 720)
 
 
 def _projected(geobox: GeoBox, grid: GeoBox) -> Geometry:
