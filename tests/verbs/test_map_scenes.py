@@ -109,6 +109,54 @@ def test_a_strangers_polygons_in_the_way_stop_before_the_work(tmp_path, bundle, 
     assert stranger.read_bytes() == before
 
 
+def test_law_9_a_map_stopped_while_its_files_get_their_names_goes_on(tmp_path, oracle, monkeypatch):
+    bundle, scenes = oracle
+    map_scenes(bundle, scenes[:1], tmp_path / "whole" / "map.tif")
+    stopped = tmp_path / "stopped" / "map.tif"
+    for name in ("rasterio.shutil.copy", "covermap.mapping.writing.write_styles"):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, _interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                map_scenes(bundle, scenes[:1], stopped)
+    map_scenes(bundle, scenes[:1], stopped)
+    made = {path.name: path.read_bytes() for path in stopped.parent.iterdir()}
+    assert made == {p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
+
+
+@pytest.mark.parametrize("name", ["map.tif", "map.tiff"])
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_map_is_made_again_over_its_own_files(tmp_path, oracle, name, lost):
+    bundle, scenes = oracle
+    out = tmp_path / "maps" / name
+    out.parent.mkdir()
+    # It has nothing to do with the style of the class map.
+    (out.parent / "map.gpkg").write_text("mine")
+    map_scenes(bundle, scenes[:1], out, outputs=("class", "polygons"))
+    before = {path.name: path.read_bytes() for path in out.parent.iterdir()}
+    if lost:
+        out.unlink()
+        polygons_path(out).unlink()
+    map_scenes(bundle, scenes[:1], out, outputs=("class", "polygons"))
+    assert {path.name: path.read_bytes() for path in out.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["map.tif.aux.xml", "map.qml", "map.sld", "map_preview.png"])
+@pytest.mark.parametrize("content", [b"<PAMDataset/>", b"<qgis>", b"\xff\xfe"])
+def test_a_strangers_file_beside_no_map_stops_before_the_work(tmp_path, oracle, name, content):
+    bundle, scenes = oracle
+    stranger = tmp_path / "maps" / name
+    stranger.parent.mkdir()
+    stranger.write_bytes(content)
+    with pytest.raises(OutputError, match=rf"{name}: already exists"):
+        map_scenes(bundle, scenes[:1], tmp_path / "maps" / "map.tif")
+    assert stranger.read_bytes() == content
+    assert list(stranger.parent.iterdir()) == [stranger]
+
+
+def _interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
 def test_polygons_of_a_map_of_values_are_refused(tmp_path):
     numbers = dataclasses.replace(
         tiny_bundle(("B02",), names=()),

@@ -17,6 +17,7 @@ from covermap.mapping.reading import pictures_allowed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Centres of red, green and blue of Sentinel-2 (ESA, Sentinel-2 MSI spectral responses), and how
 # far from them a band still counts as that colour.
@@ -24,6 +25,7 @@ _RGB_NM = (665.0, 560.0, 490.0)
 _COLOR_RADIUS_NM = 45.0
 _READ_SIDE = 1024
 _DPI = 100
+_SOFTWARE = "covermap"
 
 
 def write_preview(
@@ -76,9 +78,7 @@ def write_preview(
     if geobox.crs is not None:
         _draw_scale(axes, geobox, (rows, cols))
         _draw_north(axes, geobox, (rows, cols))
-    with complete_file(out) as scratch:
-        # matplotlib would write its version into the file: the picture is its pixels alone.
-        figure.savefig(scratch, format="png", metadata={"Software": None})
+    _save(figure, out)
 
 
 def value_picture(map_path: Path, width: int) -> np.ndarray:
@@ -119,8 +119,23 @@ def write_value_preview(map_path: Path, unit: str, out: Path, width: int = 1600)
     if geobox.crs is not None:
         _draw_scale(axes, geobox, (rows, cols))
         _draw_north(axes, geobox, (rows, cols))
+    _save(figure, out)
+
+
+def is_own_picture(path: Path) -> bool:
+    """Whether a file is a preview as this program writes it."""
+    try:
+        with path.open("rb") as file:
+            # Texts of a PNG stand before its pixels (PNG 1.2, 4.2.3).
+            return b"tEXtSoftware\0" + _SOFTWARE.encode() in file.read(1000)
+    except OSError:
+        return False
+
+
+def _save(figure: Figure, out: Path) -> None:
     with complete_file(out) as scratch:
-        figure.savefig(scratch, format="png", metadata={"Software": None})
+        # matplotlib would write its version into the file, which is its pixels and our name alone.
+        figure.savefig(scratch, format="png", metadata={"Software": _SOFTWARE})
 
 
 def _highest(values: np.ndarray) -> float:

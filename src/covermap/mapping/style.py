@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.etree.ElementTree import (
+    Comment,
+    Element,
+    ParseError,
+    SubElement,
+    indent,
+    parse,
+    tostring,
+)
 
 from covermap.core.files import complete_file
 from covermap.core.legend import Legend, LegendClass
@@ -11,7 +19,13 @@ from covermap.core.legend import Legend, LegendClass
 # Types and usages of GDAL's raster attribute tables (gdal.h: GDALRATFieldType, GDALRATFieldUsage).
 _INTEGER, _STRING = 0, 2
 _NAME, _MIN_MAX, _RED, _GREEN, _BLUE = 2, 5, 6, 7, 8
+_COLUMNS = [
+    ("Value", _INTEGER, _MIN_MAX), ("Class", _STRING, _NAME),
+    ("Red", _INTEGER, _RED), ("Green", _INTEGER, _GREEN), ("Blue", _INTEGER, _BLUE),
+]  # fmt: skip
 _SLD = "http://www.opengis.net/sld"
+# Programs that save a style of their own leave it out.
+_MARK = "written by covermap"
 
 
 def colormap(legend: Legend) -> dict[int, tuple[int, int, int, int]]:
@@ -33,8 +47,8 @@ def sidecar_of(path: Path) -> Path:
 def write_styles(path: Path, legend: Legend) -> None:
     """Write the styles of a class map."""
     qml, sld = style_paths(path)
-    _write(qml, _qml(legend))
-    _write(sld, _sld(legend, path.stem))
+    _write_style(qml, _qml(legend))
+    _write_style(sld, _sld(legend, path.stem))
 
 
 def write_polygon_style(path: Path, legend: Legend) -> None:
@@ -56,7 +70,7 @@ def write_polygon_style(path: Path, legend: Legend) -> None:
             ("outline_style", "solid"), ("outline_width", "0.1"), ("outline_width_unit", "MM"),
         ]:  # fmt: skip
             SubElement(layer, "prop", k=key, v=value)
-    _write(path, root)
+    _write_style(path, root)
 
 
 def write_attributes(path: Path, legend: Legend) -> None:
@@ -76,13 +90,29 @@ def write_attributes(path: Path, legend: Legend) -> None:
     _write(sidecar_of(path), root)
 
 
+def is_own_style(path: Path) -> bool:
+    """Whether a file is a style as this program writes it."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            # The mark stands first of all.
+            return f"<!--{_MARK}-->" in file.read(1000)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def is_own_attributes(path: Path) -> bool:
+    """Whether a sidecar has the attribute table of a class map, whatever GDAL added to it."""
+    try:
+        root = parse(path).getroot()
+    except (OSError, ParseError):
+        return False
+    names = root.findall("PAMRasterBand/GDALRasterAttributeTable/FieldDefn/Name")
+    return [item.text for item in names] == [name for name, _, _ in _COLUMNS]
+
+
 def _attribute_table(legend: Legend) -> Element:
     table = Element("GDALRasterAttributeTable", tableType="thematic")
-    columns = [
-        ("Value", _INTEGER, _MIN_MAX), ("Class", _STRING, _NAME),
-        ("Red", _INTEGER, _RED), ("Green", _INTEGER, _GREEN), ("Blue", _INTEGER, _BLUE),
-    ]  # fmt: skip
-    for number, (name, kind, usage) in enumerate(columns):
+    for number, (name, kind, usage) in enumerate(_COLUMNS):
         field = SubElement(table, "FieldDefn", index=str(number))
         SubElement(field, "Name").text = name
         SubElement(field, "Type").text = str(kind)
@@ -132,6 +162,11 @@ def _sld(legend: Legend, name: str) -> Element:
 def _rgb(item: LegendClass) -> tuple[int, int, int]:
     red, green, blue = bytes.fromhex(item.color[1:])
     return red, green, blue
+
+
+def _write_style(path: Path, root: Element) -> None:
+    root.insert(0, Comment(_MARK))
+    _write(path, root)
 
 
 def _write(path: Path, root: Element) -> None:

@@ -199,9 +199,6 @@ class Scratch:
     def publish(self, legend: Legend) -> None:
         """Copy every file to its final name as a Cloud Optimized GeoTIFF; the class map last."""
         for layer in sorted(self.layers, key=lambda layer: layer.output == "class"):
-            if layer.output == "class":
-                write_attributes(layer.path, legend)
-                write_styles(layer.path, legend)
             with complete_file(layer.path) as path, pictures_allowed():
                 # GDAL refuses to overwrite what it did not make itself: hand it a free name.
                 path.unlink()
@@ -215,6 +212,10 @@ class Scratch:
                     num_threads="ALL_CPUS",
                     bigtiff="IF_SAFER",
                 )
+            if layer.output == "class":
+                # After the map: styles of none would be a stranger's where it is stopped here.
+                write_attributes(layer.path, legend)
+                write_styles(layer.path, legend)
 
     def remove(self) -> None:
         for layer in self.layers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from covermap.assessment.kept_scores import told_scores
 from covermap.bundle.facts import Bundle
@@ -16,12 +16,11 @@ from covermap.core.progress import say
 from covermap.core.settings import parse
 from covermap.imagery.headers import parts_of_image
 from covermap.imagery.raster import Scene
-from covermap.mapping.catalog import catalog_files, is_own_catalog, publish_catalog, withdraw
+from covermap.mapping.catalog import catalog_files, publish_catalog, withdraw
 from covermap.mapping.catalog_item import MappedScene
 from covermap.mapping.files import in_the_way, output_files, preview_of
 from covermap.mapping.ledger import chosen_before, ledger_path
-from covermap.mapping.polygons import is_own
-from covermap.mapping.reading import pictures_allowed
+from covermap.mapping.own_files import is_own_file, tags_of
 from covermap.mapping.settings import MapSettings
 from covermap.project.steps import RunFolder
 from covermap.verbs.open_for import open_for
@@ -116,12 +115,12 @@ def map_scenes(
         )
     opened = [open_for(model, Path(path)) for path in scenes]
     targets = mosaic_target(Path(out)) if mosaic else _targets(opened, Path(out))
-    files = [path for target in targets for path in output_files(target, settings)]
+    files = [(path, target) for target in targets for path in output_files(target, settings)]
     # A file that is named stands for itself; a folder has a catalog, also of one map.
     in_folder = targets != [Path(out)]
     if in_folder:
-        files += catalog_files(targets)
-    refuse_strangers([p for p in files if not _is_map_of(p, model)], set())
+        files += [(path, targets[0]) for path in catalog_files(targets)]
+    refuse_strangers([path for path, target in files if not is_own_file(path, target)], set())
     say(told_scores(model.scores))
     keys = [map_key(model, scene) for scene in opened]
     # Of a mosaic also what it is made from: it is there while the mosaic is unfinished.
@@ -239,7 +238,7 @@ def kept_for(bundle: Bundle, keys: dict[Path, str]) -> Choice | None:
     from covermap.mapping.engines import engine_from
 
     for target, key in keys.items():
-        tags = _tags_of(target)
+        tags = tags_of(target)
         finished = tags if tags.get("inputs") == key else {}
         engine = engine_from(chosen_before(ledger_path(target), key)) or engine_from(finished)
         if engine is not None:
@@ -287,36 +286,3 @@ def _targets(scenes: Sequence[Scene], out: Path) -> list[Path]:
             "them into different folders"
         )
     return [out / f"{name}.tif" for name in names]
-
-
-def _is_map_of(path: Path, bundle: Bundle) -> bool:
-    """Whether a file in the way is an earlier map by this program, which may be replaced."""
-    if not path.exists():
-        return True
-    if path.name.endswith(".aux.xml"):
-        return _is_map_of(path.with_name(path.name.removesuffix(".aux.xml")), bundle)
-    if path.suffix == ".png":
-        return (path.parent / f"{path.stem.removesuffix('_preview')}.tif").exists()
-    if path.suffix == ".gpkg":
-        return is_own(path)
-    if path.suffix == ".json":
-        return is_own_catalog(path)
-    if path.suffix == ".qml" and path.with_suffix(".gpkg").exists():
-        return is_own(path.with_suffix(".gpkg"))
-    if path.suffix in {".qml", ".sld"}:
-        return _is_map_of(path.with_suffix(".tif"), bundle) and path.with_suffix(".tif").exists()
-    return str(_tags_of(path).get("software", "")).startswith("covermap")
-
-
-def _tags_of(path: Path) -> dict[str, Any]:
-    """Tags of a raster; empty where there is none."""
-    import rasterio
-    from rasterio.errors import RasterioIOError
-
-    if not path.exists():
-        return {}
-    try:
-        with pictures_allowed(), rasterio.open(path) as dataset:
-            return dict(dataset.tags())
-    except RasterioIOError:
-        return {}
