@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import rasterio
 
@@ -69,3 +70,20 @@ def test_workers_make_the_same_collection(made):
     assert said.status == 0, said.err
     for path in (folder / "maps").glob("*.json"):
         assert path.read_bytes() == (folder / "shared" / path.name).read_bytes()
+
+
+@pytest.mark.slow
+def test_workers_leave_out_a_scene_without_a_usable_pixel(made):
+    folder, words, _ = made
+    nothing = np.zeros((len(BANDS), 64, 80))
+    write_scene(folder / "fog.tif", bands=BANDS, values=nothing, nodata=0, scale=1e-4)
+    said = covermap(
+        "map", "bundle", words[0], "fog.tif", words[1], "--out", "foggy", "--cluster", "local",
+        cwd=folder,
+    )  # fmt: skip
+    assert said.status == 0, said.err
+    assert "fog: no usable pixel" in said.err
+    assert {path.stem for path in (folder / "foggy").glob("*.tif")} == {
+        "S2_20200716",
+        "S2_20210716",
+    }

@@ -11,7 +11,7 @@ from rasterio.shutil import copy
 
 from covermap.bundle.facts import Quantity
 from covermap.bundle.folder import bundle_digest, read_bundle, write_bundle
-from covermap.core.errors import BundleError, OutputError
+from covermap.core.errors import BundleError, NothingToMapError, OutputError
 from covermap.core.settings import parse
 from covermap.imagery.opening import open_scene
 from covermap.imagery.pool import POOL
@@ -185,6 +185,30 @@ def test_a_folder_of_maps_is_a_collection_and_a_file_is_none(tmp_path, oracle):
     assert item["properties"]["covermap:bundle"] == bundle_digest(bundle)
     assert item["assets"]["thumbnail"]["href"] == "./S2_20200716_preview.png"
     assert list(collection["assets"]) == ["undated.tif"]
+
+
+def _empty(folder, name):
+    return write_scene(
+        folder / f"{name}.tif", bands=("B02",), values=np.zeros((1, 64, 80)), nodata=0
+    )
+
+
+def test_a_scene_without_a_usable_pixel_is_left_out_of_many(tmp_path, oracle, capsys):
+    bundle, scenes = oracle
+    words = [scenes[0], _empty(tmp_path, "S2_20220716"), scenes[1]]
+    results = map_scenes(bundle, words, tmp_path / "maps")
+    assert [result.paths["class"].stem for result in results] == ["S2_20200716", "S2_20210716"]
+    collection = json.loads((tmp_path / "maps" / "collection.json").read_text())
+    assert [link["title"] for link in collection["links"][1:]] == ["S2_20200716", "S2_20210716"]
+    assert "WARNING  S2_20220716: no usable pixel" in capsys.readouterr().err
+
+
+def test_where_no_scene_has_a_usable_pixel_that_is_an_error(tmp_path, oracle):
+    empty = [_empty(tmp_path, name) for name in ("fog", "cloud")]
+    with pytest.raises(NothingToMapError, match=r"none of the 2 scenes has a usable pixel"):
+        map_scenes(oracle[0], empty, tmp_path / "maps")
+    with pytest.raises(NothingToMapError, match=r"fog: no usable pixel"):
+        map_scenes(oracle[0], empty[:1], tmp_path / "maps")
 
 
 @pytest.mark.parametrize("name", ["collection.json", "S2_20200716_item.json"])

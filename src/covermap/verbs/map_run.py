@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from covermap.bundle.folder import read_bundle
-from covermap.core.files import content_digest, write_json
+from covermap.core.errors import NothingToMapError
+from covermap.core.files import content_digest, read_json, write_json
 from covermap.core.progress import say
+from covermap.imagery.raster import Scene
 from covermap.labels.mask_finding import image_path
 from covermap.mapping.catalog import publish_catalog, withdraw
 from covermap.mapping.files import output_files
+from covermap.mapping.settings import MapSettings
 from covermap.verbs.map_scenes import map_key, mapped_scenes, preview_of_map
 from covermap.verbs.predict import predictions, relative_to, write_predictions
 from covermap.verbs.run_engine import run_predictor
 from covermap.verbs.train import train_inputs
 from covermap.verbs.workspace import Workspace
+
+if TYPE_CHECKING:
+    from covermap.bundle.facts import Bundle
+    from covermap.mapping.predictor import Predictor
+    from covermap.mapping.result import MapResult
 
 AREAS = "map.json"
 PREVIEW = "preview.png"
@@ -57,6 +65,12 @@ def map_paths(workspace: Workspace) -> dict[str, Path]:
     return {scene.name: folder / "maps" / f"{scene.name}.tif" for scene in workspace.scenes}
 
 
+def mapped_paths(workspace: Workspace) -> dict[str, Path]:
+    """The same once they are made: scenes without a usable pixel have none."""
+    mapped = read_json(workspace.folder.path / AREAS)
+    return {name: path for name, path in map_paths(workspace).items() if name in mapped}
+
+
 def outputs_of(workspace: Workspace) -> tuple[str, ...]:
     """Names of the files that the map of a run may have."""
     if answers_pictures(workspace):
@@ -85,9 +99,6 @@ def _predict(workspace: Workspace) -> tuple[str, ...]:
 
 
 def _map(workspace: Workspace) -> tuple[str, ...]:
-    from covermap.mapping.checks import self_check
-    from covermap.mapping.engine import map_scene
-
     folder, project = workspace.folder.path, workspace.project
     bundle = read_bundle(folder / "bundle")
     predictor = run_predictor(workspace, bundle)
@@ -95,36 +106,71 @@ def _map(workspace: Workspace) -> tuple[str, ...]:
     several = len(workspace.scenes) > 1
     if several:
         withdraw(list(paths.values()))
-    areas, results = {}, []
-    for scene in workspace.scenes:
-        result = map_scene(
-            scene,
-            bundle,
-            predictor,
-            paths[scene.name],
-            project.map,
-            title=f"Mapping {scene.name}",
-            key=content_digest([map_key(bundle, scene), workspace.reading_digest]),
+    digest = workspace.reading_digest
+    results = [
+        _map_one(scene, bundle, predictor, paths[scene.name], project.map, several, digest)
+        for scene in workspace.scenes
+    ]
+    areas = {
+        scene.name: _amounts(scene, result)
+        for scene, result in zip(workspace.scenes, results, strict=True)
+        if result is not None
+    }
+    if not areas:
+        raise NothingToMapError(
+            f"{folder / 'maps'}: none of the {len(results)} scenes has a usable pixel; check "
+            "nodata and quality"
         )
-        results.append(result)
-        for warning in self_check(result, bundle.legend) if len(bundle.legend) else ():
-            say(f"{paths[scene.name].name}: {warning}")
-        areas[scene.name] = {
-            # Pixels of a picture without a CRS have no known size.
-            "class_area_m2": (
-                None
-                if scene.geobox.crs is None
-                else {str(key): value for key, value in result.class_area_m2.items()}
-            ),
-            "class_pixels": {str(key): value for key, value in result.class_pixels.items()},
-            "valid_pixels": result.valid_pixels,
-            "total_pixels": result.total_pixels,
-        }
     if several:
         publish_catalog(
             mapped_scenes(workspace.scenes, list(paths.values()), bundle, project.map, results)
         )
     write_json(folder / AREAS, areas)
-    first = workspace.scenes[0].name
+    first = next(iter(areas))
     preview_of_map(bundle, paths[first], folder / PREVIEW, f"{project.name}: {first}")
     return tuple(name for name in outputs_of(workspace) if (folder / name).exists())
+
+
+def _map_one(
+    scene: Scene,
+    bundle: Bundle,
+    predictor: Predictor,
+    out: Path,
+    settings: MapSettings,
+    is_one_of_several: bool,
+    reading_digest: str,
+) -> MapResult | None:
+    """The map of a scene with what is told of it; None where one of several has no usable pixel."""
+    from covermap.mapping.checks import self_check
+    from covermap.mapping.engine import map_scene
+
+    title = f"Mapping {scene.name}"
+    key = content_digest([map_key(bundle, scene), reading_digest])
+    try:
+        result = map_scene(scene, bundle, predictor, out, settings, title=title, key=key)
+    except NothingToMapError as error:
+        if not is_one_of_several:
+            raise
+        # The folder is the run's: a map of what the scene was before has no place in it.
+        for path in output_files(out, settings):
+            path.unlink(missing_ok=True)
+        say(f"WARNING  {error}; left out of the maps")
+        return None
+    for warning in self_check(result, bundle.legend) if len(bundle.legend) else ():
+        say(f"{out.name}: {warning}")
+    return result
+
+
+def _amounts(scene: Scene, result: MapResult) -> dict[str, Any]:
+    """What `map.json` says of a map."""
+    return {
+        # Pixels of a picture without a CRS have no known size.
+        "class_area_m2": (
+            None
+            if scene.geobox.crs is None
+            else {str(key): value for key, value in result.class_area_m2.items()}
+        ),
+        "class_pixels": {str(key): value for key, value in result.class_pixels.items()},
+        "valid_pixels": result.valid_pixels,
+        "total_pixels": result.total_pixels,
+    }

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 from covermap.assessment.kept_scores import told_scores
 from covermap.bundle.facts import Bundle
 from covermap.bundle.folder import bundle_digest, read_bundle
-from covermap.core.errors import BundleError, CovermapError, OutputError, repeated
+from covermap.core.errors import (
+    BundleError,
+    CovermapError,
+    NothingToMapError,
+    OutputError,
+    repeated,
+)
 from covermap.core.files import content_digest, file_digest, refuse_strangers
 from covermap.core.progress import say
 from covermap.core.settings import parse
@@ -84,12 +90,13 @@ def map_scenes(
     Returns
     -------
     list of MapResult
-        One a scene, in order; of a mosaic one.
+        One a scene, in order, but for scenes without a usable pixel, which are told; of a mosaic
+        one.
 
     Raises
     ------
     CovermapError
-        A scene does not fit the bundle, or a file is in the way.
+        A scene does not fit the bundle, no scene has a usable pixel, or a file is in the way.
     """
     from covermap.mapping.choice import open_chosen
     from covermap.verbs.map_mosaic import map_mosaic, mosaic_key, mosaic_target, part_paths
@@ -137,16 +144,21 @@ def map_scenes(
         return [result]
     if in_folder:
         withdraw(targets)
+    work = _map_one if len(opened) == 1 else _map_or_leave_out
     results = _computed(
         cluster,
         [
-            partial(_map_one, scene, model, predictor, target, settings, key)
+            partial(work, scene, model, predictor, target, settings, key)
             for scene, target, key in zip(opened, targets, keys, strict=True)
         ],
     )
+    if not any(results):
+        raise NothingToMapError(
+            f"{out}: none of the {len(opened)} scenes has a usable pixel; check nodata and quality"
+        )
     if in_folder:
         publish_catalog(mapped_scenes(opened, targets, model, settings, results))
-    return results
+    return [result for result in results if result is not None]
 
 
 def mapped_scenes(
@@ -154,14 +166,15 @@ def mapped_scenes(
     targets: Sequence[Path],
     bundle: Bundle,
     settings: MapSettings,
-    results: Sequence[MapResult],
+    results: Sequence[MapResult | None],
 ) -> list[MappedScene]:
-    """What a catalog needs to know of finished maps."""
+    """What a catalog needs to know of finished maps; scenes without one are left out."""
     assert bundle.folder is not None
     digest = bundle_digest(bundle.folder)
     return [
         MappedScene(scene.name, target, scene.geobox, scene.days, bundle, digest, settings, result)
         for scene, target, result in zip(scenes, targets, results, strict=True)
+        if result is not None
     ]
 
 
@@ -196,6 +209,23 @@ def _map_one(
     )
     _show(result, bundle, target, scene.name)
     return result
+
+
+def _map_or_leave_out(
+    scene: Scene,
+    bundle: Bundle,
+    predictor: Predictor,
+    target: Path,
+    settings: MapSettings,
+    key: str,
+    fill: Filler,
+) -> MapResult | None:
+    """The same for one of several; None where nothing of the scene can be mapped."""
+    try:
+        return _map_one(scene, bundle, predictor, target, settings, key, fill)
+    except NothingToMapError as error:
+        say(f"WARNING  {error}; left out of the maps")
+        return None
 
 
 def _show(result: MapResult, bundle: Bundle, target: Path, title: str) -> None:

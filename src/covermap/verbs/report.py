@@ -22,7 +22,7 @@ from covermap.training.history import EpochRow
 from covermap.verbs.chip_choice import chip_choice
 from covermap.verbs.doubts import read_doubts
 from covermap.verbs.evaluate import evaluate_inputs
-from covermap.verbs.map_run import AREAS, PREVIEW, map_inputs, map_paths, map_step
+from covermap.verbs.map_run import AREAS, PREVIEW, map_inputs, map_step, mapped_paths
 from covermap.verbs.pictures import outlined
 from covermap.verbs.split_map import split_map
 from covermap.verbs.tested_panels import tested_panels
@@ -83,7 +83,7 @@ def _content(workspace: Workspace) -> ReportContent:
     metrics = read_json(folder / "metrics.json")
     chips = read_chips(folder / "chips.parquet")
     folds = len(split.trainings) - 1 if split.scheme == "kfold" else None
-    legend, maps = workspace.labels.legend, list(map_paths(workspace).items())
+    legend, maps = workspace.labels.legend, list(mapped_paths(workspace).items())
     small = [(name, map_picture(path, legend, 320)) for name, path in maps[1 : 1 + _MOST_MAPS]]
     return ReportContent(
         name=project.name,
@@ -99,11 +99,11 @@ def _content(workspace: Workspace) -> ReportContent:
         chips=chip_choice(workspace),
         doubts=_doubts(workspace),
         map_picture=map_picture(maps[0][1], legend, 1200),
-        map_name=maps[0][0] if small else None,
+        map_name=maps[0][0] if len(workspace.scenes) > 1 else None,
         further_maps=tuple(small),
         maps_not_shown=len(maps) - 1 - len(small),
         areas=_areas(workspace),
-        areas_of=workspace.scenes[0].name if same_ground(workspace.scenes) else None,
+        areas_of=maps[0][0] if same_ground(mapped_in(workspace)) else None,
         provenance=provenance_of(workspace),
         map_file="map.tif" if len(workspace.scenes) == 1 else "maps/",
         bundle_file="bundle/",
@@ -114,6 +114,7 @@ def _content(workspace: Workspace) -> ReportContent:
 def _headlines(workspace: Workspace, metrics: dict[str, Any], folds: int | None) -> list[str]:
     lines = headlines_of(metrics, model_word(metrics), workspace.project.split.allow_leak, folds)
     lines += weak_headlines(metrics["test"])
+    lines += unmapped_headlines(workspace)
     choice = metrics["model"].get("choice")
     if choice is not None:
         scores = ", ".join(
@@ -131,6 +132,16 @@ def _headlines(workspace: Workspace, metrics: dict[str, Any], folds: int | None)
             f"on {choice['ground']} ({scores}).{''.join(doubtful)}"
         )
     return lines
+
+
+def unmapped_headlines(workspace: Workspace) -> list[str]:
+    """A sentence on the scenes that have no map, where there are any."""
+    mapped = mapped_paths(workspace)
+    names = [scene.name for scene in workspace.scenes if scene.name not in mapped]
+    if not names:
+        return []
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return [f"Without a map, since no pixel of them is usable: {shown}."]
 
 
 def model_word(metrics: dict[str, Any]) -> str:
@@ -205,12 +216,18 @@ def _areas(workspace: Workspace) -> tuple[ClassArea, ...]:
     Of scenes that show the same ground, such as two dates of one place, those of the first alone.
     """
     mapped = list(read_json(workspace.folder.path / AREAS).values())
-    if same_ground(workspace.scenes):
+    if same_ground(mapped_in(workspace)):
         mapped = mapped[:1]
     legend = workspace.labels.legend
     if any(item["class_area_m2"] is None for item in mapped):
         return class_pixels(_summed([item["class_pixels"] for item in mapped]), legend)
     return class_areas(_summed([item["class_area_m2"] for item in mapped]), legend)
+
+
+def mapped_in(workspace: Workspace) -> list[Scene]:
+    """The scenes of a run that have a map."""
+    names = mapped_paths(workspace)
+    return [scene for scene in workspace.scenes if scene.name in names]
 
 
 def same_ground(scenes: Sequence[Scene]) -> bool:

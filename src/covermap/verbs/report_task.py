@@ -30,8 +30,8 @@ from covermap.verbs.chip_panels import chip_panels, number_panels
 from covermap.verbs.evaluate_chip_numbers import read_numbered
 from covermap.verbs.evaluate_chips import TABLE
 from covermap.verbs.evaluate_numbers import JOINT
-from covermap.verbs.map_run import PREDICTIONS, PREVIEW, answers_pictures
-from covermap.verbs.report import curves_of, how_tested, provenance_of
+from covermap.verbs.map_run import PREDICTIONS, PREVIEW, answers_pictures, mapped_paths
+from covermap.verbs.report import curves_of, how_tested, provenance_of, unmapped_headlines
 from covermap.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -74,14 +74,13 @@ def task_page(workspace: Workspace) -> str:
     of_numbers = _of_chip_numbers if workspace.of_chips else _of_numbers
     fill = {"classification": _of_classes, "regression": of_numbers}.get(project.task, _of_tags)
     part = fill(workspace, metrics, chips)
-    maps, picture_of_map = None, None
-    if answers_pictures(workspace):
-        maps = PREDICTIONS
-    else:
-        maps = (
-            "map.tif" if len(workspace.scenes) == 1 else f"maps/, here {workspace.scenes[0].name}"
-        )
+    unmapped: list[str] = []
+    maps, picture_of_map = PREDICTIONS, None
+    if not answers_pictures(workspace):
+        first = next(iter(mapped_paths(workspace)))
+        maps = f"maps/, here {first}" if len(workspace.scenes) > 1 else "map.tif"
         picture_of_map = (folder / PREVIEW).read_bytes()
+        unmapped = unmapped_headlines(workspace)
     return render_task(
         TaskContent(
             name=project.name,
@@ -89,7 +88,7 @@ def task_page(workspace: Workspace) -> str:
             how_tested=how_tested(workspace, chips),
             counted=part.counted,
             meaning=part.meaning,
-            headlines=part.headlines,
+            headlines=(*part.headlines, *unmapped),
             scores=part.scores,
             classes=part.classes,
             classes_title=part.classes_title,
