@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import rasterio
 
+from covermap.bundle.facts import Quantity
 from covermap.core.errors import ModelError, ProjectError
 from covermap.core.ground_area import row_areas_m2
 from covermap.mapping.engine import map_scene
@@ -279,3 +281,45 @@ def test_no_window_larger_than_a_tile_is_ever_read(tmp_path):
     scene = Watched(plain.values, plain.valid, plain.geobox, BANDS)
     map_scene(scene, tiny_bundle(), Constant(), tmp_path / "m.tif", MapSettings(tile=64))
     assert max(max(size) for size in sizes) <= 64
+
+
+def test_files_of_an_earlier_map_do_not_stay_beside_another(tmp_path):
+    scene, bundle, out = noise_scene(), tiny_bundle(), tmp_path / "map.tif"
+    everything = ALL.model_copy(update={"outputs": (*ALL.outputs, "polygons")})
+    plain = MapSettings(tile=64)
+    map_scene(scene, bundle, Convolutions(), tmp_path / "new" / "map.tif", plain)
+    map_scene(scene, bundle, Convolutions(), out, everything)
+    map_scene(scene, bundle, Convolutions(), out, plain)
+    (tmp_path / "new").rename(tmp_path.with_name("new"))
+    assert bytes_of(tmp_path) == bytes_of(tmp_path.with_name("new"))
+
+
+def test_values_over_a_class_map_have_nothing_of_its_classes(tmp_path):
+    scene, out = noise_scene(), tmp_path / "map.tif"
+    numbers = replace(
+        tiny_bundle(names=()), task="regression", quantity=Quantity("tracks per hectare", 45.0)
+    )
+    map_scene(scene, tiny_bundle(), Convolutions(), out, ALL)
+    map_scene(scene, numbers, Constant((0.5,)), out, MapSettings(tile=64))
+    assert [path.name for path in tmp_path.iterdir()] == ["map.tif"]
+
+
+def test_what_only_is_called_like_a_left_over_stays(tmp_path):
+    """The maps of other scenes, and files of strangers."""
+    scene, bundle = noise_scene(), tiny_bundle()
+    map_scene(scene, bundle, Convolutions(), tmp_path / "map_margin.tif", MapSettings(tile=64))
+    for name in ("map_polygons.gpkg", "map_polygons.qml", "map_entropy.tif"):
+        (tmp_path / name).write_text("mine")
+    before = bytes_of(tmp_path)
+    map_scene(scene, bundle, Convolutions(), tmp_path / "map.tif", MapSettings(tile=64))
+    assert bytes_of(tmp_path).items() >= before.items()
+
+
+def test_scratch_files_of_a_stopped_map_with_more_outputs_go(tmp_path):
+    scene, bundle, out = noise_scene(), tiny_bundle(), tmp_path / "map.tif"
+    killed = Failing()
+    killed.fail_at = 9
+    with pytest.raises(KeyboardInterrupt):
+        map_scene(scene, bundle, killed, out, ALL, key="k")
+    map_scene(scene, bundle, Convolutions(), out, MapSettings(tile=64), key="k")
+    assert not list(tmp_path.glob(".*"))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import rasterio
 from rasterio.errors import RasterioIOError
 
+from covermap.core.legend import Legend
 from covermap.mapping.catalog import is_own_catalog
 from covermap.mapping.polygons import is_own, polygon_files
 from covermap.mapping.preview import is_own_picture
 from covermap.mapping.reading import pictures_allowed
-from covermap.mapping.style import is_own_attributes, is_own_style
+from covermap.mapping.settings import MapOutput, MapSettings
+from covermap.mapping.style import is_own_attributes, is_own_style, sidecar_of, style_paths
+from covermap.mapping.writing import DESCRIPTIONS, layer_path
+
+_ENDINGS = (".tif", ".tiff")
 
 
 def is_own_file(path: Path, target: Path) -> bool:
@@ -44,6 +50,38 @@ def is_own_file(path: Path, target: Path) -> bool:
     return is_own_raster(path)
 
 
+def remove_left_over(out: Path, legend: Legend, settings: MapSettings) -> None:
+    """Remove our files of an earlier map at `out` that the one about to be published has not.
+
+    They would stand beside it and contradict it. What is not ours stays.
+
+    Parameters
+    ----------
+    out : Path
+        The class map, or map of values.
+    legend : Legend
+        Empty of a map of values, which has neither styles nor further files.
+    settings : MapSettings
+        Which outputs are written.
+    """
+    if any(out.with_suffix(ending).exists() for ending in _ENDINGS if ending != out.suffix):
+        # Files of this name may be of the other map.
+        return
+    written = settings.outputs if len(legend) else ("value",)
+    for output in get_args(MapOutput):
+        path = layer_path(out, output)
+        if path != out and output not in written and _is_own_layer(path, output):
+            path.unlink()
+            sidecar_of(path).unlink(missing_ok=True)
+    polygons, polygon_style = polygon_files(out)
+    left_over = [] if len(legend) else [sidecar_of(out), *style_paths(out)]
+    if "polygons" not in written:
+        left_over += [polygon_style, polygons]
+    for path in left_over:
+        if path.exists() and is_own_file(path, out):
+            path.unlink()
+
+
 def is_own_raster(path: Path) -> bool:
     """Whether a file is a map as this program writes it."""
     return str(tags_of(path).get("software", "")).startswith("covermap")
@@ -58,3 +96,15 @@ def tags_of(path: Path) -> dict[str, Any]:
             return dict(dataset.tags())
     except RasterioIOError:
         return {}
+
+
+def _is_own_layer(path: Path, output: MapOutput) -> bool:
+    """Whether a file is this output of a map, and not the map of a scene that is called like it."""
+    tags = tags_of(path)
+    if not str(tags.get("software", "")).startswith("covermap"):
+        return False
+    with pictures_allowed(), rasterio.open(path) as dataset:
+        bands = dataset.descriptions
+    if output == "probability":
+        return bands == tuple(json.loads(tags.get("class_names", "{}")).values())
+    return bands == (DESCRIPTIONS[output],)

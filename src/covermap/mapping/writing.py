@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import rasterio
@@ -33,7 +34,7 @@ Layers = dict[MapOutput, np.ndarray]
 
 _BLOCK = 512
 _CACHED_ROWS = 32
-_DESCRIPTIONS: dict[MapOutput, str] = {
+DESCRIPTIONS: dict[MapOutput, str] = {
     "class": "land cover class",
     "confidence": "probability of the class",
     "margin": "probability of the class minus that of the second",
@@ -78,15 +79,32 @@ def plan_layers(out: Path, legend: Legend, settings: MapSettings) -> tuple[Layer
     Without a class in the legend it is a map of values, one file.
     """
     if not len(legend):
-        scratch = out.with_name(f".{out.stem}.value.scratch.tif")
-        return (Layer("value", out, scratch, (_DESCRIPTIONS["value"],), "float32", math.nan),)
+        return (
+            Layer(
+                "value",
+                out,
+                _scratch_of(out, "value"),
+                (DESCRIPTIONS["value"],),
+                "float32",
+                math.nan,
+            ),
+        )
     return tuple(_layer(out, legend, output, settings) for output in settings.rasters)
 
 
+def layer_path(out: Path, output: MapOutput) -> Path:
+    """Where an output of the map at `out` lies."""
+    return out if output in ("class", "value") else out.with_name(f"{out.stem}_{output}.tif")
+
+
+def _scratch_of(out: Path, output: MapOutput) -> Path:
+    return out.with_name(f".{out.stem}.{output}.scratch.tif")
+
+
 def _layer(out: Path, legend: Legend, output: MapOutput, settings: MapSettings) -> Layer:
-    path = out if output == "class" else out.with_name(f"{out.stem}_{output}.tif")
-    bands = legend.names if output == "probability" else (_DESCRIPTIONS[output],)
-    scratch = out.with_name(f".{out.stem}.{output}.scratch.tif")
+    path = layer_path(out, output)
+    bands = legend.names if output == "probability" else (DESCRIPTIONS[output],)
+    scratch = _scratch_of(out, output)
     if output == "class":
         return Layer(output, path, scratch, bands, legend.dtype, legend.nodata)
     if output == "probability" and settings.probability_type == "float32":
@@ -152,7 +170,12 @@ class Scratch:
 
     def create(self, tags: Mapping[str, str], legend: Legend) -> None:
         """Make empty files with all that a reader needs to understand them."""
-        self.layers[0].scratch.parent.mkdir(parents=True, exist_ok=True)
+        # The first layer is the map itself, which the scratch files are named by.
+        out = self.layers[0].path
+        out.parent.mkdir(parents=True, exist_ok=True)
+        # A map that was stopped may have had outputs which this one has not.
+        for output in get_args(MapOutput):
+            _scratch_of(out, output).unlink(missing_ok=True)
         for layer in self.layers:
             # Under its own name at once: while there is no ledger nobody takes it for work done,
             # and a process killed here leaves nothing that the next one does not overwrite.
