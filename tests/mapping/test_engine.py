@@ -323,3 +323,31 @@ def test_scratch_files_of_a_stopped_map_with_more_outputs_go(tmp_path):
         map_scene(scene, bundle, killed, out, ALL, key="k")
     map_scene(scene, bundle, Convolutions(), out, MapSettings(tile=64), key="k")
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("lost", [None, "map.tif", "map_confidence.tif"])
+def test_a_map_stopped_in_its_polygons_makes_only_them(tmp_path, monkeypatch, lost):
+    scene, bundle, out = noise_scene(), tiny_bundle(), tmp_path / "stopped" / "map.tif"
+    chosen = ALL.model_copy(update={"outputs": (*ALL.outputs, "polygons")})
+    whole = Failing()
+    wanted = map_scene(scene, bundle, whole, tmp_path / "whole" / "map.tif", chosen, key="k")
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("covermap.mapping.result.write_polygons", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            map_scene(scene, bundle, Failing(), out, chosen, key="k")
+    assert not list(out.parent.glob(".*.scratch.tif"))
+    if lost is not None:
+        # Another map of ours in its place does not vouch for it either.
+        map_scene(scene, tiny_bundle(mean=0.5), Failing(), tmp_path / "b.tif", ALL, key="other")
+        (tmp_path / lost.replace("map", "b")).replace(out.with_name(lost))
+    again = Failing()
+    result = map_scene(scene, bundle, again, out, chosen, key="k")
+    assert again.calls == (0 if lost is None else whole.calls)
+    assert result.class_pixels == wanted.class_pixels
+    assert result.class_area_m2 == wanted.class_area_m2
+    assert result.valid_pixels == wanted.valid_pixels
+    assert bytes_of(out.parent) == bytes_of(tmp_path / "whole")

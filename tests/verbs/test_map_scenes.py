@@ -123,6 +123,21 @@ def test_law_9_a_map_stopped_while_its_files_get_their_names_goes_on(tmp_path, o
     assert made == {p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
 
 
+def test_a_mosaic_stopped_in_its_polygons_is_not_computed_again(tmp_path, oracle, monkeypatch):
+    bundle, scenes = oracle
+    only = Choice(Engine("oracle", "float32"), "there is no other")
+    asked = {"mosaic": True, "outputs": ("class", "polygons")}
+    with monkeypatch.context() as patch:
+        patch.setattr("covermap.mapping.result.write_polygons", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            map_scenes(bundle, scenes[:2], tmp_path / "all.tif", **asked)
+    again = Constant()
+    monkeypatch.setattr(choice, "open_chosen", lambda *_: (again, only))
+    map_scenes(bundle, scenes[:2], tmp_path / "all.tif", **asked)
+    assert again.tiles == 0
+    assert polygons_path(tmp_path / "all.tif").exists()
+
+
 @pytest.mark.parametrize("name", ["map.tif", "map.tiff"])
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_map_is_made_again_over_its_own_files(tmp_path, oracle, name, lost):

@@ -19,6 +19,8 @@ from covermap.imagery.raster import Scene
 from covermap.mapping.filling import Filler, Job, fill_here
 from covermap.mapping.ledger import Ledger, chosen_before, ledger_path, open_ledger
 from covermap.mapping.memory import GDAL_CACHE_BYTES, Sizes, foretold_bytes, sizes_for
+from covermap.mapping.own_files import tags_of
+from covermap.mapping.pipeline import StageSeconds
 from covermap.mapping.predictor import Predictor
 from covermap.mapping.result import MapResult, counted, publish, with_polygons
 from covermap.mapping.settings import MapSettings
@@ -186,14 +188,18 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
         "batch": sizes.batch,
     }
     ledger = open_ledger(ledger_path(work.out), content_digest(_inputs(work, plan, batch, tags)))
-    if not work.key or not ledger.done or not scratch.exists():
-        # The old ledger goes first: it must never vouch for files that are being made anew.
-        ledger.closed()
-        scratch.create(tags, bundle.legend)
-        ledger = Ledger(ledger.path, ledger.digest, chosen=chosen).noted(range(0))
-    _tell_memory(work, plan, batch)
-    job = Job(work.scene, bundle, plan, work.area, work.settings, batch)
-    seconds = work.fill(job, predictor, scratch, ledger, work.title)
+    # Then it was stopped in its polygons, and the rest need not be made again.
+    is_published = bool(work.key) and ledger.is_published and _are_there(scratch, tags)
+    seconds = StageSeconds()
+    if not is_published:
+        if not work.key or not ledger.done or not scratch.exists():
+            # The old ledger goes first: it must never vouch for files that are being made anew.
+            ledger.closed()
+            scratch.create(tags, bundle.legend)
+            ledger = Ledger(ledger.path, ledger.digest, chosen=chosen).noted(range(0))
+        _tell_memory(work, plan, batch)
+        job = Job(work.scene, bundle, plan, work.area, work.settings, batch)
+        seconds = work.fill(job, predictor, scratch, ledger, work.title)
     begun = time.perf_counter()
     result = counted(
         scratch,
@@ -205,18 +211,26 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
         ground=work.ground,
         seconds=seconds,
     )
-    if result.valid_pixels:
+    if result.valid_pixels and not is_published:
         publish(scratch, work.out, bundle.legend, work.settings)
+        ledger = ledger.published()
     scratch.remove()
-    ledger.closed()
     seconds.finish += time.perf_counter() - begun
+    if result.valid_pixels:
+        result = with_polygons(result, work.out, bundle.legend, work.settings, work.title)
+    ledger.closed()
     if not result.valid_pixels:
         raise NothingToMapError(
             f"{work.scene.name}: no usable pixel to map"
             f"{' in the wanted area' if work.area else ''}; expected valid values in the bands "
             f"{', '.join(bundle.channel_names)}: check nodata and quality"
         )
-    return with_polygons(result, work.out, bundle.legend, work.settings, work.title)
+    return result
+
+
+def _are_there(scratch: Scratch, tags: dict[str, str]) -> bool:
+    """Whether the files of a map have their final names and are of what the tags say."""
+    return all(tags.items() <= tags_of(layer.path).items() for layer in scratch.layers)
 
 
 def _tell_memory(work: _Work, plan: TilePlan, batch: int) -> None:

@@ -214,7 +214,9 @@ class Scratch:
     def class_windows(self) -> Iterator[tuple[Window, np.ndarray]]:
         """The class ids, or values, by windows of bounded size, row by row."""
         layer = next(layer for layer in self.layers if layer.output in ("class", "value"))
-        with pictures_allowed(), rasterio.open(layer.scratch) as dataset:
+        # A map that was stopped in its polygons has its final name alone.
+        path = layer.scratch if layer.scratch.exists() else layer.path
+        with pictures_allowed(), rasterio.open(path) as dataset:
             for _, place in dataset.block_windows(1):
                 window = Window(place.row_off, place.col_off, place.height, place.width)
                 yield window, dataset.read(1, window=place)

@@ -139,8 +139,10 @@ def map_mosaic(
     )
     publish(scratch, out, bundle.legend, settings)
     scratch.remove()
+    result = with_polygons(result, out, bundle.legend, settings, out.name)
+    # Last: a mosaic that is stopped in its polygons need not be computed again.
     _remove_parts(out)
-    return with_polygons(result, out, bundle.legend, settings, out.name)
+    return result
 
 
 def _part(
