@@ -77,7 +77,7 @@ def test_chips_are_a_geoparquet_table_of_the_contract(finished):
     chips = gpd.read_parquet(folder / "run" / "chips.parquet")
     assert list(chips.columns) == [
         "chip", "scene", "date", "col_off", "row_off", "width", "height", "split",
-        "share_valid", "share_cloud", "share_labelled", "class_shares", "geometry",
+        "share_valid", "share_cloud", "share_labelled", "class_shares", "region", "geometry",
     ]  # fmt: skip
     assert set(chips["split"]) == {"train", "val", "test"}
     assert chips.crs.to_string() == "OGC:CRS84"
