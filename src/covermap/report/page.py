@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from covermap.assessment.areas import AREA_WORDING
 from covermap.core.legend import Legend
@@ -18,9 +18,6 @@ from covermap.report.split_figure import split_figure
 from covermap.report.template import DASH, count, hectares, page_template, percent
 from covermap.report.units import Unit, unit_of
 from covermap.report.weak_section import CombinerRow, combiner_rows
-
-if TYPE_CHECKING:
-    pass
 
 # An interval wider than this says little: 20 points of 100.
 WIDE_INTERVAL = 0.20

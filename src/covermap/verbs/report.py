@@ -85,6 +85,11 @@ def _content(workspace: Workspace) -> ReportContent:
     folds = len(split.trainings) - 1 if split.scheme == "kfold" else None
     legend, maps = workspace.labels.legend, list(mapped_paths(workspace).items())
     small = [(name, map_picture(path, legend, 320)) for name, path in maps[1 : 1 + _MOST_MAPS]]
+    amounts = read_json(folder / AREAS)
+    # Of scenes that show the same ground, such as two dates of one place, the first alone counts.
+    one_alone = same_ground(mapped_in(workspace))
+    if one_alone:
+        amounts = dict([next(iter(amounts.items()))])
     return ReportContent(
         name=project.name,
         legend=legend,
@@ -102,8 +107,8 @@ def _content(workspace: Workspace) -> ReportContent:
         map_name=maps[0][0] if len(workspace.scenes) > 1 else None,
         further_maps=tuple(small),
         maps_not_shown=len(maps) - 1 - len(small),
-        areas=_areas(workspace),
-        areas_of=maps[0][0] if same_ground(mapped_in(workspace)) else None,
+        areas=_areas(workspace, amounts),
+        areas_of=next(iter(amounts)) if one_alone else None,
         provenance=provenance_of(workspace),
         map_file="map.tif" if len(workspace.scenes) == 1 else "maps/",
         bundle_file="bundle/",
@@ -210,14 +215,9 @@ def _thumbnail(workspace: Workspace, row: int) -> np.ndarray | None:
     return None
 
 
-def _areas(workspace: Workspace) -> tuple[ClassArea, ...]:
-    """Mapped areas over all scenes; pixels where one of them has no known pixel size.
-
-    Of scenes that show the same ground, such as two dates of one place, those of the first alone.
-    """
-    mapped = list(read_json(workspace.folder.path / AREAS).values())
-    if same_ground(mapped_in(workspace)):
-        mapped = mapped[:1]
+def _areas(workspace: Workspace, amounts: Mapping[str, Any]) -> tuple[ClassArea, ...]:
+    """Mapped areas over scenes; pixels where one of them has no known pixel size."""
+    mapped = list(amounts.values())
     legend = workspace.labels.legend
     if any(item["class_area_m2"] is None for item in mapped):
         return class_pixels(_summed([item["class_pixels"] for item in mapped]), legend)
