@@ -196,7 +196,7 @@ def _score_training(
     baselines = fit_baselines(
         Chips(teach, scorer.chips.statistics),
         len(workspace.labels.legend),
-        [workspace.labels.legend.names.index(name) for name in workspace.split.assessed],
+        workspace.assessed,
         workspace.project.seed,
     )
     return scorer, baselines

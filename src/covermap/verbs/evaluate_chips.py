@@ -192,7 +192,7 @@ def _class_metrics(
     reliability, hot = Reliability.zero(), np.eye(classes, dtype=bool)
     for lesson in lessons:
         trees = chip_forest(lesson.teach, classes, seed)
-        commonest = majority(_chips_of_classes(lesson.teach, classes), _positions(workspace))
+        commonest = majority(_chips_of_classes(lesson.teach, classes), workspace.assessed)
         for number, sample, shares in lesson.chips():
             truth, best = int(sample.target), int(shares.argmax())
             right = np.array([best == truth])
@@ -227,12 +227,6 @@ def _chips_of_classes(teach: Chips, classes: int) -> np.ndarray:
         if sample.counted:
             counts[int(sample.target)] += 1
     return counts
-
-
-def _positions(workspace: Workspace) -> list[int]:
-    """Where the classes that are assessed stand in the legend."""
-    names = workspace.labels.legend.names
-    return [names.index(name) for name in workspace.split.assessed]
 
 
 def _tag_metrics(

@@ -180,6 +180,11 @@ class Workspace:
             raise CovermapError(f"{path}: no such file; run `covermap prepare` first")
         return read_split(path)
 
+    @property
+    def assessed(self) -> list[int]:
+        """Where the classes that are assessed stand in the legend."""
+        return [self.labels.legend.index(name) for name in self.split.assessed]
+
     @cached_property
     def viewer(self) -> Viewer:
         return Viewer(
