@@ -21,11 +21,20 @@ def test_nothing_happens_without_glibc(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("avx", "amx", "pays"),
-    [(True, False, True), (False, True, True), (False, False, False), (None, None, False)],
+    ("vendor", "avx", "amx", "pays"),
+    [
+        ("AuthenticAMD", True, False, True),
+        ("GenuineIntel", True, True, True),
+        # Measured: 1.6 times as slow as float32.
+        ("GenuineIntel", True, False, False),
+        ("GenuineIntel", False, False, False),
+        ("", None, None, False),
+    ],
 )
-def test_bfloat16_pays_with_hardware_for_it(monkeypatch, avx, amx, pays):
+def test_bfloat16_pays_with_hardware_for_it(monkeypatch, vendor, avx, amx, pays):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    monkeypatch.setattr(hardware, "_cpuinfo", {"vendor_id": vendor}.get)
     for name, found in (("_is_avx512_bf16_supported", avx), ("_is_amx_tile_supported", amx)):
         monkeypatch.delattr(torch.cpu, name, raising=False)
         if found is not None:

@@ -45,14 +45,32 @@ def prepare_cpu() -> bool:
 
 
 def bfloat16_pays() -> bool:
-    """Whether bfloat16 is computed by the hardware; emulated it is slower than float32."""
+    """Whether networks are quicker in bfloat16 than in float32 here.
+
+    Known by what the hardware is, not by the clock: the same machine always takes the same
+    arithmetic. Emulated it is slower. So it is on processors of Intel that compute it without
+    tiles (AMX): measured on a Xeon of 2023 whose host hides AMX, a training step takes 1.6 times
+    as long as in float32, a map 1.7 times. One of AMD (Zen 4) with the same instructions gains 2.
+    """
     import torch
 
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    checks = [getattr(torch.cpu, name, None) for name in names]
-    return any(check is not None and check() for check in checks)
+    if _supports("_is_amx_tile_supported"):
+        return True
+    return _supports("_is_avx512_bf16_supported") and not _is_of_intel()
+
+
+def _supports(check: str) -> bool:
+    """What a check of `torch.cpu` says; False where this torch has none of that name."""
+    import torch
+
+    found = getattr(torch.cpu, check, None)
+    return found is not None and bool(found())
+
+
+def _is_of_intel() -> bool:
+    return any("intel" in text.casefold() for text in (_cpuinfo("vendor_id"), platform.processor()))
 
 
 def eight_bits_overflow() -> bool:
@@ -60,12 +78,9 @@ def eight_bits_overflow() -> bool:
 
     So they are on x86 processors without VNNI: weights must then use half of their range.
     """
-    import torch
-
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return False
-    check = getattr(torch.cpu, "_is_vnni_supported", None)
-    return check is None or not check()
+    return not _supports("_is_vnni_supported")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -107,10 +122,16 @@ def device_name() -> str:
 
 
 def _processor() -> str:
+    named = _cpuinfo("model name") or platform.processor()
+    return named or f"{platform.machine()}, {os.cpu_count()} cores"
+
+
+def _cpuinfo(wanted: str) -> str:
+    """What Linux says of its first processor; empty elsewhere."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
-            if key.strip() == "model name":
+            if key.strip() == wanted:
                 return value.strip()
-    return platform.processor() or f"{platform.machine()}, {os.cpu_count()} cores"
+    return ""
