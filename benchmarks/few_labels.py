@@ -103,7 +103,7 @@ ROWS = {
     "narrow decoder": "model: {decoder: narrow}\n",
     "resnet18": "model: {encoder: resnet18, weights: none}\n",
     "random crops": "training: {augmentation: {smallest_crop: 0.3}}\n",
-    "random gains": "training: {augmentation: {gain: 0.1}}\n",
+    "random gains": "training: {augmentation: {gain: 0.3}}\n",
     "cross-entropy": "loss: {cross_entropy: 1.0}\n",
     "weighted": "loss: {cross_entropy: {class_weights: effective-number}, dice: 1.0}\n",
     "focal": "loss: {focal: 1.0}\n",

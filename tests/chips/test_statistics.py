@@ -9,6 +9,11 @@ from covermap.chips.statistics import Statistics, statistics_of
 from covermap.core.errors import ImageryError
 
 
+def test_zero_is_at_most_three_spreads_away():
+    mean, std = np.array([90.0, 300.0, -20.0, 5.0]), np.array([60.0, 3.0, 4.0, 1e-6])
+    assert Statistics(mean, std, mean, mean).zeros == pytest.approx((-1.5, -3.0, 3.0, -3.0))
+
+
 def random_chips(number, seed, base=0.0, spread=1.0):
     random = np.random.default_rng(seed)
     values = base + spread * random.normal(size=(number, 2, 8, 8))

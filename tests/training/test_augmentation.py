@@ -154,6 +154,23 @@ def test_a_gain_is_one_number_for_each_band_of_each_chip():
     assert 1.15 < factors.max() <= 1.2
 
 
+def test_a_gain_leaves_darkness_dark():
+    batch = smooth(50, 8)
+    zeros = (-2.0,) + (0.5,) * (batch.values.shape[1] - 1)
+    dark = torch.tensor(zeros)[:, None, None]
+    shaded = Batch(
+        torch.where(batch.valid[:, None], dark + batch.values, 0.0),
+        batch.valid,
+        batch.target,
+        batch.counted,
+    )
+    settings = AugmentationSettings(**OFF, gain=0.2)
+    above = augmented(shaded, settings, 0, 0, 0, zeros).values - dark
+    expected = augmented(batch, settings, 0, 0, 0).values
+    inside = batch.valid[:, None].expand_as(expected)
+    torch.testing.assert_close(above[inside], expected[inside])
+
+
 def test_noise_has_the_wished_deviation():
     batch = smooth(4, 64)
     moved = (change(batch, **OFF, noise=0.3).values - batch.values)[

@@ -13,6 +13,8 @@ from covermap.core.errors import ImageryError
 _KEPT = 512
 # A band that does not vary is divided by this instead of its own spread.
 _LEAST_STD = 1e-6
+# Zero of a temperature in Kelvin or of a height lies a hundred spreads away: nothing is that dark.
+_DARKEST = 3.0
 # Bands that a message lists.
 _NAMED = 3
 
@@ -31,6 +33,11 @@ class Statistics:
         mean = self.mean[:, None, None].astype(np.float32)
         std = self.std[:, None, None].astype(np.float32)
         return np.where(valid, (values - mean) / std, np.float32(0)).astype(np.float32)
+
+    @property
+    def zeros(self) -> tuple[float, ...]:
+        """The normalised value of 0 in each channel, at most three spreads from the mean."""
+        return tuple(np.clip(-self.mean / self.std, -_DARKEST, _DARKEST).tolist())
 
 
 def statistics_of(

@@ -25,7 +25,12 @@ _CLOUD_COVER = (0.05, 0.3)
 
 
 def augmented(
-    batch: Batch, settings: AugmentationSettings, seed: int, epoch: int, number: int
+    batch: Batch,
+    settings: AugmentationSettings,
+    seed: int,
+    epoch: int,
+    number: int,
+    zeros: Sequence[float] = (),
 ) -> Batch:
     """A batch after the changes that the settings ask for.
 
@@ -36,6 +41,9 @@ def augmented(
     settings : AugmentationSettings
     seed, epoch, number : int
         0 or more; decide all draws.
+    zeros : sequence of float
+        For each channel the normalised value of darkness, where no gain changes anything; none:
+        0, the training mean.
     """
     rng = np.random.default_rng([seed, epoch, number])
     count = len(batch.values)
@@ -50,7 +58,7 @@ def augmented(
         size = batch.values.shape[-1]
         batch = resized_crops(batch, _crop_boxes(rng, count, size, settings.smallest_crop))
     if settings.gain or settings.noise:
-        batch = _shifted(batch, rng, settings.gain, settings.noise)
+        batch = _shifted(batch, rng, settings.gain, settings.noise, zeros)
     if settings.holes:
         batch = without(batch, _clouds(rng, batch.valid.shape, settings.holes))
     return batch
@@ -118,12 +126,15 @@ def without(batch: Batch, holes: Tensor) -> Batch:
     return Batch(values, batch.valid & ~holes, batch.target, counted)
 
 
-def _shifted(batch: Batch, rng: np.random.Generator, gain: float, noise: float) -> Batch:
+def _shifted(
+    batch: Batch, rng: np.random.Generator, gain: float, noise: float, zeros: Sequence[float]
+) -> Batch:
     """Each band of each chip times 1 ± gain, plus normal noise; invalid pixels stay 0."""
     values = batch.values
     if gain:
         factors = rng.uniform(1 - gain, 1 + gain, (*values.shape[:2], 1, 1))
-        values = values * torch.from_numpy(factors.astype(np.float32))
+        dark = torch.tensor(list(zeros) or [0.0], dtype=torch.float32)[:, None, None]
+        values = dark + (values - dark) * torch.from_numpy(factors.astype(np.float32))
     if noise:
         drawn = rng.standard_normal(values.shape, dtype=np.float32) * np.float32(noise)
         values = values + torch.from_numpy(drawn)

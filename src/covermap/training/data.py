@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ class TrainingBatches:
     """The chips of an epoch, chosen, ordered, cut and augmented as drawn by (seed, epoch).
 
     `epoch` says which epoch begins when an iterator is first asked; torch is seeded then too, for
-    layers that draw (dropout), so that every epoch depends on its number alone.
+    layers that draw (dropout), so that every epoch depends on its number alone. `zeros` are those
+    of `augmentation.augmented`.
     """
 
     def __init__(
@@ -28,8 +29,10 @@ class TrainingBatches:
         settings: ResolvedTraining,
         seed: int,
         epoch: Callable[[], int],
+        zeros: Sequence[float] = (),
     ) -> None:
         self._source, self._settings, self._seed, self._epoch = source, settings, seed, epoch
+        self._zeros = zeros
         self._sizes = batch_sizes(len(source) * settings.draws, settings.batch_size)
 
     def __len__(self) -> int:
@@ -47,7 +50,8 @@ class TrainingBatches:
                 self._shown(int(chip), epoch, begin + place)
                 for place, chip in enumerate(order[begin : begin + size])
             )
-            yield augmented(batch, self._settings.augmentation, self._seed, epoch, number)
+            augmentation = self._settings.augmentation
+            yield augmented(batch, augmentation, self._seed, epoch, number, self._zeros)
             begin += size
 
     def _shown(self, chip: int, epoch: int, number: int) -> Sample:

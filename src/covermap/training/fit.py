@@ -71,6 +71,8 @@ class FitPlan:
         As a project file names it.
     model : ModelSettings
         Of the network; its activation belongs to the loss of a regression.
+    zeros : tuple of float
+        See `training.augmentation.augmented`.
     """
 
     network: nn.Module
@@ -87,6 +89,7 @@ class FitPlan:
     class_pixels: tuple[int, ...] = ()
     task: str = "segmentation"
     model: ModelSettings = field(default_factory=ModelSettings)
+    zeros: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,9 @@ def _train(plan: FitPlan, state: _State) -> None:
             lambda: {_STATE: state.to_dict()},
         )
         trainer = _trainer(plan, state.precision)
-        train = TrainingBatches(plan.train, settings, plan.seed, lambda: len(state.rows))
+        train = TrainingBatches(
+            plan.train, settings, plan.seed, lambda: len(state.rows), plan.zeros
+        )
         if len(train) != settings.batches:
             raise ValueError(
                 f"settings are resolved for {settings.batches} batches, not {len(train)}"

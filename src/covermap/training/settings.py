@@ -55,7 +55,7 @@ class AugmentationSettings(Settings):
     smallest_crop : float
         Least share of a chip's area that is cut out and stretched to its size; 1: none.
     gain : float
-        Each band of each chip is multiplied by 1 ± this, about the training mean.
+        Each band of each chip is multiplied by 1 ± this, as by another light.
     noise : float
         Standard deviation of normal noise, in standard deviations of the band.
     holes : float

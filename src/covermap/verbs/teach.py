@@ -200,6 +200,7 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
             else tuple(int(total) for total in class_pixels.sum(0)),
             task=project.task,
             model=settings,
+            zeros=lesson.teach.statistics.zeros,
         )
     )
     if fitted.resumed_from:
