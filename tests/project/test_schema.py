@@ -205,3 +205,27 @@ def test_truth_is_for_pixels_of_classes(tmp_path):
     )
     with pytest.raises(ProjectError, match="truth: is a raster of the class of each pixel"):
         read_project(tmp_path / "p.yaml")
+
+
+def test_what_changes_nothing_is_named(tmp_path):
+    def told(more):
+        return [line.split(" (")[0] for line in read(tmp_path, LEAST + more).without_effect]
+
+    forest = "model: {name: random-forest}\n"
+    assert told("loss: {focal: 1}\ntraining: {epochs: 5}\n") == []
+    assert told(forest) == []
+    assert told(forest + "task: classification\n") == []
+    assert told(forest + "loss: {focal: 1}\ntraining: {epochs: 5}\n") == ["loss", "training"]
+    pictures = "imagery: scene.tif\nlabels: {tags: folders}\ntask: classification\n"
+    assert read(tmp_path, pictures).without_effect == ()
+    with_map = read(tmp_path, pictures + "map: {tta: true}\n")
+    assert [line.split(" (")[0] for line in with_map.without_effect] == ["map"]
+
+
+def test_a_map_of_values_has_no_confidence(tmp_path):
+    text = (
+        "imagery: scene.tif\nlabels: {points: tracks.gpkg}\ntask: regression\n"
+        "map: {outputs: [confidence]}\n"
+    )
+    with pytest.raises(ProjectError, match="outputs: confidence comes from classes"):
+        read(tmp_path, text)

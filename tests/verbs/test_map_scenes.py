@@ -180,7 +180,7 @@ def test_polygons_of_a_map_of_values_are_refused(tmp_path):
     )
     write_bundle(tmp_path / "numbers", numbers, {})
     image = write_scene(tmp_path / "scene.tif", bands=("B02",), scale=0.0001)
-    with pytest.raises(BundleError, match=r"polygons are of classes.*'tracks per hectare'"):
+    with pytest.raises(BundleError, match=r"polygons comes from classes.*'tracks per hectare'"):
         map_scenes(
             tmp_path / "numbers", [image], tmp_path / "map.tif", outputs=("class", "polygons")
         )

@@ -71,6 +71,11 @@ class MapSettings(Settings):
         return self
 
     @property
+    def of_classes(self) -> str:
+        """Which of the outputs only a model of classes has, told in words; empty without any."""
+        return ", ".join(output for output in self.outputs if output != "class")
+
+    @property
     def rasters(self) -> tuple[MapOutput, ...]:
         """The outputs that a network's answers are written to, tile by tile."""
         return tuple(output for output in self.outputs if output != "polygons")

@@ -194,20 +194,32 @@ class Project(Settings):
         return self
 
     @model_validator(mode="after")
-    def _polygons_of_a_map_of_classes(self) -> Project:
-        if "polygons" not in self.map.outputs:
-            return self
-        if self.task == "regression":
+    def _outputs_of_a_map_of_classes(self) -> Project:
+        if self.task == "regression" and self.map.of_classes:
             raise ValueError(
-                "map: outputs: polygons are of classes, and task: regression maps values; leave "
-                "polygons out"
+                f"map: outputs: {self.map.of_classes} "
+                "comes from classes, and task: regression maps values; leave it out"
             )
-        if isinstance(self.labels, TagSettings):
+        if "polygons" in self.map.outputs and isinstance(self.labels, TagSettings):
             raise ValueError(
                 "map: outputs: polygons are of a map, and of whole pictures a table is written; "
                 "leave polygons out"
             )
         return self
+
+    @property
+    def without_effect(self) -> tuple[str, ...]:
+        """What is set and changes nothing in this project, with the reason, a line each."""
+        usual = LossSettings.model_validate(TASKS[self.task].usual)
+        lines = []
+        if self.model.name == FOREST:
+            if self.loss not in (usual, LossSettings()):
+                lines.append("loss (a random forest has none)")
+            if self.training != TrainingSettings():
+                lines.append("training (a random forest has no epochs, sampling or augmentation)")
+        if isinstance(self.labels, TagSettings) and self.map != MapSettings():
+            lines.append("map (of whole pictures a table is written)")
+        return tuple(lines)
 
     @model_validator(mode="after")
     def _model_and_loss_serve_the_task(self) -> Project:

@@ -115,10 +115,10 @@ def map_scenes(
         },
         "map",
     )
-    if "polygons" in settings.outputs and model.quantity is not None:
+    if settings.of_classes and model.quantity is not None:
         raise BundleError(
-            f"{bundle}: polygons are of classes, and this model maps values of "
-            f"'{model.quantity.name}'; leave out --output polygons"
+            f"{bundle}: --output {settings.of_classes} comes from classes, and this model maps "
+            f"values of '{model.quantity.name}'; leave it out"
         )
     opened = [open_for(model, Path(path)) for path in scenes]
     targets = mosaic_target(Path(out)) if mosaic else _targets(opened, Path(out))

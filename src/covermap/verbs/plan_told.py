@@ -40,6 +40,8 @@ def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
     model = project.model
     say(f"  network   {model.described}")
     say(f"  device    {device_name()}")
+    for line in project.without_effect:
+        say(f"  no effect {line}")
 
 
 def class_pixels(chips: gpd.GeoDataFrame) -> dict[str, int]:
