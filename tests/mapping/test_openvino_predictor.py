@@ -17,7 +17,8 @@ from covermap.mapping.engine import map_scene
 from covermap.mapping.openvino_predictor import OpenvinoPredictor
 from covermap.mapping.predictor import TorchPredictor
 from covermap.mapping.settings import MapSettings
-from covermap.models.libraries import openvino
+from covermap.models.folding import folded
+from covermap.models.libraries import openvino, smp
 from covermap.models.ranges import activation_ranges
 from oracle_predictors import in_one_pass, tiny_bundle
 from tiny import ArrayScene, tiny_geobox
@@ -178,6 +179,30 @@ def test_int8_is_computed_in_integers_and_agrees(trained):
         if node.get_rt_info()["layerType"].astype(str) == "Convolution"
     }
     assert kinds & {"u8", "i8"}
+
+
+def test_of_a_network_with_a_decoder_that_alone_is_in_integers():
+    torch.manual_seed(0)
+    network = folded(
+        smp().Unet("resnet18", encoder_weights=None, in_channels=2, classes=3).eval(), 2
+    )
+    chips = np.random.default_rng(5).normal(size=(4, 2, 64, 64)).astype(np.float32)
+    ranges = activation_ranges(network, chips)
+    predictor = OpenvinoPredictor(network, 2, 3, HALO, "int8", ranges=ranges)
+    found = predictor.probabilities(chips)
+    expected = TorchPredictor(network, 3, HALO).probabilities(chips)
+    assert 0 < np.abs(found - expected).mean() < 0.02
+    integers = {
+        quantisation._module_of(node.get_friendly_name())
+        for node in predictor._graph.get_ops()
+        if node.get_type_name() in quantisation._REDUCED
+        and node.input_value(1).get_node().get_type_name() == "FakeQuantize"
+    }
+    assert integers == {name for name in ranges if name.startswith("decoder")}
+    # Transposed convolutions have their outputs along the second axis.
+    up = next(n for n in predictor._graph.get_ops() if n.get_type_name().endswith("BackpropData"))
+    steps = up.input_value(1).get_node().input_value(1).get_node().get_data()
+    assert steps.shape == (1, up.get_output_shape(0)[1], 1, 1)
 
 
 @pytest.mark.parametrize(("overflow", "largest"), [(False, 127), (True, 64)])

@@ -18,6 +18,7 @@ from covermap.mapping.choice import Places, compare
 from covermap.mapping.engine import map_scene
 from covermap.mapping.engines import Engine, Workshop, is_here, opened
 from covermap.mapping.settings import MapSettings
+from covermap.models.folding import folded
 from covermap.models.loading import load_network
 from covermap.models.ranges import activation_ranges
 from covermap.verbs.map_scenes import map_key
@@ -55,7 +56,7 @@ def bundles(tmp_path_factory) -> tuple[Bundle, Bundle]:
     weights[bias] = spread * (weights[bias] - logits.mean(axis=(0, 2, 3)))
     weights[head] = spread * weights[head]
     plain = write_bundle(folder / "plain", plain, weights)
-    ranges = activation_ranges(load_network(plain), chips)
+    ranges = activation_ranges(folded(load_network(plain), 2), chips)
     plain = write_bundle(folder / "plain", plain, weights, ranges)
     warm = dataclasses.replace(plain, temperature=TEMPERATURE)
     write_bundle(folder / "warm", warm, weights, ranges)

@@ -14,6 +14,12 @@ def test_the_range_of_every_convolution_is_the_mean_of_its_extremes():
     assert ranges == {"0": pytest.approx((-1.5, 2.0)), "2": pytest.approx((0.0, 4.0))}
 
 
+def test_transposed_convolutions_have_a_range():
+    network = nn.Sequential(nn.ConvTranspose2d(1, 1, 4, 2, 1))
+    picture = np.array([[[-1.0, 3.0], [0.0, 2.0]]], np.float32)
+    assert activation_ranges(network, [picture]) == {"0": (-1.0, 3.0)}
+
+
 def test_the_network_is_left_as_it_was():
     network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2)).train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}

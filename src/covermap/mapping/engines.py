@@ -62,12 +62,12 @@ class Workshop:
     network : torch.nn.Module
         As it was trained.
     folded : torch.nn.Module
-        The same in fewer operations, see `models.folding`; on a GPU, where that was not measured,
-        as it was trained.
+        The same in fewer operations, see `models.folding`.
     pixel_bytes : int
         Bytes of activations in float32 for each pixel.
     ranges : dict
-        Of the convolutions' inputs, for int8; empty where the bundle has none.
+        Of the inputs of the folded network's convolutions, for int8; empty where the bundle has
+        none.
     """
 
     bundle: Bundle
@@ -78,8 +78,6 @@ class Workshop:
 
     @classmethod
     def of(cls, bundle: Bundle) -> Workshop:
-        import torch
-
         from covermap.models.folding import folded
         from covermap.models.footprint import activation_bytes
         from covermap.models.hardware import prepare_cpu
@@ -87,8 +85,8 @@ class Workshop:
 
         prepare_cpu()
         network, channels = load_network(bundle), len(bundle.channels)
-        fewer = network if torch.cuda.is_available() else folded(network, channels)
         pixel_bytes = activation_bytes(network, channels)
+        fewer = folded(network, channels)
         return cls(bundle, network, fewer, pixel_bytes, read_ranges(bundle))
 
     def predictor(self, engine: Engine) -> Predictor:
@@ -112,8 +110,7 @@ class Workshop:
                     "(ranges.json); train again, or choose --precision float32"
                 )
             return OpenvinoPredictor(
-                # Ranges are of the convolutions that were trained.
-                self.network if precision == "int8" else self.folded,
+                self.folded,
                 len(self.bundle.channels),
                 classes,
                 halo,
@@ -127,13 +124,14 @@ class Workshop:
                 f"precision: {engine.precision} is computed by OpenVINO alone; choose --engine "
                 "openvino, or auto"
             )
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        on_gpu = torch.cuda.is_available()
         return TorchPredictor(
-            copy.deepcopy(self.folded),
+            # On a GPU that the folded one is quicker was not measured.
+            copy.deepcopy(self.network if on_gpu else self.folded),
             classes,
             halo,
             cast(Precision, engine.precision),
-            device,
+            "cuda" if on_gpu else "cpu",
             self.pixel_bytes,
             self.bundle.divisor,
         )

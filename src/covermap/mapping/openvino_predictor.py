@@ -36,8 +36,8 @@ class OpenvinoPredictor:
     halo : int
         Receptive radius in pixels.
     precision : str
-        Arithmetic inside the graph; softmax and the upsampling stay in float32 with `int8`, the
-        first layers with `mixed`, see `mapping.mixed_graph`.
+        Arithmetic inside the graph; with `int8` only decoders compute in integers, see
+        `mapping.quantisation`, with `mixed` the first layers in float32, see `mapping.mixed_graph`.
     pixel_bytes : int
         Bytes of activations in float32 for each pixel of a tile.
     ranges : mapping, optional

@@ -22,6 +22,7 @@ def activation_ranges(network: nn.Module, pictures: Iterable[np.ndarray]) -> Ran
     Parameters
     ----------
     network : torch.nn.Module
+        As it will be mapped with, see `models.folding`.
     pictures : iterable of ndarray
         Normalised training chips (C, H, W), float32: only training ground teaches.
 
@@ -31,7 +32,8 @@ def activation_ranges(network: nn.Module, pictures: Iterable[np.ndarray]) -> Ran
         Name of the convolution in the network to its range, in the order of the network.
     """
     found: dict[str, list[tuple[float, float]]] = {}
-    layers = {name: item for name, item in network.named_modules() if isinstance(item, nn.Conv2d)}
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    layers = {name: item for name, item in network.named_modules() if isinstance(item, kinds)}
 
     def noting(name: str) -> Any:
         def note(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:

@@ -162,7 +162,6 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     """A network trained on the teaching chips; taken up again where it was stopped."""
     from covermap.models.hardware import prepare_cpu
     from covermap.models.loading import network_weights
-    from covermap.models.ranges import activation_ranges
     from covermap.models.registry import build_network, output_of
     from covermap.models.sight import will_see_everything
     from covermap.training.fit import FitPlan, fit
@@ -235,12 +234,21 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
             "context": None if context is None else context.to_dict(),
         },
         answer=lambda sample: _network_answer(fitted.network, sample),
-        ranges=activation_ranges(fitted.network, _spread(lesson.teach)) if weighed else {},
+        ranges=_ranges(fitted.network, lesson) if weighed else {},
         combiner=None if reading is None else reading.to_dict(),
         temperature=None if calibration is None else calibration.temperature,
         leans_on_chips=leans,
         unseen=_unseen(fitted.network, lesson, shown_alone),
     )
+
+
+def _ranges(network: Any, lesson: Lesson) -> dict[str, tuple[float, float]]:
+    """Of the inputs of convolutions, of the network as maps compute it."""
+    from covermap.models.folding import folded
+    from covermap.models.ranges import activation_ranges
+
+    as_mapped = folded(network, len(lesson.wavelengths))
+    return activation_ranges(as_mapped, _spread(lesson.teach))
 
 
 @overload
