@@ -175,6 +175,7 @@ def one(asked: argparse.Namespace) -> dict[str, Any]:
     prepare_cpu()
     import torch
 
+    from covermap.models.folding import folded
     from covermap.models.ranges import activation_ranges
 
     side = 128 if asked.quick else _SIDE
@@ -182,7 +183,7 @@ def one(asked: argparse.Namespace) -> dict[str, Any]:
     below = world.truth.shape[0] - side
     network = trained(asked, world, below)
     chips = world.chips(np.random.default_rng(1), _CALIBRATION_CHIPS, below)[0]
-    ranges = activation_ranges(network, chips)
+    ranges = activation_ranges(folded(network, _CHANNELS), chips)
     engines: dict[str, Any] = {}
     compiling: dict[str, float] = {}
     for name in asked.engines:
@@ -279,7 +280,7 @@ def opened(network: Any, name: str, ranges: Any) -> Any:
     from covermap.models.folding import folded
 
     engine, precision, *unfolded = name.split("-")
-    if precision != "int8" and not unfolded:
+    if not unfolded:
         network = folded(network, _CHANNELS)
     try:
         if engine == "torch":

@@ -63,8 +63,8 @@ class Workshop:
         As it was trained.
     folded : torch.nn.Module
         The same in fewer operations, see `models.folding`.
-    pixel_bytes : int
-        Bytes of activations in float32 for each pixel.
+    pixel_bytes, folded_bytes : int
+        Bytes of activations in float32 for each pixel, of the network and of the folded one.
     ranges : dict
         Of the inputs of the folded network's convolutions, for int8; empty where the bundle has
         none.
@@ -74,6 +74,7 @@ class Workshop:
     network: nn.Module
     folded: nn.Module
     pixel_bytes: int
+    folded_bytes: int
     ranges: dict[str, tuple[float, float]]
 
     @classmethod
@@ -85,9 +86,9 @@ class Workshop:
 
         prepare_cpu()
         network, channels = load_network(bundle), len(bundle.channels)
-        pixel_bytes = activation_bytes(network, channels)
         fewer = folded(network, channels)
-        return cls(bundle, network, fewer, pixel_bytes, read_ranges(bundle))
+        memory = activation_bytes(network, channels), activation_bytes(fewer, channels)
+        return cls(bundle, network, fewer, *memory, read_ranges(bundle))
 
     def predictor(self, engine: Engine) -> Predictor:
         """The network on an engine; each predictor has weights of its own where it changes them.
@@ -115,7 +116,9 @@ class Workshop:
                 classes,
                 halo,
                 precision,
-                self.pixel_bytes,
+                # Nothing is joined in it; torch, which sums what OpenVINO adds in place, needs
+                # as much as for the network itself.
+                self.folded_bytes,
                 self.ranges,
                 self.bundle.divisor,
             )
