@@ -5,6 +5,7 @@ import struct
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 from matplotlib.text import Text
 
@@ -156,6 +157,28 @@ def test_every_part_of_a_split_has_a_colour_of_its_own():
         assert len({tuple(c.get_facecolor()[0]) for c in axes.collections}) == len(names)
         assert [t.get_text() for t in axes.get_legend().get_texts()] == [f"{n} (7)" for n in names]
         assert axes.get_xlim() == (0, 4)
+
+
+def test_the_ground_of_a_south_up_scene_lies_under_its_parts():
+    square = np.array([[0, 0], [2, 0], [2, 2], [0, 2]], float)
+    ground = np.full((4, 4, 3), 255, np.uint8)
+    # Its first row is its south.
+    ground[:2, :2] = 0
+    parts = (("train", [square]),)
+    scene = SceneParts("here", ground, (0, 4, 0, 4), parts, grid=(1, 0, 0, 0, 1, 0))
+    figure = split_figure(SplitMap((scene,), 0, (("train", 1),)))
+    figure.axes[0].collections[0].set_visible(False)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    drawn = np.asarray(canvas.buffer_rgba())[::-1]
+    axes = figure.axes[0]
+
+    def seen(x, y):
+        column, row = axes.transData.transform((x, y)).astype(int)
+        return drawn[row, column, :3].mean()
+
+    assert seen(1, 1) < 120
+    assert min(seen(1, 3), seen(3, 1), seen(3, 3)) > 200
 
 
 def test_a_part_has_the_same_colour_in_every_scene():

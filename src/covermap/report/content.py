@@ -75,6 +75,9 @@ class SceneParts:
         each an array (N, 2) of x and y.
     whole : str or None
         The part that the scene belongs to as a whole, where scenes are held out whole.
+    grid : tuple of float or None
+        Where columns and rows of the background lie, as a, b, c, d, e, f of x = a col + b row + c,
+        y = d col + e row + f: scenes may be south-up or rotated. None: they fill the extent.
     """
 
     name: str
@@ -82,6 +85,7 @@ class SceneParts:
     extent: tuple[float, float, float, float]
     parts: tuple[tuple[str, Sequence[np.ndarray]], ...]
     whole: str | None = None
+    grid: tuple[float, float, float, float, float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

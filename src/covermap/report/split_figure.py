@@ -88,12 +88,22 @@ def _sheet_rows(scenes: tuple[SceneParts, ...]) -> list[list[SceneParts]]:
 
 def _draw(axes: Axes, scene: SceneParts, colors: dict[str, str]) -> None:
     from matplotlib.collections import PolyCollection
+    from matplotlib.transforms import Affine2D
 
     left, right, bottom, top = scene.extent
     # Paler ground lets the colours of the parts speak; without them it is shown as it is.
     pale = (scene.background * 0.65 + 255 * 0.35).astype(np.uint8)
     ground = scene.background if scene.whole is not None else pale
-    axes.imshow(ground, extent=scene.extent, interpolation="nearest")
+    if scene.grid is None:
+        axes.imshow(ground, extent=scene.extent, interpolation="nearest")
+    else:
+        a, b, c, d, e, f = scene.grid
+        laid = Affine2D.from_values(a, d, b, e, c, f) + axes.transData
+        height, width = ground.shape[:2]
+        frame = (0, width, height, 0)
+        axes.imshow(ground, extent=frame, interpolation="nearest", transform=laid)
+        # What is laid so does not choose the shape of the axes.
+        axes.set_aspect("equal")
     for name, rings in scene.parts:
         shapes = PolyCollection(
             [np.asarray(ring) for ring in rings],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from covermap.chips.audit import Audit
@@ -64,9 +65,14 @@ def _scene_parts(
 ) -> SceneParts:
     box = scene.geobox.boundingbox
     parts = [] if part is not None else _drawn_parts(workspace, chips, scene)
+    picture = quicklook(scene, side)
+    height, width = scene.geobox.shape
+    # From a pixel of the picture to one of the scene, and from there to the ground.
+    to_scene = Affine.scale(width / picture.shape[1], height / picture.shape[0])
     return SceneParts(
         name=scene.name,
-        background=quicklook(scene, side),
+        background=picture,
+        grid=tuple(scene.geobox.affine * to_scene)[:6],
         extent=(box.left, box.right, box.bottom, box.top),
         parts=tuple((name, _rings(shapes)) for name, shapes in parts if shapes),
         whole=part,
