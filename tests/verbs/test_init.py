@@ -170,3 +170,29 @@ def test_null_names_among_dates_of_one_place_in_slovenia(tmp_path, capsys):
     told = capsys.readouterr().err
     assert "4 polygons have no class in 'LULC_NAME': taken as unlabelled ground" in told
     assert "stack: dates          # 68 dates of one place are one image" in path.read_text()
+
+
+def test_of_several_layers_one_is_named(tmp_path):
+    grid = tiny_geobox(SIDE, SIDE)
+    cells, names = scattered(24, SIDE, SIDE, seed=0), ["a", "b", "c"] * 8
+    drawn = gpd.read_file(squares(tmp_path / "one.gpkg", cells, names, geobox=grid))
+    two = tmp_path / "two.gpkg"
+    drawn.to_file(two, layer="fields")
+    drawn.iloc[:6].to_file(two, layer="roads")
+    image = write_scene(tmp_path / "s.tif", height=SIDE, width=SIDE, scale=0.0001)
+    with pytest.raises(LabelError, match=r"2 layers \(fields, roads\).*--layer fields"):
+        init([image, two], tmp_path / "project.yaml")
+    project = read_project(init([image, two], tmp_path / "project.yaml", "fields"))
+    assert project.labels.layer == "fields"
+    (found,) = doctor([image, two], "roads").labels
+    assert sum(found.polygons.values()) == 6
+
+
+def test_a_number_for_each_row_is_no_class(tmp_path, capsys):
+    grid = tiny_geobox(SIDE, SIDE)
+    cells = scattered(12, SIDE, SIDE, seed=0)
+    drawn = squares(tmp_path / "drawn.gpkg", cells, [f"p{n}" for n in range(12)], geobox=grid)
+    image = write_scene(tmp_path / "s.tif", height=SIDE, width=SIDE, scale=0.0001)
+    assert any("each of the 12 rows is a class" in text for text in doctor([image, drawn]).warnings)
+    init([image, drawn], tmp_path / "project.yaml")
+    assert "which column holds the classes?" in capsys.readouterr().err

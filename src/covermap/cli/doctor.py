@@ -19,6 +19,9 @@ def doctor_command(
         typer.Argument(metavar="PATH...", help="Images, folders, label files or a project file."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    layer: Annotated[
+        str | None, typer.Option("--layer", help="Of a label file that has several.")
+    ] = None,
 ) -> None:
     """Example:  covermap doctor scene.tif polygons.gpkg
 
@@ -26,5 +29,5 @@ def doctor_command(
     """
     from covermap.verbs.doctor import as_text, doctor, to_json
 
-    found = doctor(paths)
+    found = doctor(paths, layer)
     print(to_json(found) if as_json else as_text(found))

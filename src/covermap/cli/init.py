@@ -28,6 +28,9 @@ def init_command(
     out: Annotated[Path, typer.Option("--out", "-o", help="Project file to write.")] = Path(
         "project.yaml"
     ),
+    layer: Annotated[
+        str | None, typer.Option("--layer", help="Of a label file that has several.")
+    ] = None,
 ) -> None:
     """Example:  covermap init scene.tif polygons.gpkg --out project.yaml
 
@@ -38,7 +41,7 @@ def init_command(
     from covermap.core.errors import ProjectError
 
     if images is not None or masks is not None:
-        if images is None or masks is None or paths:
+        if images is None or masks is None or paths or layer is not None:
             raise ProjectError(
                 "init: --images and --masks go together and take no other paths: covermap init "
                 "--images DIR --masks DIR"
@@ -50,10 +53,10 @@ def init_command(
         from covermap.verbs.init_tags import are_class_folders, init_tags
 
         folder = paths[0] if paths and len(paths) == 1 else None
-        if folder is not None and are_class_folders(folder):
+        if folder is not None and layer is None and are_class_folders(folder):
             init_tags(folder, out)
         else:
             from covermap.verbs.init import init
 
-            init(paths or [], out)
+            init(paths or [], out, layer)
     print(f"{out}: read it, then  covermap run {shlex.quote(str(out))} --out run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
@@ -40,8 +41,9 @@ def read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             raise LabelError(f"{path}: no layer '{layer}'; {nearest(layer, layers)}")
         if layer is None and len(layers) > 1:
             raise LabelError(
-                f"{path}: holds {len(layers)} layers ({', '.join(layers)}); name one: "
-                "labels: {layer: ...}"
+                f"{path}: holds {len(layers)} layers ({', '.join(layers)}); name one: labels: "
+                f"{{layer: {layers[0]}}} in a project, --layer {shlex.quote(layers[0])} for init "
+                "and doctor"
             )
         table = pyogrio.read_dataframe(path, layer=layer)
     except LabelError:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+# So few rows may well be one of each class.
+_FEW_ROWS = 5
+
 
 def _no_columns() -> pd.DataFrame:
     import pandas as pd
@@ -94,6 +97,16 @@ class Polygons:
     @property
     def dense(self) -> bool:
         return self.complete
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What a person should look at before anything is trained."""
+        if self.sources <= _FEW_ROWS or max(self.drawn, default=0) > 1:
+            return ()
+        return (
+            f"each of the {self.sources} rows is a class of its own by column '{self.attribute}'; "
+            "which column holds the classes? (labels: {attribute: ...})",
+        )
 
     def in_crs(self, crs: Any) -> gpd.GeoDataFrame:
         """The table in another CRS; kept for the next call."""

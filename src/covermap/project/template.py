@@ -39,30 +39,37 @@ def project_text(
     passed_over: str,
     classes: Sequence[str],
     radius_m: float | None = None,
+    layer: str | None = None,
 ) -> str:
     """A project file for polygons or points, with comments, valid as it stands."""
     other = f"    # passed over: {_on_one_line(passed_over)}" if passed_over else ""
-    labels = [
-        f"  path: {quoted(labels_path)}",
-        f"  attribute: {quoted(attribute)}{other}",
-        f"  # classes found: {_on_one_line(', '.join(classes))}",
-        "  # ignore: [unknown]     # classes whose ground is left unlabelled",
-        "  # complete: true        # ground nobody drew is the class `background`",
-    ]
+    reach = []
     if radius_m is not None:
-        labels[2:2] = [
+        reach = [
             f"  radius_m: {radius_m:<12g} # guessed: so far around each its class reaches: check",
             f"  # to map how many points lie where, points: {quoted(labels_path)} instead of path,",
             "  # attribute and radius_m, and  task: regression",
         ]
+    labels = [
+        f"  path: {quoted(labels_path)}",
+        *_layer_lines(layer),
+        f"  attribute: {quoted(attribute)}{other}",
+        *reach,
+        f"  # classes found: {_on_one_line(', '.join(classes))}",
+        "  # ignore: [unknown]     # classes whose ground is left unlabelled",
+        "  # complete: true        # ground nobody drew is the class `background`",
+    ]
     split = "# split: {by: auto}       # blocks, or a k-fold by polygons where labels are few"
     return text_around(name, entries, labels, split)
 
 
-def points_project_text(name: str, entries: Sequence[ImageryEntry], points: str) -> str:
+def points_project_text(
+    name: str, entries: Sequence[ImageryEntry], points: str, layer: str | None = None
+) -> str:
     """A project that maps the density of points, with comments, valid as it stands."""
     labels = [
         f"  points: {quoted(points)}",
+        *_layer_lines(layer),
         "  # areas: worked.gpkg   # inside, no point means 0; outside, nothing is known",
         "  # cap: {percentile: 97, over: all}    # what the density 1 stands for",
         "  # time: recorded       # column of the date; since: and until: choose",
@@ -71,6 +78,10 @@ def points_project_text(name: str, entries: Sequence[ImageryEntry], points: str)
     ]
     split = "# split: {by: auto}       # blocks"
     return text_around(name, entries, labels, split)
+
+
+def _layer_lines(layer: str | None) -> list[str]:
+    return [] if layer is None else [f"  layer: {quoted(layer)}"]
 
 
 def text_around(
@@ -103,13 +114,13 @@ def text_around(
         "labels:",
         *labels,
         "",
-        "# Everything below is optional; these are the defaults.",
+        "# Everything below is optional; but for aoi these are the defaults.",
         "# aoi: area.gpkg          # nothing outside it is used or mapped",
         "# chips: {size: auto, place: grid}    # random, whole, ...; max_cloud: 0.15, ...",
         split,
         f"# model: {{name: {network}, encoder: efficientnet-lite0, weights: imagenet}}",
         "# training: {epochs: auto}",
-        "# map: {outputs: [class, confidence]}",
+        "# map: {outputs: [class]}            # confidence, polygons, ...",
         "# seed: 0",
     ]
     return "\n".join(lines) + "\n"

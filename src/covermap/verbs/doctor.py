@@ -49,10 +49,11 @@ class Findings:
     warnings: tuple[str, ...]
 
 
-def doctor(paths: Sequence[str | Path]) -> Findings:
+def doctor(paths: Sequence[str | Path], layer: str | None = None) -> Findings:
     """Look at images, folders, vector label files or project files.
 
-    Memory and time are bounded by a sample of each image.
+    Memory and time are bounded by a sample of each image. `layer` is that of a label file that has
+    several.
 
     Raises
     ------
@@ -69,8 +70,8 @@ def doctor(paths: Sequence[str | Path]) -> Findings:
             imagery, label_settings, base = _of_project(path)
         elif is_vector(path):
             imagery, base = [], path.parent
-            radius_m = radius_of_points(path, every)
-            label_settings = LabelSettings(path=path.name, radius_m=radius_m)
+            radius_m = radius_of_points(path, every, layer)
+            label_settings = LabelSettings(path=path.name, layer=layer, radius_m=radius_m)
         else:
             imagery, label_settings, base = [ImagerySettings(path=str(path))], None, Path()
         opened = [scene for settings in imagery for scene in open_scenes(settings, base)]
@@ -84,9 +85,11 @@ def doctor(paths: Sequence[str | Path]) -> Findings:
             labels.append(_label_facts(own, opened))
             drawn += [own] if isinstance(own, Polygons) else []
     # Images and polygons may be given in any order: only now all are known.
-    for polygons in drawn if every else ():
+    for polygons in drawn:
+        warnings += [f"{polygons.path.name}: {text}" for text in polygons.doubts]
         try:
-            polygons.checked_on(every)
+            if every:
+                polygons.checked_on(every)
         except LabelError as error:
             warnings.append(str(error))
     return Findings(tuple(scenes), tuple(labels), tuple(warnings))
@@ -97,13 +100,15 @@ def is_vector(path: Path) -> bool:
     return path.is_file() and (path.suffix.lower() in VECTOR_SUFFIXES or holds_places(path))
 
 
-def radius_of_points(labels_path: Path, scenes: Sequence[Scene]) -> float | None:
+def radius_of_points(
+    labels_path: Path, scenes: Sequence[Scene], layer: str | None = None
+) -> float | None:
     """How far around a point its class may reach, of a file of points; None for areas.
 
     A pixel and a half: the pixel that holds the point, and its neighbours where GPS is a little
     off.
     """
-    kinds = set(read_layer(labels_path, None).geometry.dropna().geom_type)
+    kinds = set(read_layer(labels_path, layer).geometry.dropna().geom_type)
     if not kinds or not kinds <= {"Point", "MultiPoint"}:
         return None
     pixel_m = min((pixel_size_m(scene.geobox) for scene in scenes), default=_PIXEL_M)

@@ -32,7 +32,9 @@ _TOLD = 4
 _PHOTOGRAPHS, _COLORS = (".jpg", ".jpeg", ".png"), ("red", "green", "blue")
 
 
-def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
+def init(
+    paths: Sequence[str | Path], out: str | Path = "project.yaml", layer: str | None = None
+) -> Path:
     """Write a project file for images and a label file.
 
     Parameters
@@ -41,6 +43,8 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
         Images, folders of bands, and one vector file; a vector file inside a given folder is found.
     out : path
         The project file; its relative paths start from its own folder.
+    layer : str, optional
+        Of the label file; needed where that has several.
 
     Returns
     -------
@@ -63,16 +67,17 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
     for entry in entries:
         for text in entry.warnings:
             say(f"{entry.facts.name}: {text}")
-    radius_m = radius_of_points(labels_path, placed)
+    radius_m = radius_of_points(labels_path, placed, layer)
     name = target.stem if target.stem != "project" else labels_path.stem
     where = relative_path(labels_path, target.parent)
-    if radius_m is not None and not _names_classes(labels_path):
+    if radius_m is not None and not _names_classes(labels_path, layer):
         say(f"{labels_path.name}: points without a class: a project that maps how many lie where")
-        return _written_project(target, points_project_text(name, entries, where))
-    labels = read_polygons(LabelSettings(path=str(labels_path), radius_m=radius_m), Path())
+        return _written_project(target, points_project_text(name, entries, where, layer))
+    settings = LabelSettings(path=str(labels_path), layer=layer, radius_m=radius_m)
+    labels = read_polygons(settings, Path())
     for note in labels.checked_on(placed) if placed else ():
         say(f"{labels_path.name}: {note}")
-    for note in labels.notes:
+    for note in (*labels.notes, *labels.doubts):
         say(f"{labels_path.name}: {note}")
     text = project_text(
         name=name,
@@ -82,13 +87,14 @@ def init(paths: Sequence[str | Path], out: str | Path = "project.yaml") -> Path:
         passed_over=", ".join(labels.passed_over),
         classes=labels.legend.names,
         radius_m=radius_m,
+        layer=layer,
     )
     return _written_project(target, text)
 
 
-def _names_classes(labels_path: Path) -> bool:
+def _names_classes(labels_path: Path, layer: str | None) -> bool:
     """Whether some column of a file looks like classes."""
-    table = read_layer(labels_path, None)
+    table = read_layer(labels_path, layer)
     return choose_class_column(table.drop(columns="geometry")).column is not None
 
 

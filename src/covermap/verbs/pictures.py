@@ -44,6 +44,12 @@ def _shown(values: np.ndarray, valid: np.ndarray, ends: tuple[float, float] | No
     return np.clip(np.nan_to_num(share) * 255, 0, 255)
 
 
+def share_on(scene: Scene, labels: Polygons, row: int) -> float:
+    """The share of a polygon that lies on a scene, 0..1."""
+    shape = labels.in_crs(scene.geobox.crs).geometry.iloc[row]
+    return float(shape.intersection(scene.geobox.extent.geom).area / shape.area)
+
+
 def outlined(scene: Scene, labels: Polygons, row: int, margin: int = 12) -> np.ndarray | None:
     """The surroundings of a polygon with its outline, uint8 (H, W, 3); None off the scene."""
     from rasterio.features import rasterize

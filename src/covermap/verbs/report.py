@@ -23,7 +23,7 @@ from covermap.verbs.chip_choice import chip_choice
 from covermap.verbs.doubts import read_doubts
 from covermap.verbs.evaluate import evaluate_inputs
 from covermap.verbs.map_run import AREAS, PREVIEW, map_inputs, map_step, mapped_paths
-from covermap.verbs.pictures import outlined
+from covermap.verbs.pictures import outlined, share_on
 from covermap.verbs.split_map import split_map
 from covermap.verbs.tested_panels import tested_panels
 from covermap.verbs.workspace import Workspace
@@ -208,11 +208,11 @@ def _doubts(workspace: Workspace) -> tuple[Doubt, ...]:
 def _thumbnail(workspace: Workspace, row: int) -> np.ndarray | None:
     if not isinstance(workspace.labels, Polygons):
         return None
-    for scene in workspace.scenes:
-        image = outlined(scene, workspace.labels, row)
-        if image is not None:
-            return image
-    return None
+    labels = workspace.labels
+    # Of scenes that adjoin the one that holds the polygon, not one that its surroundings reach.
+    held = [share_on(scene, labels, row) for scene in workspace.scenes]
+    best = int(np.argmax(held))
+    return outlined(workspace.scenes[best], labels, row) if held[best] > 0 else None
 
 
 def _areas(workspace: Workspace, amounts: Mapping[str, Any]) -> tuple[ClassArea, ...]:
