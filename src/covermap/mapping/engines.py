@@ -63,8 +63,9 @@ class Workshop:
         As it was trained.
     folded : torch.nn.Module
         The same in fewer operations, see `models.folding`.
-    pixel_bytes, folded_bytes : int
-        Bytes of activations in float32 for each pixel, of the network and of the folded one.
+    pixel_bytes, compiled_bytes : int
+        Bytes of activations in float32 for each pixel, of the network on torch and of the folded
+        one as OpenVINO compiles it.
     ranges : dict
         Of the inputs of the folded network's convolutions, for int8; empty where the bundle has
         none.
@@ -74,7 +75,7 @@ class Workshop:
     network: nn.Module
     folded: nn.Module
     pixel_bytes: int
-    folded_bytes: int
+    compiled_bytes: int
     ranges: dict[str, tuple[float, float]]
 
     @classmethod
@@ -87,8 +88,9 @@ class Workshop:
         prepare_cpu()
         network, channels = load_network(bundle), len(bundle.channels)
         fewer = folded(network, channels)
-        memory = activation_bytes(network, channels), activation_bytes(fewer, channels)
-        return cls(bundle, network, fewer, *memory, read_ranges(bundle))
+        memory = activation_bytes(network, channels)
+        compiled = activation_bytes(fewer, channels, fused=True)
+        return cls(bundle, network, fewer, memory, compiled, read_ranges(bundle))
 
     def predictor(self, engine: Engine) -> Predictor:
         """The network on an engine; each predictor has weights of its own where it changes them.
@@ -116,9 +118,7 @@ class Workshop:
                 classes,
                 halo,
                 precision,
-                # Nothing is joined in it; torch, which sums what OpenVINO adds in place, needs
-                # as much as for the network itself.
-                self.folded_bytes,
+                self.compiled_bytes,
                 self.ranges,
                 self.bundle.divisor,
             )

@@ -15,11 +15,20 @@ _SIDE = 64
 _BESIDE_THE_LARGEST = 1.75
 
 
-def activation_bytes(network: nn.Module, channels: int) -> int:
+def activation_bytes(network: nn.Module, channels: int, fused: bool = False) -> int:
     """Bytes of activations in float32 at the worst moment, for each pixel of the input.
 
     The largest sum of input and output of one layer, found by sending a small picture through,
     with an allowance for what else is alive at that moment.
+
+    Parameters
+    ----------
+    network : Module
+    channels : int
+    fused : bool
+        Whether norms and activation functions need no memory of their own, as where a graph is
+        compiled. Measured on folded U-Nets with OpenVINO in float32: 216 bytes a pixel where this
+        says 224; torch needs 400 where it says 336 and 448 without.
     """
     sizes: list[int] = []
 
@@ -28,6 +37,8 @@ def activation_bytes(network: nn.Module, channels: int) -> int:
         sizes.append(sum(item.numel() * 4 for item in tensors))
 
     leaves = [module for module in network.modules() if not any(module.children())]
+    if fused:
+        leaves = [leaf for leaf in leaves if not _is_fused(leaf)]
     hooks = [leaf.register_forward_hook(note) for leaf in leaves]
     parameter = next(network.parameters())
     was_training = network.training
@@ -41,3 +52,11 @@ def activation_bytes(network: nn.Module, channels: int) -> int:
         for hook in hooks:
             hook.remove()
     return int(_BESIDE_THE_LARGEST * max(sizes) / _SIDE**2)
+
+
+def _is_fused(layer: nn.Module) -> bool:
+    from torch import nn
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    elementwise = (_BatchNorm, nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish, nn.Hardsigmoid)
+    return isinstance(layer, (*elementwise, nn.Sigmoid, nn.Identity, nn.Dropout))
