@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
+from covermap.core.errors import ImageryError
 from covermap.core.grid import Window
 from covermap.imagery.opening import open_scene, open_scenes
 from covermap.imagery.quality import cloud_share
@@ -85,3 +86,45 @@ def test_adjoining_tiles_count_the_cloud_of_both_layers(tmp_path):
     assert scene.geobox.shape == (64, 128)
     assert cloud_share(scene, Window(0, 0, 64, 64)) == 0.25
     assert cloud_share(scene, Window(0, 48, 32, 32)) == 0.5
+
+
+def masked(folder, mask, dtype, nodata=None, **quality):
+    """Usable pixels of a row that a mask (W,) in a file of its own is laid over."""
+    mask = np.asarray(mask)
+    write_scene(folder / "a.tif", height=1, width=len(mask), bands=["red"])
+    layer = folder / "mask.tif"
+    values = mask[None, None]
+    write_scene(layer, bands=["m"], values=values, dtype=dtype, nodata=nodata, descriptions=False)
+    settings = ImagerySettings(path="a.tif", quality={"path": "mask.tif", **quality})
+    (scene,) = open_scenes(settings, folder)
+    window = Window(0, 0, 1, len(mask))
+    return scene.read(["red"], window).valid[0, 0], scene.cloud(window)[0]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "nodata"),
+    [("float32", np.nan), ("float64", -1.797e308), ("uint8", 255), ("int16", -1), ("float32", 9)],
+)
+@pytest.mark.parametrize("quality", [{}, {"invalid": [1]}])
+def test_nodata_of_a_layer_is_never_clear(tmp_path, dtype, nodata, quality):
+    usable, cloudy = masked(tmp_path, [nodata, 0, 1, nodata], dtype, nodata, **quality)
+    assert usable.tolist() == [False, True, False, False]
+    assert cloudy.tolist() == [False, False, True, False]
+
+
+def test_no_number_in_a_layer_is_never_clear(tmp_path):
+    usable, _ = masked(tmp_path, [np.nan, 0, np.inf, 1], "float32", invalid=[1])
+    assert usable.tolist() == [False, True, False, False]
+
+
+def test_zero_declared_nodata_is_ground_without_a_mark(tmp_path):
+    usable, _ = masked(tmp_path, [0, 1], "uint8", 0)
+    assert usable.tolist() == [True, False]
+    usable, _ = masked(tmp_path, [0, 1, 2], "uint8", 0, invalid=[1])
+    assert usable.tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("share", [0.9, 1e300])
+def test_shares_are_no_codes(tmp_path, share):
+    with pytest.raises(ImageryError, match=r"mask.tif: quality: band 1 holds shares \(.*gdal_calc"):
+        masked(tmp_path, [0, share], "float64")

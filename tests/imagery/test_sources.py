@@ -1,3 +1,4 @@
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -113,3 +114,23 @@ def test_a_truncated_file_is_named_when_its_blocks_are_read(tmp_path):
     box = tiny_geobox(400, 600)
     with pytest.raises(ImageryError, match=r"B11\.tif"):
         read_sources([source(path, box)], box, whole(box))
+
+
+@pytest.mark.parametrize("rescaled", [{}, {"scale": 2.0}])
+def test_nodata_beyond_float32_is_masked_in_silence(tmp_path, rescaled):
+    box = tiny_geobox(1, 3)
+    values = np.array([-1.797e308, 1e300, 5])[None, None]
+    path = write_scene(tmp_path / "a.tif", bands=["a"], values=values, dtype="float64")
+    band = source(path, box, nodata=(-1.797e308,), **rescaled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        read, valid = read_sources([band], box, whole(box))
+    assert valid[0, 0].tolist() == [False, False, True]
+    assert read[0, 0].tolist() == [0, 0, 5 * rescaled.get("scale", 1)]
+
+
+def test_no_whole_number_is_infinite(tmp_path):
+    box = tiny_geobox(1, 2)
+    path = write_scene(tmp_path / "a.tif", bands=["a"], values=np.array([[[0, 65535]]]))
+    _, valid = read_sources([source(path, box, nodata=(np.inf,))], box, whole(box))
+    assert valid.all()

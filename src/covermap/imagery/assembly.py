@@ -106,7 +106,9 @@ def assembled(
 def code_source(header: ImageHeader, index: int = 1) -> BandSource:
     """A class or bit layer in a file."""
     band = Band(header.path.stem, "dn", None, pixel_size_m(header.geobox))
-    return BandSource(band, header.path, index, header.geobox)
+    declared = header.nodata[index - 1]
+    nodata = () if declared is None else (float(declared),)
+    return BandSource(band, header.path, index, header.geobox, nodata=nodata)
 
 
 def _chosen(name: str, bands: list[FoundBand], settings: ImagerySettings | None) -> list[FoundBand]:
@@ -264,4 +266,8 @@ def _with_codes(layer: QualityLayer, settings: QualitySettings) -> QualityLayer:
         )
     if settings.cloud is not None:
         layer = replace(layer, cloud=tuple(settings.cloud))
+    if layer.invalid is None:
+        # A layer of marked ground alone (gdal_rasterize -a_nodata 0): where no mark is it is clear.
+        nodata = tuple(code for code in layer.source.nodata if code != 0)
+        layer = replace(layer, source=replace(layer.source, nodata=nodata))
     return layer

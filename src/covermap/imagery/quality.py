@@ -29,7 +29,8 @@ class QualityLayer:
     Attributes
     ----------
     source : BandSource
-        Where the codes are kept, at any resolution; the nearest one counts.
+        Where the codes are kept, at any resolution; the nearest one counts. Its nodata tells
+        nothing, as the ground beyond it.
     invalid, cloud : tuple of int or None
         Codes that forbid a pixel, and those that mean cloud or cloud shadow. None means every
         code but 0. With `bits` they are single numbers whose set bits are flags.
@@ -43,14 +44,14 @@ class QualityLayer:
     bits: bool = False
 
     def invalid_at(self, geobox: GeoBox, window: Window) -> np.ndarray:
-        """Bool (H, W): which pixels are forbidden; those the layer does not reach are, too."""
-        codes, inside = read_codes(self.source, geobox, window)
-        return self._among(codes, self.invalid) | ~inside
+        """Bool (H, W): which pixels are forbidden; those the layer tells nothing of are, too."""
+        codes, told = read_codes(self.source, geobox, window)
+        return self._among(codes, self.invalid) | ~told
 
     def cloud_at(self, geobox: GeoBox, window: Window) -> np.ndarray:
         """Bool (H, W): which pixels are cloud or cloud shadow."""
-        codes, inside = read_codes(self.source, geobox, window)
-        return self._among(codes, self.cloud) & inside
+        codes, told = read_codes(self.source, geobox, window)
+        return self._among(codes, self.cloud) & told
 
     def _among(self, codes: np.ndarray, wanted: tuple[int, ...] | None) -> np.ndarray:
         if wanted is None:

@@ -19,6 +19,8 @@ from covermap.imagery.raster import Band
 
 # No grid has so many pixels: points further away are those that a projection does not know.
 _FAR = 1e9
+# Up to it float64 holds every whole number.
+_LARGEST_CODE = 2**53
 _CACHED_NUMBERS = 2**16  # half of a usual second-level cache in float64
 
 
@@ -82,16 +84,41 @@ def read_sources(
 
 
 def read_codes(source: BandSource, geobox: GeoBox, window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """Codes (int64, (H, W)) of the nearest pixels of a class or bit layer, and where it reaches.
+    """Codes of the nearest pixels of a class or bit layer, and where it has any.
 
     Returns
     -------
     codes : ndarray of int64, shape (H, W)
-        0 where the layer does not reach.
-    inside : ndarray of bool, shape (H, W)
+        0 where there is none.
+    told : ndarray of bool, shape (H, W)
+        False beyond the layer, and where it holds its nodata or no number.
+
+    Raises
+    ------
+    ImageryError
+        The layer holds fractions.
     """
-    raw, inside = read_nearest(source.path, [source.index], source.geobox, geobox, window)
-    return np.where(inside, np.nan_to_num(raw[0]).astype(np.int64), 0), inside
+    raw, told = read_nearest(source.path, [source.index], source.geobox, geobox, window)
+    found = raw[0]
+    for nodata in source.nodata:
+        told &= ~_equals(found, nodata)
+    if np.issubdtype(found.dtype, np.floating):
+        told &= np.isfinite(found)
+        found = np.where(told, found, 0)
+        _require_codes(source, found)
+    return np.where(told, found, 0).astype(np.int64), told
+
+
+def _require_codes(source: BandSource, found: np.ndarray) -> None:
+    strange = found[(found != np.rint(found)) | (np.abs(found) > _LARGEST_CODE)]
+    if strange.size:
+        name = source.path.name
+        raise ImageryError(
+            f"{source.path}: quality: band {source.index} holds shares ({strange[0]:g}), expected "
+            "codes (whole numbers). Make a mask of it at the share that you choose, and name that: "
+            f'gdal_calc.py -A {name} --A_band={source.index} --calc="A>0.4" --type=Byte '
+            "--outfile=mask.tif; quality: {path: mask.tif}"
+        )
 
 
 def read_nearest(
@@ -192,13 +219,15 @@ def _read_physical(sources: Sequence[BandSource], window: Window) -> tuple[np.nd
     first = sources[0]
     raw, valid = _read_raw(first.path, [source.index for source in sources], window, first.mask)
     values = np.empty(raw.shape, np.float32)
-    for row, source in enumerate(sources):
-        for nodata in source.nodata:
-            valid[row] &= ~_equals(raw[row], nodata)
-        if source.scale == 1 and source.offset == 0:
-            values[row] = raw[row]
-        else:
-            _scale(raw[row], source, values[row])
+    # float64 holds numbers that float32 does not: they become infinite, which is not valid.
+    with np.errstate(all="ignore"):
+        for row, source in enumerate(sources):
+            for nodata in source.nodata:
+                valid[row] &= ~_equals(raw[row], nodata)
+            if source.scale == 1 and source.offset == 0:
+                values[row] = raw[row]
+            else:
+                _scale(raw[row], source, values[row])
     if np.issubdtype(raw.dtype, np.floating):
         valid &= np.isfinite(values)
         values[~valid] = 0
@@ -238,9 +267,10 @@ def _equals(raw: np.ndarray, nodata: float) -> np.ndarray:
     if math.isnan(nodata):
         return np.isnan(raw) if np.issubdtype(raw.dtype, np.floating) else np.zeros(raw.shape, bool)
     if np.issubdtype(raw.dtype, np.floating):
-        return np.asarray(raw == raw.dtype.type(nodata))
+        with np.errstate(all="ignore"):
+            return np.asarray(raw == raw.dtype.type(nodata))
     limits = np.iinfo(raw.dtype)
-    if nodata != int(nodata) or not limits.min <= nodata <= limits.max:
+    if not float(nodata).is_integer() or not limits.min <= nodata <= limits.max:
         return np.zeros(raw.shape, bool)
     return np.asarray(raw == raw.dtype.type(int(nodata)))
 
