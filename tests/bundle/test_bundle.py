@@ -1,8 +1,11 @@
 """A trained model as a folder: written, read, compared with a scene."""
 
 import dataclasses
+import errno
 import json
+import os
 import shutil
+import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -325,6 +328,43 @@ def test_the_digest_of_a_bundle_is_that_of_the_model_and_not_of_its_scores(tmp_p
     assert bundle_digest(other.folder) != before
     write_bundle(tmp_path / "weights", bundle(), {**WEIGHTS, "a.count": np.array(8, np.int64)})
     assert bundle_digest(tmp_path / "weights") != before
+
+
+def test_the_digest_of_a_bundle_follows_the_ranges_of_integers(tmp_path):
+    digests = set()
+    for high in (None, 1.0, 2.0):
+        ranges = None if high is None else {"stem": (0.0, high)}
+        write_bundle(tmp_path / "bundle", bundle(), WEIGHTS, ranges)
+        digests.add(bundle_digest(tmp_path / "bundle"))
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize("weights", [WEIGHTS, b"forest"])
+def test_a_bundle_is_for_everybody_the_folder_is_for(tmp_path, weights):
+    mask = os.umask(0o022)
+    try:
+        write_bundle(tmp_path / "bundle", bundle(), weights, {"stem": (0.0, 1.0)})
+    finally:
+        os.umask(mask)
+    modes = {stat.S_IMODE(item.stat().st_mode) for item in (tmp_path / "bundle").iterdir()}
+    assert modes == {0o644}
+
+
+@pytest.mark.parametrize("read", [read_weights, lambda written: bundle_digest(written.folder)])
+def test_a_bundle_for_its_owner_alone_is_told_from_one_without_weights(tmp_path, monkeypatch, read):
+    written = write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
+    opened = Path.open
+
+    def refused(path, *args, **more):
+        if path.name == "weights.safetensors":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *args, **more)
+
+    # The superuser reads what is nobody else's: a mode of 0 would not stop every test.
+    monkeypatch.setattr(Path, "open", refused)
+    told = r"weights\.safetensors: cannot be read \(permission denied\).*chmod -R a\+rX"
+    with pytest.raises(BundleError, match=told):
+        read(written)
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])

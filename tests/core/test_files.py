@@ -5,6 +5,8 @@ import json
 import os
 import resource
 import stat
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import numpy as np
@@ -76,6 +78,71 @@ def test_a_finished_folder_takes_the_place_of_the_old_one(tmp_path):
         with complete_folder(path) as scratch:
             (scratch / name).write_text(name)
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["folder", "second"]
+
+
+def test_all_that_a_folder_holds_is_for_everybody(tmp_path):
+    mask = os.umask(0o027)
+    try:
+        with complete_folder(tmp_path / "folder") as scratch:
+            (scratch / "inner").mkdir(mode=0o700)
+            (scratch / "inner" / "a").touch(mode=0o600)
+    finally:
+        os.umask(mask)
+    modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.rglob("*")}
+    assert modes == {"folder": 0o750, "inner": 0o750, "a": 0o640}
+
+
+HALF = """
+import os, signal, sys
+from pathlib import Path
+from covermap.core.files import complete_file, complete_folder
+with complete_file(Path(sys.argv[1]) / "map.tif") as scratch:
+    scratch.write_text("half")
+    with complete_folder(Path(sys.argv[1]) / "bundle") as folder:
+        (folder / "a").write_text("half")
+        print(scratch, flush=True)
+        {then}
+"""
+
+
+def half_written(folder, then):
+    code = HALF.format(then=then)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+
+
+def test_what_a_killed_process_left_goes_when_a_file_is_next_begun(tmp_path):
+    killed = half_written(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)")
+    killed.communicate()
+    assert len(list(tmp_path.iterdir())) == 2
+    (tmp_path / ".map-stranger.tif").touch()
+    write_json(tmp_path / "b.json", 1)
+    assert {item.name for item in tmp_path.iterdir()} == {".map-stranger.tif", "b.json"}
+
+
+def test_what_another_process_writes_stays(tmp_path):
+    with half_written(tmp_path, "sys.stdin.read()") as living:
+        living.stdout.readline()
+        before = set(tmp_path.iterdir())
+        write_json(tmp_path / "b.json", 1)
+        living.kill()
+    assert len(before) == 2
+    assert set(tmp_path.iterdir()) == before | {tmp_path / "b.json"}
+
+
+def test_a_folder_whose_successor_was_stopped_on_its_way_stands_again(tmp_path):
+    code = HALF.format(
+        then="Path.replace = lambda a, b: (os.rename(a, b), os.kill(os.getpid(), 9))"
+    )
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "old").touch()
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert not (tmp_path / "bundle").exists()
+    write_json(tmp_path / "b.json", 1)
+    assert {item.name for item in tmp_path.rglob("*")} == {"bundle", "old", "b.json"}
 
 
 @contextmanager

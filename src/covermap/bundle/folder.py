@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from covermap.bundle.facts import FACTS, Bundle, from_facts, to_facts
-from covermap.core.errors import BundleError, CovermapError
+from covermap.core.errors import BundleError, CovermapError, system_words
 from covermap.core.files import (
     complete_folder,
     content_digest,
@@ -102,17 +102,30 @@ def is_bundle(folder: Path) -> bool:
 
 
 def bundle_digest(folder: Path) -> str:
-    """SHA-256 of all that a map depends on: the facts without the scores, and the weights.
+    """SHA-256 of all that a map depends on: the facts without the scores, weights and ranges.
 
     A model that was scored is the model that was trained.
+
+    Raises
+    ------
+    BundleError
+        A file cannot be read.
     """
+    try:
+        return _digest(folder)
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+
+
+def _digest(folder: Path) -> str:
     try:
         facts = read_json(folder / FACTS)
     except CovermapError:
         return file_digest(folder)
     if not isinstance(facts, dict):
         return file_digest(folder)
-    files = [folder / name for name in (_WEIGHTS, FOREST_FILE) if (folder / name).is_file()]
+    names = (_WEIGHTS, FOREST_FILE, _RANGES)
+    files = [folder / name for name in names if (folder / name).is_file()]
     told = {name: value for name, value in facts.items() if name != "scores"}
     return content_digest([told, *([path.name, file_digest(path)] for path in files)])
 
@@ -155,7 +168,7 @@ def read_weights(bundle: Bundle) -> dict[str, np.ndarray]:
     Raises
     ------
     BundleError
-        The file is missing or damaged.
+        The file is missing, damaged, or somebody else's alone.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -164,9 +177,13 @@ def read_weights(bundle: Bundle) -> dict[str, np.ndarray]:
         raise ValueError("this bundle was not read from a folder")
     path = bundle.folder / _WEIGHTS
     try:
+        # The library takes every file that it cannot open for one that is not there.
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    try:
         return dict(load_file(path))
-    except FileNotFoundError:
-        raise BundleError(f"{path}: no such file; copy the whole bundle") from None
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise BundleError(
             f"{path}: not readable as safetensors ({error}); copy the whole bundle again"
@@ -181,7 +198,7 @@ def read_forest(bundle: Bundle) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BundleError(f"{path}: cannot be read ({error}); copy the whole bundle") from None
+        raise _unreadable(path, error) from None
 
 
 def read_ranges(bundle: Bundle) -> dict[str, tuple[float, float]]:
@@ -204,6 +221,16 @@ def read_ranges(bundle: Bundle) -> dict[str, tuple[float, float]]:
             f"{path}: expected a low and a high number for each layer; copy the whole bundle again"
         )
     return spans
+
+
+def _unreadable(path: Path, error: OSError) -> BundleError:
+    path = Path(error.filename or path)
+    if isinstance(error, FileNotFoundError):
+        return BundleError(f"{path}: no such file; copy the whole bundle")
+    said, advice = system_words(error)
+    if isinstance(error, PermissionError):
+        advice = "its owner can let others read the bundle: chmod -R a+rX BUNDLE"
+    return BundleError(f"{path}: cannot be read ({said}); {advice}")
 
 
 def _refuse_pickles(folder: Path) -> None:

@@ -8,16 +8,21 @@ import json
 import os
 import re
 import shutil
+import socket
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from covermap.core.errors import CovermapError, OutputError, UnwritableError, system_words
 
 _PROBE_BYTES = 2**16
+# Names of files have 255 bytes.
+_LONGEST_STEM = 50
+_OLD = "-old"
 _NUMBER = re.compile(r"\(os error (\d+)\)")
 
 
@@ -30,23 +35,8 @@ def complete_file(path: Path) -> Iterator[Path]:
     UnwritableError
         The system does not let it be written: no room, no right, no folder.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem}-", suffix=path.suffix or ".part", dir=path.parent
-        )
-        os.close(handle)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    scratch = Path(name)
-    try:
-        with _told_of(path, scratch):
-            yield scratch
-            # mkstemp makes private files; results are for everybody the folder is for.
-            scratch.chmod(0o666 & ~_umask())
-            scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with _complete(path, _scratch_file) as scratch:
+        yield scratch
 
 
 @contextmanager
@@ -58,24 +48,105 @@ def complete_folder(path: Path) -> Iterator[Path]:
     UnwritableError
         The system does not let it be written: no room, no right, no folder.
     """
+    with _complete(path, _scratch_folder) as scratch:
+        yield scratch
+
+
+@contextmanager
+def _complete(path: Path, begun: Callable[[Path], Path]) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        with suppress(OSError):
+            _remove_left(path.parent.resolve())
+        scratch = begun(path)
     except OSError as error:
         raise _unwritable(path, error) from None
     try:
         with _told_of(path, scratch):
             yield scratch
-            scratch.chmod(0o777 & ~_umask())
-            if path.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+            _open_to_all(scratch)
+            if scratch.is_dir() and path.exists():
+                old = Path(tempfile.mkdtemp(prefix=_prefix(path), suffix=_OLD, dir=path.parent))
                 path.replace(old / path.name)
                 scratch.replace(path)
                 shutil.rmtree(old)
             else:
                 scratch.replace(path)
     finally:
+        _remove(scratch)
+
+
+def _scratch_file(path: Path) -> Path:
+    handle, name = tempfile.mkstemp(
+        prefix=_prefix(path), suffix=path.suffix or ".part", dir=path.parent
+    )
+    os.close(handle)
+    return Path(name)
+
+
+def _scratch_folder(path: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
+
+
+def _prefix(path: Path) -> str:
+    """How a scratch name begins: it tells who writes, so that what was left is known."""
+    return f".{path.stem[:_LONGEST_STEM]}-{_home()}-{os.getpid()}-"
+
+
+@cache
+def _home() -> str:
+    """Where process numbers mean the same: a machine, and on it a container."""
+    told = [socket.gethostname()]
+    for name, read in (("/etc/machine-id", Path.read_text), ("/proc/self/ns/pid", Path.readlink)):
+        with suppress(OSError):
+            told.append(str(read(Path(name))))
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
+
+
+# Once a process: in a folder of many maps each list of its names takes longer than the one before.
+@lru_cache(maxsize=1024)
+def _remove_left(folder: Path) -> None:
+    """Remove what killed processes of this machine left of files that never got complete."""
+    ours = re.compile(rf"\..*-{_home()}-(\d+)-[a-z0-9_]{{8}}(?:[.-].*)?")
+    for name in os.listdir(folder):  # noqa: PTH208
+        match = ours.fullmatch(name)
+        if match is None or _lives(int(match[1])):
+            continue
+        left = folder / name
+        if name.endswith(_OLD):
+            # Killed between two renames: what stood there is whole, and its place is empty.
+            for item in left.iterdir():
+                if not (folder / item.name).exists():
+                    item.replace(folder / item.name)
+        _remove(left)
+
+
+def _lives(process: int) -> bool:
+    # Elsewhere signal 0 is no question.
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _remove(scratch: Path) -> None:
+    if scratch.is_dir() and not scratch.is_symlink():
         shutil.rmtree(scratch, ignore_errors=True)
+    else:
+        scratch.unlink(missing_ok=True)
+
+
+def _open_to_all(scratch: Path) -> None:
+    """Results are for everybody the folder is for; what makes scratch files makes private ones."""
+    mask = _umask()
+    for item in (scratch, *scratch.rglob("*")):
+        if not item.is_symlink():
+            item.chmod((0o777 if item.is_dir() else 0o666) & ~mask)
 
 
 @contextmanager
@@ -134,12 +205,15 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     CovermapError
-        The file is missing or holds no JSON.
+        The file is missing, cannot be read or holds no JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CovermapError(f"{path}: no such file") from None
+    except OSError as error:
+        said, advice = system_words(error)
+        raise CovermapError(f"{path}: cannot be read ({said}); {advice}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CovermapError(f"{path}: not readable as JSON ({error})") from None
 
