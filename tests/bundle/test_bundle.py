@@ -118,7 +118,6 @@ TASKS = {
         "legend": Legend(()),
         "quantity": Quantity("points per cell", "1", cap=45.0),
     },
-    "multilabel": {"task": "multilabel", "tag_thresholds": (0.5, 0.25)},
     "weak": {"task": "weak-segmentation", "combiner": {"kind": "standardised", "centre": "mean"}},
     "calibrated": {"temperature": 1.8372},
     "leaning": {"leans_on_chips": True},
@@ -137,9 +136,15 @@ def test_what_a_task_needs_beside_is_read_as_it_was_written(tmp_path, task):
 def test_a_segmentations_facts_are_those_of_older_versions(tmp_path):
     write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
     facts = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
-    added = {"combiner", "quantity", "tag_thresholds", "temperature", "leans_on_chips"}
+    added = {"combiner", "quantity", "temperature", "leans_on_chips"}
     assert not added & set(facts)
     assert read_bundle(tmp_path / "bundle").divisor == 1
+
+
+def test_facts_that_this_version_has_no_use_for_are_passed_over(tmp_path):
+    written = write_bundle(tmp_path / "bundle", bundle(), WEIGHTS)
+    edit(tmp_path / "bundle", tag_thresholds=[0.5, 0.25])
+    assert read_bundle(tmp_path / "bundle") == written
 
 
 def test_a_temperature_is_kept_when_scores_are_and_makes_another_model(tmp_path):
@@ -176,7 +181,6 @@ def test_a_quantity_is_cut_to_what_was_learnt_and_scaled():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tag_thresholds": [0.5]}, "1 tag thresholds for 2 tags"),
         ({"task": "regression"}, "quantity belongs to task regression"),
         ({"quantity": {"name": "x", "unit": "m", "cap": 0.0}}, "cap is 0.0, expected"),
         ({"quantity": {"name": "x"}}, "key '(cap|unit)' is missing"),

@@ -110,8 +110,6 @@ class Bundle:
         Of weak segmentation: how class activation maps become classes; see `models.combiners`.
     quantity : Quantity or None
         Of a regression: what is measured; its legend has no classes.
-    tag_thresholds : tuple of float, or None
-        Of tags: the probability from which each is taken as true, in the legend's order.
     leans_on_chips : bool
         Whether a network answers worse where it is shown more than its chips: it is mapped at the
         chip size then; see `covermap.verbs.context`.
@@ -138,15 +136,11 @@ class Bundle:
     folder: Path | None = None
     combiner: dict[str, Any] | None = None
     quantity: Quantity | None = None
-    tag_thresholds: tuple[float, ...] | None = None
     leans_on_chips: bool = False
     temperature: float | None = None
     coarsest_m: float | None = None
 
     def __post_init__(self) -> None:
-        thresholds = self.tag_thresholds
-        if thresholds is not None and len(thresholds) != len(self.legend):
-            raise ValueError(f"{len(thresholds)} tag thresholds for {len(self.legend)} tags")
         if (self.task == "regression") != (self.quantity is not None):
             raise ValueError(f"a quantity belongs to task regression alone, task is {self.task}")
         if self.temperature is not None:
@@ -213,8 +207,6 @@ def to_facts(bundle: Bundle) -> dict[str, Any]:
         facts["combiner"] = bundle.combiner
     if bundle.quantity is not None:
         facts["quantity"] = dataclasses.asdict(bundle.quantity)
-    if bundle.tag_thresholds is not None:
-        facts["tag_thresholds"] = list(bundle.tag_thresholds)
     if bundle.leans_on_chips:
         facts["leans_on_chips"] = True
     if bundle.temperature is not None:
@@ -259,7 +251,6 @@ def from_facts(facts: Any, folder: Path) -> Bundle:
             folder=folder,
             combiner=None if facts.get("combiner") is None else dict(facts["combiner"]),
             quantity=_quantity(facts.get("quantity")),
-            tag_thresholds=_thresholds(facts.get("tag_thresholds")),
             leans_on_chips=bool(facts.get("leans_on_chips", False)),
             temperature=_number(facts.get("temperature")),
         )
@@ -297,7 +288,3 @@ def _quantity(facts: dict[str, Any] | None) -> Quantity | None:
 
 def _number(fact: Any) -> float | None:
     return None if fact is None else float(fact)
-
-
-def _thresholds(facts: list[float] | None) -> tuple[float, ...] | None:
-    return None if facts is None else tuple(float(value) for value in facts)
