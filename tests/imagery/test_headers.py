@@ -1,12 +1,21 @@
 import datetime
+import re
 from pathlib import Path
 
+import geopandas as gpd
 import pytest
 import rasterio
+from rasterio.control import GroundControlPoint
+from rasterio.rpc import RPC
 from rasterio.shutil import copy
+from shapely import box
 
+from covermap.core.errors import LabelError
 from covermap.imagery.headers import band_token, moment_in, parts_of_image
+from covermap.imagery.inspection import inspect, warnings_of
 from covermap.imagery.opening import open_scene
+from covermap.labels.reading import read_labels
+from covermap.labels.settings import LabelSettings
 from tiny import write_scene
 
 # As software for drone pictures writes it.
@@ -89,3 +98,40 @@ def test_a_crs_without_a_place_on_the_earth_is_none_and_told(tmp_path, crs, know
     assert (scene.geobox.crs and str(scene.geobox.crs)) == known
     told = "its CRS ('Site grid (m)') has no place on the Earth: taken as a picture without a CRS"
     assert (told in scene.notes) == (crs == LOCAL)
+
+
+def ungridded(path, kind):
+    """A picture whose place is told by control points or a camera model, as radar scenes have."""
+    write_scene(path, crs=None)
+    with rasterio.open(path, "r+") as dataset:
+        if kind == "points":
+            corners = [(0, 0), (0, 80), (64, 0), (64, 80)]
+            points = [GroundControlPoint(r, c, 5e5 + 10 * c, 5e6 - 10 * r) for r, c in corners]
+            dataset.gcps = points, rasterio.CRS.from_epsg(32633)
+        else:
+            one = [1.0] + [0.0] * 19
+            dataset.rpcs = RPC(0, 1, 45, 1, one, one, 0, 1, 15, 1, one, one, 0, 1)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("points", "has control points and no grid: .* gdalwarp -tps -t_srs EPSG:CODE a.tif "),
+        ("model", "has RPCs and no grid: .* gdalwarp -rpc -t_srs EPSG:CODE a.tif "),
+    ],
+)
+def test_an_image_that_is_placed_without_a_grid_is_told(tmp_path, kind, told):
+    scene = open_scene(ungridded(tmp_path / "a.tif", kind))
+    assert scene.geobox.crs is None
+    assert re.match(told, scene.notes[0])
+    assert warnings_of(inspect(scene))[0] == scene.notes[0]
+    labels = read_labels(drawn_on(tmp_path / "a.gpkg"), tmp_path, [])
+    with pytest.raises(LabelError, match=r"without a CRS; .*control points .*gdalwarp -t_srs"):
+        labels.burn(scene.geobox)
+
+
+def drawn_on(path):
+    square = gpd.GeoDataFrame({"cover": ["wood"]}, geometry=[box(0, 0, 9, 9)], crs=32633)
+    square.to_file(path)
+    return LabelSettings(path=path.name, attribute="cover")

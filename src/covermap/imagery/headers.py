@@ -30,6 +30,13 @@ from covermap.imagery.pool import POOL
 
 SUFFIXES = (".tif", ".tiff", ".gtif", ".gtiff", ".vrt", ".jp2", ".png", ".jpg", ".jpeg", ".img")
 
+# In the note on an image that is placed on the Earth, but not by a grid.
+UNGRIDDED = "and no grid"
+GIVE_A_CRS = (
+    "give it one (gdal_edit.py -a_srs EPSG:CODE image.tif; one with control points or RPCs has "
+    "no grid: gdalwarp -t_srs EPSG:CODE image.tif warped.tif)"
+)
+
 
 @dataclass(frozen=True)
 class ImageHeader:
@@ -92,7 +99,7 @@ def read_header(path: Path) -> ImageHeader:
             colors=tuple(color.name for color in dataset.colorinterp),
             has_mask="per_dataset" in flags and "alpha" not in flags,
             tags=tuple(sorted(dataset.tags().items())),
-            notes=_notes(dataset.crs),
+            notes=_notes(dataset),
         )
 
 
@@ -244,10 +251,21 @@ def _crs(crs: CRS | None) -> str | None:
     return f"EPSG:{epsg}" if epsg else str(crs.to_wkt())
 
 
-def _notes(crs: CRS | None) -> tuple[str, ...]:
-    if not crs or not _is_local(crs):
+def _notes(dataset: DatasetReader) -> tuple[str, ...]:
+    local = bool(dataset.crs) and _is_local(dataset.crs)
+    if dataset.crs and not local:
         return ()
-    name = pyproj.CRS(crs.to_wkt()).name
+    points, _ = dataset.gcps
+    if points or dataset.rpcs is not None:
+        what, how = ("control points", "-tps") if points else ("RPCs", "-rpc")
+        name = Path(dataset.name).name
+        return (
+            f"has {what} {UNGRIDDED}: taken as a picture without a CRS. To place it on the Earth, "
+            f"gdalwarp {how} -t_srs EPSG:CODE {name} warped.tif, and use that",
+        )
+    if not local:
+        return ()
+    name = pyproj.CRS(dataset.crs.to_wkt()).name
     return (f"its CRS ('{name}') has no place on the Earth: taken as a picture without a CRS",)
 
 

@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import LabelError
 from covermap.core.legend import Legend
+from covermap.imagery.headers import GIVE_A_CRS
 from covermap.imagery.raster import Scene
 from covermap.labels.kind_settings import CapSettings, DensitySettings, Method
 from covermap.labels.protocol import NothingDrawn
@@ -270,8 +271,7 @@ class Density(NothingDrawn):
     def _key(self, geobox: GeoBox) -> str:
         if geobox.crs is None:
             raise LabelError(
-                f"{self.path}: points cannot be laid over an image without a CRS; give it one "
-                "(gdal_edit.py -a_srs EPSG:CODE image.tif)"
+                f"{self.path}: points cannot be laid over an image without a CRS; {GIVE_A_CRS}"
             )
         return str(geobox.crs)
 

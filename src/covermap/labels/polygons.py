@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import LabelError, nearest
 from covermap.core.legend import Legend
+from covermap.imagery.headers import GIVE_A_CRS
 from covermap.imagery.raster import Scene
 from covermap.labels.areas import edges_of, without_edges
 from covermap.labels.classes import (
@@ -203,8 +204,7 @@ class Polygons:
         """The table in the grid's CRS, and its rows that may meet the grid, weakest first."""
         if geobox.crs is None:
             raise LabelError(
-                f"{self.path}: polygons cannot be laid over an image without a CRS; give it one "
-                "(gdal_edit.py -a_srs EPSG:CODE image.tif)"
+                f"{self.path}: polygons cannot be laid over an image without a CRS; {GIVE_A_CRS}"
             )
         table = self.in_crs(geobox.crs)
         near = np.sort(table.sindex.query(geobox.extent.geom, predicate="intersects"))
