@@ -10,6 +10,7 @@ from pyproj import Geod, Transformer
 
 from covermap.core.grid import (
     Window,
+    WindowIndex,
     pixel_size_m,
     resolution_m,
     same_lattice,
@@ -123,6 +124,12 @@ def test_rows_of_a_geographic_grid_have_areas_of_their_own():
         true = abs(geod.polygon_area_perimeter([0, 0.1, 0.1, 0], [top, top, bottom, bottom])[0])
         assert areas[row] == pytest.approx(true, rel=1e-4)
     assert row_areas_m2(tiny_geobox(3, 5, resolution=30)).tolist() == pytest.approx([900.0] * 3)
+
+
+@given(st.lists(windows, max_size=30), windows)
+def test_an_index_finds_the_windows_that_a_search_finds(many, window):
+    searched = [place for place, other in enumerate(many) if other.intersection(window)]
+    assert WindowIndex(many).met_by(window) == searched
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import shapely
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window
+from covermap.imagery.file_scene import FileScene
 from covermap.imagery.opening import open_scene, open_scenes
 from covermap.imagery.quality import cloud_share
 from covermap.imagery.settings import ImagerySettings
@@ -86,6 +87,38 @@ def test_adjoining_tiles_count_the_cloud_of_both_layers(tmp_path):
     assert scene.geobox.shape == (64, 128)
     assert cloud_share(scene, Window(0, 0, 64, 64)) == 0.25
     assert cloud_share(scene, Window(0, 48, 32, 32)) == 0.5
+
+
+@pytest.mark.parametrize("crs", [32633, 4326])
+def test_cloud_is_asked_of_the_tiles_under_a_window_alone(tmp_path, monkeypatch, crs):
+    whole_box = tiny_geobox(32, 256, crs=crs)
+    for first in range(0, 256, 32):
+        values = np.stack([np.full((32, 32), 500), np.full((32, 32), first % 64 > 0)])
+        box = whole_box[:, first : first + 32]
+        path = tmp_path / f"{first:03}.tif"
+        write_scene(path, bands=["red", "fmask"], geobox=box, values=values)
+    (scene,) = open_scenes(ImagerySettings(path="*.tif", quality={"band": "fmask"}), tmp_path)
+    asked = []
+    read = FileScene.cloud_on
+    monkeypatch.setattr(FileScene, "cloud_on", lambda t, *a: (asked.append(t.name), read(t, *a))[1])
+    expected = np.repeat(np.arange(8) % 2 > 0, 32)
+    assert (scene.cloud(Window(0, 0, 32, 256)) == expected).all()
+    asked.clear()
+    window = Window(3, 40, 20, 50)
+    assert (scene.cloud(window) == expected[40:90]).all()
+    assert asked == ["032", "064"]
+    asked.clear()
+    other = tiny_geobox(32, 256, resolution=5, crs=crs)
+    assert (scene.cloud_on(other, Window(0, 80, 20, 100)) == expected[40:90].repeat(2)).all()
+    assert asked == ["032", "064"]
+
+
+def test_tiles_without_quality_layers_are_not_asked_for_cloud(tmp_path, monkeypatch):
+    for first in (0, 32):
+        write_scene(tmp_path / f"{first}.tif", geobox=tiny_geobox(32, 64)[:, first : first + 32])
+    (scene,) = open_scenes(ImagerySettings(path="*.tif"), tmp_path)
+    monkeypatch.setattr(FileScene, "cloud_on", None)
+    assert not scene.cloud(Window(-5, -5, 100, 100)).any()
 
 
 def masked(folder, mask, dtype, nodata=None, **quality):

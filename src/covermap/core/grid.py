@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -65,6 +65,29 @@ class Window:
         return Window(
             self.row_off - outer.row_off, self.col_off - outer.col_off, self.height, self.width
         )
+
+
+class WindowIndex:
+    """Many windows of one grid, of which those that a window meets are found without a search."""
+
+    def __init__(self, windows: Iterable[Window]) -> None:
+        from shapely import STRtree, box
+
+        self._windows = tuple(windows)
+        sides = np.array([_sides(window) for window in self._windows]).reshape(-1, 4)
+        self._tree = STRtree(box(*sides.T))
+
+    def met_by(self, window: Window) -> list[int]:
+        """Places, in their order, of the windows that have a pixel in common with `window`."""
+        from shapely import box
+
+        # The tree counts common sides as well.
+        near = sorted(self._tree.query(box(*_sides(window))).tolist())
+        return [place for place in near if self._windows[place].intersection(window) is not None]
+
+
+def _sides(window: Window) -> tuple[int, int, int, int]:
+    return window.col_off, window.row_off, window.col_stop, window.row_stop
 
 
 def whole(geobox: GeoBox) -> Window:

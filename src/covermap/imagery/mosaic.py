@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.grid import Window, same_lattice, whole, window_geobox
+from covermap.core.grid import Window, WindowIndex, same_lattice, whole, window_geobox
 from covermap.imagery.adjoining import TOLERANCE, adjoining
 from covermap.imagery.file_scene import BandedScene, FileScene
 from covermap.imagery.raster import Band, Days, Raster
-from covermap.imagery.sources import centres_inside
+from covermap.imagery.sources import centres_inside, window_around
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class MosaicScene(BandedScene):
             valid[target] |= fresh
         return Raster(values, valid, window_geobox(self.geobox, window), tuple(names))
 
-    @property
+    @cached_property
     def cloud_grid(self) -> GeoBox | None:
         """The grid of the first quality layer."""
         grids = (tile.cloud_grid for tile in self.tiles)
@@ -74,7 +74,10 @@ class MosaicScene(BandedScene):
     def cloud_on(self, geobox: GeoBox, window: Window) -> np.ndarray:
         """Bool (H, W): cloud in every tile that reaches there."""
         cloud, seen = np.zeros(window.shape, bool), np.zeros(window.shape, bool)
-        for tile in self.tiles:
+        if self.cloud_grid is None:
+            return cloud
+        around = window_around(self.geobox, geobox, window).expanded(1)
+        for tile, _, _ in self._touched(around):
             here = centres_inside(tile.geobox, whole(tile.geobox), geobox, window)
             if here.any():
                 found = tile.cloud_on(geobox, window)
@@ -84,11 +87,15 @@ class MosaicScene(BandedScene):
 
     def _touched(self, window: Window) -> list[tuple[FileScene, Window, Window]]:
         touched = []
-        for tile, place in zip(self.tiles, self.places, strict=True):
-            common = window.intersection(place)
-            if common is not None:
-                touched.append((tile, place, common))
+        for number in self._index.met_by(window):
+            common = window.intersection(self.places[number])
+            assert common is not None
+            touched.append((self.tiles[number], self.places[number], common))
         return touched
+
+    @cached_property
+    def _index(self) -> WindowIndex:
+        return WindowIndex(self.places)
 
 
 def joined(scenes: Sequence[FileScene]) -> list[FileScene | MosaicScene]:

@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
 from covermap.core.errors import ImageryError, OutputError
-from covermap.core.grid import Window, tiles, whole, window_geobox
+from covermap.core.grid import Window, WindowIndex, tiles, whole, window_geobox
 from covermap.core.legend import Legend
 from covermap.core.progress import progress
 from covermap.imagery.raster import Band
@@ -131,11 +131,11 @@ def merge(
         Pixels, at least 1.
     """
     ordered = sorted(parts, key=lambda part: part.name)
-    reaches = [(part, _window_on(grid, part.geobox)) for part in ordered]
+    reaches = WindowIndex(_window_on(grid, part.geobox) for part in ordered)
     windows = list(tiles(whole(grid), _WINDOW))
     with progress(title, len(windows), "windows") as bar, scratch.opened() as writer:
         for window in windows:
-            here = [part for part, reach in reaches if reach.intersection(window) is not None]
+            here = [ordered[place] for place in reaches.met_by(window)]
             shares, wanted = _mean(here, grid, window, ramp)
             if wanted.any():
                 writer.write(window, encode(shares, wanted, legend, settings))
