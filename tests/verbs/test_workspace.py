@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
+import pyogrio
 import pytest
 import shapely
 
@@ -28,7 +29,7 @@ def clipped(tmp_path):
 
     def valid(*shapes, crs="EPSG:32633"):
         table = gpd.GeoDataFrame(geometry=list(shapes), crs=str(BOX.crs)).to_crs(crs)
-        area = clipped_to(scene, saved(tmp_path / "aoi.gpkg", table))
+        (area,) = clipped_to([scene], saved(tmp_path / "aoi.gpkg", table))
         return area.read([scene.bands[0].name], whole(BOX)).valid[0]
 
     return valid
@@ -53,6 +54,22 @@ def test_lines_and_points_of_an_aoi_hold_no_ground(clipped):
     assert clipped(both, line, None).sum() == 100
     with pytest.raises(LabelError, match="holds no polygon with an area"):
         clipped(line)
+
+
+def test_an_aoi_is_read_once_for_all_scenes(tmp_path, monkeypatch):
+    table = gpd.GeoDataFrame(geometry=[rectangle(BOX, (5, 5, 10, 10))], crs=str(BOX.crs))
+    path, opened = saved(tmp_path / "aoi.gpkg", table), []
+    read = pyogrio.read_dataframe
+    monkeypatch.setattr(
+        pyogrio, "read_dataframe", lambda *a, **more: (opened.append(a), read(*a, **more))[1]
+    )
+    scenes = [
+        open_scene(write_scene(tmp_path / f"{name}.tif", height=SIDE, width=SIDE)) for name in "abc"
+    ]
+    first, *others = clipped_to(scenes, path)
+    assert len(opened) == 1
+    assert [scene.name for scene in (first, *others)] == ["a", "b", "c"]
+    assert all(scene.area is first.area for scene in others)
 
 
 class Name(str):

@@ -14,6 +14,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
+from covermap.core.area import Ground
 from covermap.core.grid import Window, whole, window_geobox
 from covermap.imagery.indices import described, read_with_indices
 from covermap.imagery.quality import QualityLayer
@@ -200,13 +201,7 @@ class ClippedScene:
 
     def cloud_on(self, geobox: GeoBox, window: Window) -> np.ndarray:
         """Cloud inside the area, on a window of any grid."""
-        area = self.area
-        if geobox.crs != self.geobox.crs and geobox.crs is not None:
-            area = Geometry(area, self.geobox.crs).to_crs(geobox.crs).geom
-        inside = np.zeros(window.shape, bool)
-        if not area.is_empty:
-            inside = _held_by(area, window_geobox(geobox, window))
-        return self.inner.cloud_on(geobox, window) & inside
+        return self.inner.cloud_on(geobox, window) & self._ground_on(geobox).mask(window)
 
     def clipped(self, area: Any) -> Scene:
         """The scene within both areas."""
@@ -215,13 +210,22 @@ class ClippedScene:
     def _inside(self, window: Window) -> np.ndarray:
         inside = np.zeros(window.shape, bool)
         inner = window.intersection(whole(self.geobox))
-        if inner is None or self.area.is_empty:
-            return inside
-        box = window_geobox(self.geobox, inner)
-        if not self.area.intersects(box.extent.geom):
-            return inside
-        inside[inner.relative_to(window).slices] = _held_by(self.area, box)
+        if inner is not None:
+            inside[inner.relative_to(window).slices] = self._ground_on(self.geobox).mask(inner)
         return inside
+
+    def _ground_on(self, geobox: GeoBox) -> Ground:
+        """The area on a grid: the scene's, or its quality layer's; kept for the next window."""
+        if geobox not in self._grounds:
+            area = self.area
+            if geobox.crs != self.geobox.crs and geobox.crs is not None:
+                area = Geometry(area, self.geobox.crs).to_crs(geobox.crs).geom
+            self._grounds[geobox] = Ground(geobox, area)
+        return self._grounds[geobox]
+
+    @cached_property
+    def _grounds(self) -> dict[GeoBox, Ground]:
+        return {}
 
 
 def comparable_bands(scene: FileScene) -> tuple[Band, ...]:
@@ -230,10 +234,3 @@ def comparable_bands(scene: FileScene) -> tuple[Band, ...]:
     In degrees a pixel's size in metres changes from north to south.
     """
     return tuple(replace(band, resolution_m=None) for band in scene.bands)
-
-
-def _held_by(area: Any, box: GeoBox) -> np.ndarray:
-    """Which pixels of a grid have their centre in an area of the grid's CRS; bool (H, W)."""
-    from rasterio.features import geometry_mask
-
-    return np.asarray(geometry_mask([area], tuple(box.shape), box.affine, invert=True))

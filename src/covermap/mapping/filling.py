@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from covermap.core.area import Ground
 from covermap.core.errors import OutputError
 from covermap.core.grid import Window
 from covermap.core.progress import progress
@@ -18,7 +19,7 @@ from covermap.mapping.ledger import Ledger
 from covermap.mapping.pipeline import Pipeline, StageSeconds, tile_count
 from covermap.mapping.predictor import Predictor
 from covermap.mapping.settings import MapSettings
-from covermap.mapping.source import Ground, Source
+from covermap.mapping.source import Source
 from covermap.mapping.tiles import TilePlan
 from covermap.mapping.writing import Layers, Scratch, ScratchWriter
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 
+from covermap.core.area import Ground
 from covermap.core.ground_area import row_areas_m2
 from covermap.core.legend import Legend
 from covermap.mapping.own_files import remove_left_over
 from covermap.mapping.pipeline import StageSeconds
 from covermap.mapping.polygons import polygons_path, write_polygons
 from covermap.mapping.settings import MapSettings
-from covermap.mapping.source import Ground
 from covermap.mapping.writing import Scratch
 
 

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from affine import Affine
-from odc.geo.geobox import GeoBox
 
-from covermap.core.grid import Window, whole
+from covermap.core.area import Ground
+from covermap.core.grid import whole
 from covermap.imagery.raster import Raster, Scene
 from covermap.mapping.tiles import TilePlan
 
 if TYPE_CHECKING:
-    from shapely.geometry.base import BaseGeometry
-
     from covermap.bundle.facts import Bundle
 
 
@@ -98,43 +95,3 @@ class Source:
         if self._tells_usable:
             values = np.concatenate([values, usable[np.newaxis].astype(np.float32)])
         return Tile(row, col, values, wanted[completed.slices])
-
-
-class Ground:
-    """Which pixels of a grid lie in the wanted area, by their centres."""
-
-    def __init__(self, geobox: GeoBox, area: BaseGeometry | None) -> None:
-        self._area = None
-        if area is not None:
-            from shapely import prepare
-            from shapely.affinity import affine_transform
-
-            # In pixels every grid is upright, so rotated and south-up scenes need no care.
-            to_pixels = ~geobox.affine
-            self._area = affine_transform(
-                area,
-                [to_pixels.a, to_pixels.b, to_pixels.d, to_pixels.e, to_pixels.c, to_pixels.f],
-            )
-            prepare(self._area)
-
-    def touches(self, window: Window) -> bool:
-        """Whether any of the area lies in a window; quick, so that tiles need not be read."""
-        return self._area is None or bool(self._area.intersects(_box(window)))
-
-    def mask(self, window: Window) -> np.ndarray:
-        """Bool (height, width) of a window."""
-        if self._area is None or self._area.contains(_box(window)):
-            return np.ones(window.shape, dtype=bool)
-        if not self.touches(window):
-            return np.zeros(window.shape, dtype=bool)
-        from rasterio.features import rasterize
-
-        shift = Affine.translation(window.col_off, window.row_off)
-        burnt = rasterize([self._area], out_shape=window.shape, transform=shift, dtype="uint8")
-        return np.asarray(burnt == 1)
-
-
-def _box(window: Window) -> BaseGeometry:
-    from shapely.geometry import box
-
-    return box(window.col_off, window.row_off, window.col_stop, window.row_stop)

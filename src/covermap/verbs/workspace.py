@@ -94,7 +94,7 @@ class Workspace:
             )
         if self.project.aoi is None:
             return scenes
-        return [clipped_to(scene, self.base / self.project.aoi) for scene in scenes]
+        return clipped_to(scenes, self.base / self.project.aoi)
 
     @cached_property
     def own_labels(self) -> Labels:
@@ -335,8 +335,14 @@ def common_bands(scenes: Sequence[Scene]) -> list[str]:
     return names
 
 
-def clipped_to(scene: Scene, path: Path) -> Scene:
-    """A scene, invalid outside the polygons of a file."""
+def clipped_to(scenes: Sequence[Scene], path: Path) -> list[Scene]:
+    """Scenes, invalid outside the polygons of a file.
+
+    Raises
+    ------
+    LabelError
+        The file cannot be read, holds no polygon, or does not meet a scene; there is no CRS.
+    """
     import pyogrio
     import shapely
 
@@ -347,12 +353,18 @@ def clipped_to(scene: Scene, path: Path) -> Scene:
     except Exception as error:
         raise LabelError(f"{path}: cannot be read as vector data ({error})") from None
     placed = "geometry" in table.columns and len(table) and table.crs is not None
-    if not placed or scene.geobox.crs is None:
+    if not placed or any(scene.geobox.crs is None for scene in scenes):
         raise LabelError(f"{path}: an aoi needs polygons, and it and the image need a CRS")
-    drawn = polygons_in(table.to_crs(str(scene.geobox.crs)).geometry.to_numpy())
-    if not len(drawn):
-        raise LabelError(f"{path}: holds no polygon with an area; an aoi needs one")
-    area = shapely.union_all(drawn)
-    if not area.intersects(scene.geobox.extent.geom):
-        raise LabelError(f"{path}: the aoi does not meet {scene.name}; check the CRS of both")
-    return scene.clipped(area)
+    areas: dict[str, Any] = {}
+    clipped = []
+    for scene in scenes:
+        crs = str(scene.geobox.crs)
+        if crs not in areas:
+            drawn = polygons_in(table.to_crs(crs).geometry.to_numpy())
+            if not len(drawn):
+                raise LabelError(f"{path}: holds no polygon with an area; an aoi needs one")
+            areas[crs] = shapely.union_all(drawn)
+        if not areas[crs].intersects(scene.geobox.extent.geom):
+            raise LabelError(f"{path}: the aoi does not meet {scene.name}; check the CRS of both")
+        clipped.append(scene.clipped(areas[crs]))
+    return clipped
