@@ -13,7 +13,13 @@ from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, whole
 from covermap.imagery import sources
 from covermap.imagery.raster import Band
-from covermap.imagery.sources import BandSource, read_codes, read_sources
+from covermap.imagery.sources import (
+    BandSource,
+    centres_inside,
+    read_codes,
+    read_sources,
+    window_around,
+)
 from tiny import tiny_geobox, write_scene
 
 FINE = tiny_geobox(40, 60, resolution=10)
@@ -134,3 +140,56 @@ def test_no_whole_number_is_infinite(tmp_path):
     path = write_scene(tmp_path / "a.tif", bands=["a"], values=np.array([[[0, 65535]]]))
     _, valid = read_sources([source(path, box, nodata=(np.inf,))], box, whole(box))
     assert valid.all()
+
+
+def in_degrees(shape, west, step=0.25, crs="EPSG:4326", turn=0):
+    spun = Affine.rotation(turn) @ Affine.scale(step, -step)
+    return GeoBox(shape, Affine.translation(west, 50) @ spun, crs)
+
+
+def around(tmp_path, west, width=8, step=0.25):
+    """A file of degrees from `west` on, with a hole, and the band in it."""
+    box = in_degrees((4, width), west, step)
+    values = np.arange(4 * width).reshape(1, 4, width) + 1
+    values[0, 1, 2] = 0
+    path = write_scene(tmp_path / f"{west}.tif", bands=["a"], geobox=box, values=values)
+    return source(path, box, nodata=(0,))
+
+
+@pytest.mark.parametrize("step", [0.25, 0.1, 0.07])
+@pytest.mark.parametrize(("west", "other"), [(180, -180), (179, -181), (-180, 180), (10, 370)])
+def test_longitudes_a_turn_apart_are_the_same_place(tmp_path, step, west, other):
+    band = around(tmp_path, west, step=step)
+    values, valid = read_sources([band], band.geobox, whole(band.geobox))
+    grid = in_degrees((4, 8), other, step)
+    turned, there = read_sources([band], grid, whole(grid))
+    assert valid.sum() == there.sum() == 31
+    np.testing.assert_allclose(turned, values, atol=1e-3)
+    codes, inside = read_codes(band, grid, whole(grid))
+    assert (inside == valid[0]).all()
+    assert (codes == values[0]).all()
+    assert centres_inside(band.geobox, whole(band.geobox), grid, whole(grid)).all()
+    held = window_around(band.geobox, grid, whole(grid))
+    assert (held.row_off, held.height) == (-1, 6)
+    assert abs(held.col_off + 1) <= 1
+
+
+@pytest.mark.parametrize("turn", [0, 5])
+def test_a_grid_around_the_world_reads_both_ends_of_a_scene_across_its_edge(tmp_path, turn):
+    band = around(tmp_path, 179)
+    grid = in_degrees((4, 1440), -180, turn=turn)
+    full, valid = read_sources([band], grid, whole(grid))
+    assert valid[0, :, :100].any()
+    assert valid[0, :, -100:].any() or turn
+    for cut in (Window(0, 0, 4, 3), Window(1, 1430, 2, 10), Window(0, 2, 3, 1436)):
+        values, there = read_sources([band], grid, cut)
+        assert (there[0] == valid[0][cut.slices]).all()
+        np.testing.assert_allclose(values[0], full[0][cut.slices], atol=1e-4)
+
+
+def test_a_grid_in_metres_across_the_antimeridian_reads_both_sides(tmp_path):
+    band = around(tmp_path, 179, step=0.25)
+    x, y = band.geobox.crs.transformer_to_crs("EPSG:32601")(180.0, 49.5)
+    grid = GeoBox((8, 8), Affine(5000, 0, x - 20_000, 0, -5000, y + 20_000), "EPSG:32601")
+    _, valid = read_sources([band], grid, whole(grid))
+    assert valid.sum() >= 62

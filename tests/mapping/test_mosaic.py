@@ -184,6 +184,19 @@ def test_a_scene_across_the_antimeridian_stays_beside_one_in_degrees(tmp_path, w
     assert held == pytest.approx(1000**2, rel=0.02)
 
 
+@pytest.mark.parametrize("wests", [(179.995, -179.999), (-179.999, 179.995), (-180, 180.005)])
+def test_scenes_in_degrees_on_both_sides_of_the_antimeridian_make_one_mosaic(tmp_path, wests):
+    boxes = [GeoBox((60, 100), Affine(1e-4, 0, west, 0, -1e-4, 50), "EPSG:4326") for west in wests]
+    grid = common_grid(boxes, ["a", "b"])
+    assert grid.shape[0] == 60
+    assert grid.shape[1] in (150, 160)
+    shares = np.stack([np.full((60, 100), share) for share in (0.7, 0.2, 0.1)])
+    parts = [part_of(tmp_path, name, shares, box) for name, box in zip("ab", boxes, strict=True)]
+    planes = merged(tmp_path, parts, grid)["probability"]
+    assert np.isfinite(planes).all()
+    np.testing.assert_allclose(planes[0], 0.7, atol=1e-6)
+
+
 def test_a_scene_around_a_pole_is_no_part_of_a_mosaic_in_degrees():
     first = GeoBox((100, 100), Affine(0.1, 0, 10, 0, -0.1, 85), "EPSG:4326")
     polar = GeoBox((100, 100), Affine(10_000, 0, -500_000, 0, -10_000, 500_000), "EPSG:3413")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ from covermap.imagery.raster import Band
 
 # No grid has so many pixels: points further away are those that a projection does not know.
 _FAR = 1e9
+# Degrees after which longitudes mean the same place again: 180.1 is -179.9.
+_TURN = 360.0
 # Up to it float64 holds every whole number.
 _LARGEST_CODE = 2**53
 _CACHED_NUMBERS = 2**16  # half of a usual second-level cache in float64
@@ -202,6 +204,9 @@ def _read_file(
     place = same_lattice(geobox, sources[0].geobox)
     if place is None:
         return _interpolated(sources, geobox, window)
+    turns = _turns(sources[0].geobox, geobox, window)
+    if turns.any():
+        return _read_turned(sources, geobox, window, turns)
     shifted = Window(window.row_off - place[0], window.col_off - place[1], *window.shape)
     inner = shifted.intersection(whole(sources[0].geobox))
     if inner == shifted:
@@ -211,6 +216,26 @@ def _read_file(
     if inner is not None:
         target = (slice(None), *inner.relative_to(shifted).slices)
         values[target], valid[target] = _read_physical(sources, inner)
+    return values, valid
+
+
+def _read_turned(
+    sources: Sequence[BandSource], geobox: GeoBox, window: Window, turns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `_read_file`, where longitudes of file and grid differ by whole turns around the Earth."""
+    if len(turns) > 1:
+        return _interpolated(sources, geobox, window)
+    values = np.zeros((len(sources), *window.shape), np.float32)
+    valid = np.zeros(values.shape, bool)
+    starts = np.flatnonzero(np.diff(turns[0], prepend=np.nan))
+    for start, stop in zip(starts, [*starts[1:], window.width], strict=True):
+        # Moved beside the grid, so that pixels which coincide are not interpolated.
+        moved = Affine.translation(-_TURN * turns[0, start], 0) * sources[0].geobox.affine
+        box = GeoBox(sources[0].geobox.shape, moved, geobox.crs)
+        part = Window(window.row_off, window.col_off + int(start), window.height, int(stop - start))
+        there = (slice(None), *part.relative_to(window).slices)
+        beside = [replace(source, geobox=box) for source in sources]
+        values[there], valid[there] = _read_file(beside, geobox, part)
     return values, valid
 
 
@@ -320,19 +345,44 @@ def _bilinear(values: np.ndarray, points: _Points, reach: Window) -> np.ndarray:
 def _source_points(source: GeoBox, geobox: GeoBox, window: Window) -> _Points:
     cols = (np.arange(window.col_off, window.col_stop) + 0.5)[None, :]
     rows = (np.arange(window.row_off, window.row_stop) + 0.5)[:, None]
+    back: Affine = ~source.affine
     if source.crs == geobox.crs or source.crs is None or geobox.crs is None:
-        step: Affine = ~source.affine * geobox.affine
-        if step.b == 0 and step.d == 0:
-            return _Points(step.e * rows + step.f, step.a * cols + step.c)
-        return _Points(
-            step.d * cols + step.e * rows + step.f, step.a * cols + step.b * rows + step.c
+        step: Affine = back * geobox.affine
+        upright = step.b == 0 and step.d == 0
+        turns = _TURN * _turns(source, geobox, window)
+        points = _Points(
+            step.e * rows + step.f if upright else step.d * cols + step.e * rows + step.f,
+            step.a * cols + step.c if upright else step.a * cols + step.b * rows + step.c,
         )
+        if not turns.any():
+            return points
+        return _Points(points.rows + back.d * turns, points.cols + back.a * turns)
     x, y = geobox.affine * (cols + 0 * rows, rows + 0 * cols)
     x, y = geobox.crs.transformer_to_crs(source.crs)(x, y)
-    back: Affine = ~source.affine
     # Points that the source's projection does not know are far outside of it.
     x, y = (np.where(np.isfinite(axis), axis, 1e30) for axis in (x, y))
+    if source.crs.geographic:
+        x = x + _TURN * _turns_between(x, source)
     return _Points(back.d * x + back.e * y + back.f, back.a * x + back.b * y + back.c)
+
+
+def _turns(source: GeoBox, geobox: GeoBox, window: Window) -> np.ndarray:
+    """Whole turns around the Earth that take longitudes of a window to the side of a source.
+
+    Both have the same CRS; shape (1, 1), (1, W) or (H, W).
+    """
+    if source.crs is None or geobox.crs is None or not source.crs.geographic:
+        return np.zeros((1, 1))
+    cols = (np.arange(window.col_off, window.col_stop) + 0.5)[None, :]
+    rows = (np.arange(window.row_off, window.row_stop) + 0.5)[:, None]
+    x = geobox.affine.a * cols + geobox.affine.c
+    return _turns_between(x if geobox.affine.b == 0 else x + geobox.affine.b * rows, source)
+
+
+def _turns_between(x: np.ndarray, source: GeoBox) -> np.ndarray:
+    height, width = source.shape
+    middle, _ = source.affine * (width / 2, height / 2)
+    return np.where(np.abs(x) < _FAR, np.rint((middle - x) / _TURN), 0)
 
 
 def _touched(rows: np.ndarray, cols: np.ndarray, box: GeoBox, margin: int) -> Window | None:

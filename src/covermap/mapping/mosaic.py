@@ -190,8 +190,12 @@ def _span_on(grid: GeoBox, geobox: GeoBox) -> tuple[float, float, float, float]:
     """First row, first column, last row and last column that a grid takes of another's lattice."""
     footprint = geobox.extent if geobox.crs == grid.crs else _projected(geobox, grid)
     xs, ys = np.array(footprint.geom.exterior.coords).T[:2]
-    if geobox.crs != grid.crs and grid.crs.geographic and np.isfinite(xs).all():
-        xs = _unwrapped(xs, grid, geobox)
+    if grid.crs.geographic and np.isfinite(xs).all():
+        if geobox.crs != grid.crs:
+            xs = _unwrapped(xs, geobox, grid)
+        box = grid.extent.boundingbox
+        # On the grid's side of the antimeridian: 180.1 is -179.9.
+        xs = xs + 360 * round(((box.left + box.right) - (xs.min() + xs.max())) / 720)
     cols, rows = ~grid.affine * (xs, ys)
     if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
         raise OutputError(
@@ -201,19 +205,17 @@ def _span_on(grid: GeoBox, geobox: GeoBox) -> tuple[float, float, float, float]:
     return float(rows.min()), float(cols.min()), float(rows.max()), float(cols.max())
 
 
-def _unwrapped(lon: np.ndarray, grid: GeoBox, geobox: GeoBox) -> np.ndarray:
-    """Longitudes along a footprint without a jump at the antimeridian, on the grid's side of it."""
+def _unwrapped(lon: np.ndarray, geobox: GeoBox, grid: GeoBox) -> np.ndarray:
+    """Longitudes along a footprint without a jump at the antimeridian."""
     lon = np.unwrap(lon, period=360)
-    west, east = float(lon.min()), float(lon.max())
     # Around a pole the footprint does not close.
-    if east - west > 180 or abs(lon[-1] - lon[0]) > 180:
+    if np.ptp(lon) > 180 or abs(lon[-1] - lon[0]) > 180:
         raise OutputError(
             f"a scene in {geobox.crs} reaches around a pole, so that in {grid.crs}, the CRS of the "
             "first scene, it would be as wide as the Earth; name another scene first, or map "
             "groups of neighbours"
         )
-    box = grid.extent.boundingbox
-    return lon + 360 * round(((box.left + box.right) - (west + east)) / 720)
+    return lon
 
 
 def _projected(geobox: GeoBox, grid: GeoBox) -> Geometry:
