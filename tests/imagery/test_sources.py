@@ -12,14 +12,9 @@ from scipy.ndimage import map_coordinates
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, whole
 from covermap.imagery import sources
+from covermap.imagery.places import centres_inside, window_around
 from covermap.imagery.raster import Band
-from covermap.imagery.sources import (
-    BandSource,
-    centres_inside,
-    read_codes,
-    read_sources,
-    window_around,
-)
+from covermap.imagery.sources import BandSource, read_codes, read_sources
 from tiny import tiny_geobox, write_scene
 
 FINE = tiny_geobox(40, 60, resolution=10)

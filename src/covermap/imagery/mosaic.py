@@ -14,8 +14,8 @@ from odc.geo.geobox import GeoBox
 from covermap.core.grid import Window, WindowIndex, same_lattice, whole, window_geobox
 from covermap.imagery.adjoining import TOLERANCE, adjoining
 from covermap.imagery.file_scene import BandedScene, FileScene
+from covermap.imagery.places import centres_inside, window_around
 from covermap.imagery.raster import Band, Days, Raster
-from covermap.imagery.sources import centres_inside, window_around
 
 
 @dataclass(frozen=True)

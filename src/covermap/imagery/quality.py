@@ -8,8 +8,9 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from covermap.core.grid import Window, whole
+from covermap.imagery.places import centres_inside, window_around
 from covermap.imagery.raster import Scene
-from covermap.imagery.sources import BandSource, centres_inside, read_codes, window_around
+from covermap.imagery.sources import BandSource, read_codes
 
 # Sentinel-2 L2A scene classification (Sentinel-2 Products Specification Document, table of SCL):
 # 0 no data, 1 saturated or defective, 3 cloud shadow, 8 and 9 cloud of medium and high

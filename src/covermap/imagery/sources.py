@@ -14,13 +14,10 @@ from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, same_lattice, whole
+from covermap.imagery.places import TURN, Points, points_on, touched, turns_to
 from covermap.imagery.pool import POOL
 from covermap.imagery.raster import Band
 
-# No grid has so many pixels: points further away are those that a projection does not know.
-_FAR = 1e9
-# Degrees after which longitudes mean the same place again: 180.1 is -179.9.
-_TURN = 360.0
 # Up to it float64 holds every whole number.
 _LARGEST_CODE = 2**53
 _CACHED_NUMBERS = 2**16  # half of a usual second-level cache in float64
@@ -146,9 +143,9 @@ def read_nearest(
         In the file's own type; 0 where the file does not reach.
     inside : ndarray of bool, shape (H, W)
     """
-    points = _source_points(source, geobox, window)
+    points = points_on(source, geobox, window)
     rows, cols = np.floor(points.rows), np.floor(points.cols)
-    reach = _touched(rows, cols, source, margin=0)
+    reach = touched(rows, cols, source, margin=0)
     if reach is None:
         return np.zeros((len(indexes), *window.shape), np.uint8), np.zeros(window.shape, bool)
     raw, _ = _read_raw(path, list(indexes), reach, "none")
@@ -158,36 +155,6 @@ def read_nearest(
     row = np.clip(rows - reach.row_off, 0, reach.height - 1).astype(np.intp)
     col = np.clip(cols - reach.col_off, 0, reach.width - 1).astype(np.intp)
     return np.where(inside, raw[:, row, col], raw.dtype.type(0)), inside
-
-
-def centres_inside(grid: GeoBox, part: Window, geobox: GeoBox, window: Window) -> np.ndarray:
-    """Which pixels of a window of `geobox` have their centre in a part of `grid`; bool (H, W)."""
-    points = _source_points(grid, geobox, window)
-    rows = (points.rows >= part.row_off) & (points.rows < part.row_stop)
-    return np.broadcast_to(
-        rows & (points.cols >= part.col_off) & (points.cols < part.col_stop), window.shape
-    )
-
-
-def window_around(grid: GeoBox, geobox: GeoBox, window: Window) -> Window:
-    """The window of `grid`, which it may leave, that holds all of a window of `geobox`."""
-    points = _source_points(grid, geobox, window.expanded(1))
-    known = np.isfinite(points.rows) & np.isfinite(points.cols)
-    known &= (np.abs(points.rows) < _FAR) & (np.abs(points.cols) < _FAR)
-    rows = np.broadcast_to(points.rows, known.shape)[known]
-    cols = np.broadcast_to(points.cols, known.shape)[known]
-    if not rows.size:
-        return Window(0, 0, 0, 0)
-    top, left = math.floor(rows.min()), math.floor(cols.min())
-    return Window(top, left, math.floor(rows.max()) + 1 - top, math.floor(cols.max()) + 1 - left)
-
-
-@dataclass(frozen=True)
-class _Points:
-    """Pixel centres of a window in a source's pixel coordinates; (H, 1) and (1, W), or (H, W)."""
-
-    rows: np.ndarray
-    cols: np.ndarray
 
 
 def _by_file(sources: Sequence[BandSource]) -> list[list[int]]:
@@ -204,7 +171,7 @@ def _read_file(
     place = same_lattice(geobox, sources[0].geobox)
     if place is None:
         return _interpolated(sources, geobox, window)
-    turns = _turns(sources[0].geobox, geobox, window)
+    turns = turns_to(sources[0].geobox, geobox, window)
     if turns.any():
         return _read_turned(sources, geobox, window, turns)
     shifted = Window(window.row_off - place[0], window.col_off - place[1], *window.shape)
@@ -230,7 +197,7 @@ def _read_turned(
     starts = np.flatnonzero(np.diff(turns[0], prepend=np.nan))
     for start, stop in zip(starts, [*starts[1:], window.width], strict=True):
         # Moved beside the grid, so that pixels which coincide are not interpolated.
-        moved = Affine.translation(-_TURN * turns[0, start], 0) * sources[0].geobox.affine
+        moved = Affine.translation(-TURN * turns[0, start], 0) * sources[0].geobox.affine
         box = GeoBox(sources[0].geobox.shape, moved, geobox.crs)
         part = Window(window.row_off, window.col_off + int(start), window.height, int(stop - start))
         there = (slice(None), *part.relative_to(window).slices)
@@ -305,8 +272,8 @@ def _interpolated(
 ) -> tuple[np.ndarray, np.ndarray]:
     box = sources[0].geobox
     height, width = box.shape
-    points = _source_points(box, geobox, window)
-    reach = _touched(points.rows, points.cols, box, margin=1)
+    points = points_on(box, geobox, window)
+    reach = touched(points.rows, points.cols, box, margin=1)
     shape = (len(sources), *window.shape)
     if reach is None:
         return np.zeros(shape, np.float32), np.zeros(shape, bool)
@@ -325,7 +292,7 @@ def _interpolated(
     return blended, near & inside
 
 
-def _bilinear(values: np.ndarray, points: _Points, reach: Window) -> np.ndarray:
+def _bilinear(values: np.ndarray, points: Points, reach: Window) -> np.ndarray:
     """Values (C, h, w) of `reach` between pixel centres; beyond the outermost centres they stay."""
     row = np.clip(points.rows - 0.5, reach.row_off, reach.row_stop - 1) - reach.row_off
     col = np.clip(points.cols - 0.5, reach.col_off, reach.col_stop - 1) - reach.col_off
@@ -340,57 +307,3 @@ def _bilinear(values: np.ndarray, points: _Points, reach: Window) -> np.ndarray:
     top = values[:, upper, left] * (1 - across) + values[:, upper, right] * across
     bottom = values[:, lower, left] * (1 - across) + values[:, lower, right] * across
     return np.asarray(top * (1 - down) + bottom * down)
-
-
-def _source_points(source: GeoBox, geobox: GeoBox, window: Window) -> _Points:
-    cols = (np.arange(window.col_off, window.col_stop) + 0.5)[None, :]
-    rows = (np.arange(window.row_off, window.row_stop) + 0.5)[:, None]
-    back: Affine = ~source.affine
-    if source.crs == geobox.crs or source.crs is None or geobox.crs is None:
-        step: Affine = back * geobox.affine
-        upright = step.b == 0 and step.d == 0
-        turns = _TURN * _turns(source, geobox, window)
-        points = _Points(
-            step.e * rows + step.f if upright else step.d * cols + step.e * rows + step.f,
-            step.a * cols + step.c if upright else step.a * cols + step.b * rows + step.c,
-        )
-        if not turns.any():
-            return points
-        return _Points(points.rows + back.d * turns, points.cols + back.a * turns)
-    x, y = geobox.affine * (cols + 0 * rows, rows + 0 * cols)
-    x, y = geobox.crs.transformer_to_crs(source.crs)(x, y)
-    # Points that the source's projection does not know are far outside of it.
-    x, y = (np.where(np.isfinite(axis), axis, 1e30) for axis in (x, y))
-    if source.crs.geographic:
-        x = x + _TURN * _turns_between(x, source)
-    return _Points(back.d * x + back.e * y + back.f, back.a * x + back.b * y + back.c)
-
-
-def _turns(source: GeoBox, geobox: GeoBox, window: Window) -> np.ndarray:
-    """Whole turns around the Earth that take longitudes of a window to the side of a source.
-
-    Both have the same CRS; shape (1, 1), (1, W) or (H, W).
-    """
-    if source.crs is None or geobox.crs is None or not source.crs.geographic:
-        return np.zeros((1, 1))
-    cols = (np.arange(window.col_off, window.col_stop) + 0.5)[None, :]
-    rows = (np.arange(window.row_off, window.row_stop) + 0.5)[:, None]
-    x = geobox.affine.a * cols + geobox.affine.c
-    return _turns_between(x if geobox.affine.b == 0 else x + geobox.affine.b * rows, source)
-
-
-def _turns_between(x: np.ndarray, source: GeoBox) -> np.ndarray:
-    height, width = source.shape
-    middle, _ = source.affine * (width / 2, height / 2)
-    return np.where(np.abs(x) < _FAR, np.rint((middle - x) / _TURN), 0)
-
-
-def _touched(rows: np.ndarray, cols: np.ndarray, box: GeoBox, margin: int) -> Window | None:
-    """The part of a source that points in its pixel coordinates need, or None."""
-    inner_rows = rows[(rows > -1) & (rows < box.shape[0] + 1)]
-    inner_cols = cols[(cols > -1) & (cols < box.shape[1] + 1)]
-    if inner_rows.size == 0 or inner_cols.size == 0:
-        return None
-    top, left = math.floor(inner_rows.min()) - margin, math.floor(inner_cols.min()) - margin
-    bottom, right = math.floor(inner_rows.max()) + margin, math.floor(inner_cols.max()) + margin
-    return Window(top, left, bottom - top + 1, right - left + 1).intersection(whole(box))
