@@ -64,6 +64,24 @@ def test_scale_tags_of_the_file_mean_reflectance(tmp_path):
     np.testing.assert_allclose(raster.values[0], raw * 1e-4 - 0.1, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"scale": 2e-4}, (2e-4, -0.1)),
+        ({"offset": 0.0}, (1e-4, 0.0)),
+        ({"scale": 2e-4, "offset": 0.5}, (2e-4, 0.5)),
+        ({"unit": "reflectance"}, (1e-4, -0.1)),
+    ],
+)
+def test_what_a_project_does_not_give_stays_as_the_file_declares_it(tmp_path, given, expected):
+    path = write_scene(tmp_path / "a.tif", scale=1e-4, offset=-0.1)
+    scene = open_scene(path, ImagerySettings(path="a.tif", **given))
+    with rasterio.open(path) as dataset:
+        raw = dataset.read(1)
+    values = scene.read(["B02"], whole(scene.geobox)).values[0]
+    np.testing.assert_allclose(values, raw * expected[0] + expected[1], atol=1e-6)
+
+
 def test_a_band_named_as_an_index_is_an_index(tmp_path):
     scene = open_scene(write_scene(tmp_path / "a.tif", bands=["NDVI"], dtype="float32"))
     assert scene.bands[0].unit == "index"
@@ -313,6 +331,31 @@ def test_an_earth_search_item_gives_scale_and_offset(tmp_path, applied, offset, 
     np.testing.assert_allclose(values, raw / 10000 + expected, atol=1e-6)
     assert scene.date == datetime.date(2023, 8, 15)
     assert tmp_path / "item.json" in scene.files
+
+
+FACTS = {"raster:scale": 0.0002, "raster:offset": -0.1}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"raster:bands": [{"scale": 0.0002, "offset": -0.1}]},
+        {"bands": [{"name": "B02", **FACTS}]},
+        {"bands": [{"name": "B02"}], **FACTS},
+        {**FACTS},
+        {"bands": [{"name": "B02", "raster:offset": -0.1}], "raster:scale": 0.0002},
+    ],
+)
+def test_items_of_all_versions_give_scale_and_offset(tmp_path, told):
+    path = write_scene(tmp_path / "B02.tif", bands=["B02"])
+    assets = {"blue": {"href": "./B02.tif", **told}, "all": {"bands": [FACTS, FACTS]}}
+    item = {"stac_version": "1.1.0", "type": "Feature", "properties": {}, "assets": assets}
+    (tmp_path / "item.json").write_text(json.dumps(item))
+    scene = open_scene(tmp_path)
+    with rasterio.open(path) as dataset:
+        raw = dataset.read(1)
+    values = scene.read(["B02"], whole(scene.geobox)).values[0]
+    np.testing.assert_allclose(values, raw * 0.0002 - 0.1, atol=1e-6)
 
 
 def test_items_and_collections_of_maps_beside_bands_say_nothing_of_them(tmp_path):

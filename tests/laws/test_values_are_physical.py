@@ -35,9 +35,10 @@ def test_the_project_overrules_the_tags_of_the_file(tmp_path):
     write_scene(
         tmp_path / "a.tif", bands=["B04"], values=np.full((1, 3, 3), 2000), scale=0.5, offset=9
     )
-    scene = open_scenes(ImagerySettings(path="a.tif", scale=1e-4), tmp_path)[0]
-    raster = scene.read(["B04"], whole(scene.geobox))
-    np.testing.assert_allclose(raster.values, 0.2, rtol=1e-6)
+    for said, expected in (({"scale": 1e-4, "offset": 0}, 0.2), ({"scale": 1e-4}, 9.2)):
+        scene = open_scenes(ImagerySettings(path="a.tif", **said), tmp_path)[0]
+        raster = scene.read(["B04"], whole(scene.geobox))
+        np.testing.assert_allclose(raster.values, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -158,9 +158,8 @@ def _source(
     scale, offset = found.scale, found.offset
     if scale is None and offset is None and tagged:
         scale, offset = header.scales[row], header.offsets[row]
-    if given("scale") is not None or given("offset") is not None:
-        scale = given("scale") if given("scale") is not None else scale
-        offset = given("offset") if given("offset") is not None else 0.0
+    scale = scale if given("scale") is None else given("scale")
+    offset = offset if given("offset") is None else given("offset")
     unit = given("unit") or _unit(found, given("scale") is not None, tagged)
     nodata = given("nodata")
     declared = header.nodata[row] if nodata is None else nodata

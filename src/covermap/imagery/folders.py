@@ -190,10 +190,9 @@ def _stac_item(path: Path, content: dict[str, Any]) -> StacItem:
     properties = content.get("properties") or {}
     rescaling = {}
     for asset in content["assets"].values():
-        bands = asset.get("raster:bands") or []
-        if len(bands) == 1 and "scale" in bands[0]:
-            name = str(asset.get("href", "")).rsplit("/", 1)[-1]
-            rescaling[name] = (float(bands[0]["scale"]), float(bands[0].get("offset") or 0.0))
+        told = _rescaling_of(asset)
+        if told is not None:
+            rescaling[str(asset.get("href", "")).rsplit("/", 1)[-1]] = told
     moment = moment_in(str(properties.get("datetime") or ""))
     baseline = properties.get("s2:processing_baseline") or properties.get(
         "sentinel:processing_baseline"
@@ -210,6 +209,23 @@ def _stac_item(path: Path, content: dict[str, Any]) -> StacItem:
         offset_applied=bool(applied),
         is_sentinel_2="sentinel-2" in platform.casefold(),
     )
+
+
+def _rescaling_of(asset: dict[str, Any]) -> tuple[float, float] | None:
+    """Scale and offset of a file with one band; None where the item tells none.
+
+    Up to STAC 1.0 they stand in `raster:bands` (raster extension 1), from 1.1 on, with a prefix, in
+    `bands` or, where all bands of a file have the same, beside it (raster extension 2).
+    """
+    older, bands = asset.get("raster:bands") or [], asset.get("bands") or []
+    if max(len(older), len(bands)) > 1:
+        return None
+    told = {**asset, **(bands[0] if bands else {})}
+    if older:
+        told |= {f"raster:{key}": value for key, value in older[0].items()}
+    if told.get("raster:scale") is None:
+        return None
+    return float(told["raster:scale"]), float(told.get("raster:offset") or 0.0)
 
 
 def _others_in(folder: Path, paths: Collection[Path]) -> list[str]:

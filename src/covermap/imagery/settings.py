@@ -47,8 +47,8 @@ class ImagerySettings(Settings):
     bands : list of str, optional
         Which bands to use, or, where a file does not name its bands, what they are, in order.
     scale, offset, nodata : float or list of float, optional
-        One value, or one for each band. Value in the band's unit = DN x scale + offset; `nodata`
-        is a DN.
+        One value, or one for each band. Value in the band's unit = DN x scale + offset; what is
+        left out of these is as the file declares it. `nodata` is a DN.
     unit : str or list of str, optional
         `reflectance`, `index`, `kelvin` or `dn`; a given scale implies `reflectance`.
     quality : QualitySettings, optional
