@@ -1,5 +1,6 @@
 import datetime
 import json
+import re
 import shutil
 
 import numpy as np
@@ -301,6 +302,16 @@ def test_unusable_files_are_named_in_one_line(tmp_path, content, message):
         open_scenes(ImagerySettings(path="scene.tif"), tmp_path)
     assert "scene.tif" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["S2A_MSIL2A_20181229T095411.SAFE.zip", "LC08_02_T1.tar", "a.tif.gz"]
+)
+def test_an_archive_is_told_to_be_unpacked(tmp_path, name):
+    (tmp_path / name).write_bytes(b"packed")
+    for path, told in ((tmp_path / name, f"{name}: is an"), (tmp_path, f"; {name} is an")):
+        with pytest.raises(ImageryError, match=f"{re.escape(told)} archive; unpack it and give"):
+            open_scene(path)
 
 
 def test_an_empty_folder_says_what_was_expected(tmp_path):

@@ -19,6 +19,8 @@ from typing import Any
 
 from covermap.core.errors import CovermapError, OutputError, UnwritableError, system_words
 
+_ARCHIVES = frozenset({".zip", ".7z", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".rar", ".kmz"})
+UNPACK_IT = "an archive; unpack it and give what is in it"
 _PROBE_BYTES = 2**16
 # Names of files have 255 bytes.
 _LONGEST_STEM = 50
@@ -226,6 +228,11 @@ def matching(pattern: str, base: Path) -> list[Path]:
     # Path.glob takes no absolute pattern.
     found = glob.glob(str(Path(pattern).expanduser()), root_dir=base, recursive=True)  # noqa: PTH207
     return [base / name for name in sorted(found)]
+
+
+def looks_like_archive(path: Path) -> bool:
+    """Whether a file's name is that of an archive of any kind."""
+    return path.suffix.lower() in _ARCHIVES and not path.is_dir()
 
 
 def file_digest(path: Path) -> str:

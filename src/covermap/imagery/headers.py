@@ -18,6 +18,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from covermap.core.errors import ImageryError
+from covermap.core.files import UNPACK_IT, looks_like_archive
 from covermap.imagery.bands import (
     QUALITY_WORDS,
     KnownBand,
@@ -82,6 +83,8 @@ def read_header(path: Path) -> ImageHeader:
     """
     _require_whole(path)
     with POOL.lend(path) as dataset:
+        if dataset.count == 0 and looks_like_archive(path):
+            raise ImageryError(f"{path}: is {UNPACK_IT}")
         if dataset.count == 0:
             raise ImageryError(
                 f"{path}: holds no band that can be read directly (a container such as NetCDF). "

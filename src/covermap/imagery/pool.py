@@ -17,6 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from covermap.core.errors import ImageryError
+from covermap.core.files import UNPACK_IT, looks_like_archive
 
 # GDAL reports unreadable files here as well; the error that we raise says it once.
 logging.getLogger("rasterio._env").setLevel(logging.CRITICAL)
@@ -127,6 +128,8 @@ class DatasetPool:
                 dataset = rasterio.open(path)
                 beside = tuple(item for item in map(Path, dataset.files) if item != path)
         except RasterioError as error:
+            if looks_like_archive(path):
+                raise ImageryError(f"{path}: is {UNPACK_IT}") from None
             size = path.stat().st_size if path.is_file() else None
             what = "the file is empty" if size == 0 else _reason(error)
             raise ImageryError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from covermap.core.errors import ImageryError
+from covermap.core.files import UNPACK_IT, looks_like_archive
 from covermap.imagery.assembly import Found
 from covermap.imagery.folders import (
     calibrated_by,
@@ -43,9 +44,11 @@ def found_in_folder(folder: Path) -> list[Found]:
         for found in found_in_folder(child)
     ]
     if not scenes:
+        packed = next((item for item in sorted(folder.iterdir()) if looks_like_archive(item)), None)
+        hint = "" if packed is None else f"; {packed.name} is {UNPACK_IT}"
         raise ImageryError(
             f"{folder}: no image in this folder. Expected GeoTIFFs or other images, a Sentinel-2 "
-            "SAFE folder or a Landsat Collection 2 folder"
+            f"SAFE folder or a Landsat Collection 2 folder{hint}"
         )
     return scenes
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from covermap.core.errors import LabelError, OutputError
-from covermap.core.files import complete_file
+from covermap.core.files import UNPACK_IT, complete_file, looks_like_archive
 from covermap.core.progress import say
 from covermap.imagery.bands import is_quality_word
 from covermap.imagery.inspection import guess_scale, inspect, warnings_of
@@ -326,8 +326,8 @@ def _no_labels(paths: Sequence[Path]) -> str:
 def _taken_for(path: Path) -> str | None:
     """What a path is that cannot hold polygons, and what to make of it; None for images."""
     suffix = path.suffix.lower()
-    if suffix in {".zip", ".7z", ".tar", ".gz", ".rar", ".kmz"}:
-        return "an archive; unpack it and give what is in it"
+    if looks_like_archive(path):
+        return UNPACK_IT
     if suffix in {".csv", ".txt", ".tsv", ".xls", ".xlsx"}:
         return (
             "a table without the columns lon and lat, so not of points; tables of pictures are "
