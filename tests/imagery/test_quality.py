@@ -6,6 +6,7 @@ import shapely
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window
+from covermap.imagery import mosaic
 from covermap.imagery.file_scene import FileScene
 from covermap.imagery.opening import open_scene, open_scenes
 from covermap.imagery.quality import cloud_share
@@ -98,15 +99,18 @@ def test_cloud_is_asked_of_the_tiles_under_a_window_alone(tmp_path, monkeypatch,
         path = tmp_path / f"{first:03}.tif"
         write_scene(path, bands=["red", "fmask"], geobox=box, values=values)
     (scene,) = open_scenes(ImagerySettings(path="*.tif", quality={"band": "fmask"}), tmp_path)
-    asked = []
-    read = FileScene.cloud_on
+    asked, looked_up = [], []
+    read, look_up = FileScene.cloud_on, mosaic.centres_inside
     monkeypatch.setattr(FileScene, "cloud_on", lambda t, *a: (asked.append(t.name), read(t, *a))[1])
+    monkeypatch.setattr(mosaic, "centres_inside", lambda *a: (looked_up.append(a), look_up(*a))[1])
     expected = np.repeat(np.arange(8) % 2 > 0, 32)
     assert (scene.cloud(Window(0, 0, 32, 256)) == expected).all()
     asked.clear()
+    looked_up.clear()
     window = Window(3, 40, 20, 50)
     assert (scene.cloud(window) == expected[40:90]).all()
     assert asked == ["032", "064"]
+    assert len(looked_up) <= 3
     asked.clear()
     other = tiny_geobox(32, 256, resolution=5, crs=crs)
     assert (scene.cloud_on(other, Window(0, 80, 20, 100)) == expected[40:90].repeat(2)).all()

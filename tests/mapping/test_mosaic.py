@@ -111,6 +111,21 @@ def test_nodata_is_where_no_scene_is_valid_and_one_alone_stands_unchanged(tmp_pa
         assert (found["probability"][:, alone] == planes[own][:, alone]).all()
 
 
+def test_a_window_does_not_search_all_scenes(tmp_path, monkeypatch):
+    grid = tiny_geobox(4, 64 * 64)
+    windows = [Window(0, 64 * number, 4, 64) for number in range(64)]
+    planes = np.ones((1, 4, 64), np.float32)
+    parts = [
+        part_of(tmp_path, f"{number:02}", planes, window_geobox(grid, window))
+        for number, window in enumerate(windows)
+    ]
+    compared, meet = [], Window.intersection
+    monkeypatch.setattr(Window, "intersection", lambda *a: (compared.append(a), meet(*a))[1])
+    merged(tmp_path, parts, grid, legend=Legend.of({1: "all"}))
+    # Eight windows on 64 scenes: 512 pairs, of which 64 meet.
+    assert len([pair for pair in compared if pair[1].width == 512]) < 200
+
+
 def test_the_order_of_the_scenes_does_not_matter(tmp_path):
     rng = np.random.default_rng(3)
     windows = (Window(0, 0, 90, 150), Window(0, 60, 90, 200), Window(10, 30, 70, 100))
