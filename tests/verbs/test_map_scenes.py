@@ -19,7 +19,7 @@ from covermap.mapping import choice
 from covermap.mapping.choice import Choice
 from covermap.mapping.engine import map_scene
 from covermap.mapping.engines import Engine
-from covermap.mapping.files import output_files
+from covermap.mapping.files import map_files
 from covermap.mapping.polygons import polygons_path
 from covermap.mapping.settings import MapSettings
 from covermap.verbs.map_scenes import kept_for, map_key, map_scenes
@@ -88,8 +88,8 @@ def test_a_map_without_polygons_leaves_a_file_of_their_name_alone(tmp_path, scen
 
 
 def test_polygons_and_their_style_are_among_the_files_of_a_map(tmp_path):
-    files = output_files(tmp_path / "m.tif", settings_of(outputs=["polygons"]))
-    names = {path.name for path in files}
+    files = map_files(tmp_path / "m.tif", settings_of(outputs=["polygons"]).outputs)
+    names = {file.path.name for file in files}
     assert {"m.tif", "m_polygons.gpkg", "m_polygons.qml", "m.qml"} <= names
     assert not any(name.startswith("m_polygons.tif") for name in names)
 

@@ -16,10 +16,8 @@ from covermap import __version__
 from covermap.core.legend import Legend
 from covermap.core.place import place_of
 from covermap.imagery.raster import Days
-from covermap.mapping.files import preview_of
-from covermap.mapping.polygons import polygon_files
+from covermap.mapping.files import Kind, map_files, written_outputs
 from covermap.mapping.settings import MapSettings
-from covermap.mapping.style import sidecar_of, style_paths
 from covermap.mapping.writing import Layer, plan_layers
 
 if TYPE_CHECKING:
@@ -43,6 +41,22 @@ _EXTENSIONS = {
     "raster:": _SCHEMA.format("raster/v2.0.0"),
     "processing:": _SCHEMA.format("processing/v1.2.0"),
 }
+
+# What stands beside the rasters: key, media type, role and title of the asset.
+_BESIDE: dict[Kind, tuple[str, str, str, str]] = {
+    "polygons": (
+        "polygons", "application/geopackage+sqlite3", "data", "regions of the class map",
+    ),
+    "polygon style": (
+        "polygons-style-qgis", "application/xml", "style", "QGIS style of the polygons",
+    ),
+    "QGIS style": ("style-qgis", "application/xml", "style", "QGIS style"),
+    "SLD style": (
+        "style-sld", "application/vnd.ogc.sld+xml", "style", "Styled Layer Descriptor",
+    ),
+    "attributes": ("attributes", "application/xml", "metadata", "class names, for GDAL"),
+    "preview": ("thumbnail", "image/png", "thumbnail", "picture of the map"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -139,30 +153,15 @@ def assets_of(mapped: MappedScene) -> dict[str, Any]:
     layers = plan_layers(path, bundle.legend, mapped.settings)
     grid = _grid(mapped.geobox)
     assets: dict[str, Any] = {layer.output: _raster(layer, bundle) | grid for layer in layers}
-    if "polygons" in mapped.result.paths:
-        geopackage, style = polygon_files(path)
-        assets["polygons"] = _asset(
-            geopackage, "application/geopackage+sqlite3", "data", "regions of the class map"
-        )
-        assets["polygons-style-qgis"] = _asset(
-            style, "application/xml", "style", "QGIS style of the polygons"
-        )
-    if len(bundle.legend):
-        qml, sld = style_paths(path)
-        assets["style-qgis"] = _asset(qml, "application/xml", "style", "QGIS style")
-        assets["style-sld"] = _asset(
-            sld, "application/vnd.ogc.sld+xml", "style", "Styled Layer Descriptor"
-        )
-        assets["attributes"] = _asset(
-            sidecar_of(path), "application/xml", "metadata", "class names, for GDAL"
-        )
-    if preview_of(path).exists():
+    written = map_files(path, written_outputs(mapped.settings, bundle.legend))
+    files = {file.kind: file.path for file in written if file.path.exists()}
+    for kind, (key, media_type, role, title) in _BESIDE.items():
+        if kind in files:
+            assets[key] = _asset(files[kind], media_type, role, title)
+    if "thumbnail" in assets:
         # A picture with title and legend has no grid: what the item says of it must not be taken
         # for its own (projection extension, thumbnails).
-        assets["thumbnail"] = {
-            **_asset(preview_of(path), "image/png", "thumbnail", "picture of the map"),
-            "proj:code": None,
-        }
+        assets["thumbnail"]["proj:code"] = None
     return assets
 
 

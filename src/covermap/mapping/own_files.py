@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import rasterio
 from rasterio.errors import RasterioIOError
 
-from covermap.core.legend import Legend
 from covermap.mapping.catalog import is_own_catalog
+from covermap.mapping.files import MapFile, layer_path, map_files
 from covermap.mapping.polygons import is_own, polygon_files
 from covermap.mapping.preview import is_own_picture
 from covermap.mapping.reading import pictures_allowed
-from covermap.mapping.settings import MapOutput, MapSettings
-from covermap.mapping.style import is_own_attributes, is_own_style, sidecar_of, style_paths
-from covermap.mapping.writing import DESCRIPTIONS, layer_path
+from covermap.mapping.settings import MapOutput
+from covermap.mapping.style import is_own_attributes, is_own_style
+from covermap.mapping.writing import DESCRIPTIONS
 
 _ENDINGS = (".tif", ".tiff")
 
@@ -27,7 +28,7 @@ def is_own_file(path: Path, target: Path) -> bool:
     Parameters
     ----------
     path : Path
-        One of the files of a map, see `covermap.mapping.files.output_files`.
+        One of the files of a map, see `covermap.mapping.files.map_files`.
     target : Path
         The class map. It may be missing where a map was stopped, or was deleted by itself.
     """
@@ -50,7 +51,9 @@ def is_own_file(path: Path, target: Path) -> bool:
     return is_own_raster(path)
 
 
-def remove_left_over(out: Path, legend: Legend, settings: MapSettings) -> None:
+def remove_left_over(
+    out: Path, written: Collection[MapOutput] = (), is_replaced: bool = True
+) -> None:
     """Remove our files of an earlier map at `out` that the one about to be published has not.
 
     They would stand beside it and contradict it. What is not ours stays.
@@ -59,27 +62,34 @@ def remove_left_over(out: Path, legend: Legend, settings: MapSettings) -> None:
     ----------
     out : Path
         The class map, or map of values.
-    legend : Legend
-        Empty of a map of values, which has neither styles nor further files.
-    settings : MapSettings
-        Which outputs are written.
+    written : collection of str
+        Outputs of the map to be published; none where there is going to be no map.
+    is_replaced : bool
+        Whether those are about to be written: what GDAL counted on them is of the earlier map.
     """
+    kept = {
+        file.path
+        for file in map_files(out, written)
+        if not (is_replaced and file.kind == "statistics")
+    }
+    files = [file for file in map_files(out) if file.path not in kept]
     if any(out.with_suffix(ending).exists() for ending in _ENDINGS if ending != out.suffix):
         # Files of this name may be of the other map.
-        return
-    written = settings.outputs if len(legend) else ("value",)
-    for output in get_args(MapOutput):
-        path = layer_path(out, output)
-        if path != out and output not in written and _is_own_layer(path, output):
-            path.unlink()
-            sidecar_of(path).unlink(missing_ok=True)
-    polygons, polygon_style = polygon_files(out)
-    left_over = [] if len(legend) else [sidecar_of(out), *style_paths(out)]
-    if "polygons" not in written:
-        left_over += [polygon_style, polygons]
-    for path in left_over:
-        if path.exists() and is_own_file(path, out):
-            path.unlink()
+        files = [file for file in files if file.path.name.startswith(out.name)]
+    # What is ours is told by files that go too: first find all, then remove.
+    for path in {file.path for file in files if _is_left_over(file, out)}:
+        path.unlink()
+
+
+def _is_left_over(file: MapFile, out: Path) -> bool:
+    if not file.path.exists():
+        return False
+    if file.kind == "raster":
+        return _is_own_layer(file.path, file.output)
+    if file.kind == "statistics" and file.output != "value":
+        # They go with a layer of ours, and stay beside the map of a scene that is called like it.
+        return _is_own_layer(layer_path(out, file.output), file.output)
+    return is_own_file(file.path, out)
 
 
 def is_own_raster(path: Path) -> bool:

@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 from covermap.core.area import Ground
 from covermap.core.ground_area import row_areas_m2
 from covermap.core.legend import Legend
+from covermap.mapping.files import written_outputs
 from covermap.mapping.own_files import remove_left_over
 from covermap.mapping.pipeline import StageSeconds
 from covermap.mapping.polygons import polygons_path, write_polygons
@@ -56,7 +57,7 @@ class MapResult:
 
 def publish(scratch: Scratch, out: Path, legend: Legend, settings: MapSettings) -> None:
     """Give the files of a map their final names, and remove those of an earlier one."""
-    remove_left_over(out, legend, settings)
+    remove_left_over(out, written_outputs(settings, legend))
     if "polygons" in settings.outputs:
         # Those of an earlier map would contradict this one if its own did not come about.
         polygons_path(out).unlink(missing_ok=True)

@@ -21,6 +21,7 @@ from covermap.core.errors import OutputError, UnwritableError
 from covermap.core.files import complete_file
 from covermap.core.grid import Window
 from covermap.core.legend import Legend
+from covermap.mapping.files import layer_path
 from covermap.mapping.reading import pictures_allowed
 from covermap.mapping.settings import MapOutput, MapSettings
 from covermap.mapping.style import colormap, write_attributes, write_styles
@@ -90,11 +91,6 @@ def plan_layers(out: Path, legend: Legend, settings: MapSettings) -> tuple[Layer
             ),
         )
     return tuple(_layer(out, legend, output, settings) for output in settings.rasters)
-
-
-def layer_path(out: Path, output: MapOutput) -> Path:
-    """Where an output of the map at `out` lies."""
-    return out if output in ("class", "value") else out.with_name(f"{out.stem}_{output}.tif")
 
 
 def _scratch_of(out: Path, output: MapOutput) -> Path:

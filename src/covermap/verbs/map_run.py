@@ -12,7 +12,8 @@ from covermap.core.progress import say
 from covermap.imagery.raster import Scene
 from covermap.labels.mask_finding import image_path
 from covermap.mapping.catalog import publish_catalog, withdraw
-from covermap.mapping.files import output_files
+from covermap.mapping.files import map_files
+from covermap.mapping.own_files import remove_left_over
 from covermap.mapping.settings import MapSettings
 from covermap.verbs.map_scenes import map_key, mapped_scenes, preview_of_map
 from covermap.verbs.predict import predictions, relative_to, write_predictions
@@ -77,8 +78,8 @@ def outputs_of(workspace: Workspace) -> tuple[str, ...]:
         return (PREDICTIONS,)
     if len(workspace.scenes) > 1:
         return ("maps", AREAS, PREVIEW)
-    files = output_files(workspace.folder.path / "map.tif", workspace.project.map)
-    names = tuple(path.name for path in files if path.suffix != ".png")
+    files = map_files(workspace.folder.path / "map.tif", workspace.project.map.outputs)
+    names = tuple(file.path.name for file in files if file.kind != "preview")
     return (*names, AREAS, PREVIEW)
 
 
@@ -152,8 +153,7 @@ def _map_one(
         if not is_one_of_several:
             raise
         # The folder is the run's: a map of what the scene was before has no place in it.
-        for path in output_files(out, settings):
-            path.unlink(missing_ok=True)
+        remove_left_over(out)
         say(f"WARNING  {error}; left out of the maps")
         return None
     for warning in self_check(result, bundle.legend) if len(bundle.legend) else ():

@@ -24,7 +24,7 @@ from covermap.imagery.headers import parts_of_image
 from covermap.imagery.raster import Scene
 from covermap.mapping.catalog import catalog_files, publish_catalog, withdraw
 from covermap.mapping.catalog_item import MappedScene
-from covermap.mapping.files import in_the_way, output_files, preview_of
+from covermap.mapping.files import in_the_way, map_files, preview_of, written_outputs
 from covermap.mapping.ledger import chosen_before, ledger_path
 from covermap.mapping.own_files import is_own_file, tags_of
 from covermap.mapping.settings import MapSettings
@@ -122,7 +122,8 @@ def map_scenes(
         )
     opened = [open_for(model, Path(path)) for path in scenes]
     targets = mosaic_target(Path(out)) if mosaic else _targets(opened, Path(out))
-    files = [(path, target) for target in targets for path in output_files(target, settings)]
+    written = written_outputs(settings, model.legend)
+    files = [(file.path, target) for target in targets for file in map_files(target, written)]
     # A file that is named stands for itself; a folder has a catalog, also of one map.
     in_folder = targets != [Path(out)]
     if in_folder:
