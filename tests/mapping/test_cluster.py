@@ -249,7 +249,7 @@ def test_files_that_workers_do_not_see_are_named(tmp_path, workers, monkeypatch,
     place = r"bundle: " if "bundle" in what else r"scene\.tif: "
     told = "another" if "other" in what else "not there"
     with pytest.raises(
-        (ImageryError, BundleError), match=rf"{place}{told}.* on worker tcp.* same path on all"
+        (ClusterError, BundleError), match=rf"{place}{told}.* on worker tcp.* same path on all"
     ):
         mapped(scene, bundle, tmp_path / "there", workers.fill)
 

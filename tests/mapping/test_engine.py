@@ -332,7 +332,7 @@ def test_a_map_stopped_in_its_polygons_makes_only_them(tmp_path, monkeypatch, lo
     whole = Failing()
     wanted = map_scene(scene, bundle, whole, tmp_path / "whole" / "map.tif", chosen, key="k")
 
-    def stopped(*_):
+    def stopped(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

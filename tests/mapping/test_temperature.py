@@ -21,7 +21,7 @@ from covermap.mapping.settings import MapSettings
 from covermap.models.folding import folded
 from covermap.models.loading import load_network
 from covermap.models.ranges import activation_ranges
-from covermap.verbs.map_scenes import map_key
+from covermap.verbs.scene_maps import map_key
 from tiny import ArrayScene, tiny_geobox
 from tiny_bundles import BANDS, network_bundle
 

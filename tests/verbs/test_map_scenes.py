@@ -6,23 +6,27 @@ import json
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from rasterio.shutil import copy
 
 from covermap.bundle.facts import Quantity
 from covermap.bundle.folder import bundle_digest, read_bundle, write_bundle
-from covermap.core.errors import BundleError, NothingToMapError, OutputError
+from covermap.core.errors import BundleError, ImageryError, NothingToMapError, OutputError
+from covermap.core.files import file_digest
 from covermap.core.settings import parse
 from covermap.imagery.opening import open_scene
 from covermap.imagery.pool import POOL
-from covermap.mapping import choice
+from covermap.mapping import choice, seen
+from covermap.mapping.block import SeenFile
 from covermap.mapping.choice import Choice
 from covermap.mapping.engine import map_scene
 from covermap.mapping.engines import Engine
 from covermap.mapping.files import map_files
 from covermap.mapping.polygons import polygons_path
 from covermap.mapping.settings import MapSettings
-from covermap.verbs.map_scenes import kept_for, map_key, map_scenes
+from covermap.verbs.map_scenes import kept_for, map_scenes
+from covermap.verbs.scene_maps import map_key
 from oracle_predictors import Constant, Echo, tiny_bundle
 from tiny import ArrayScene, tiny_geobox, write_scene
 
@@ -218,6 +222,125 @@ def test_a_scene_without_a_usable_pixel_is_left_out_of_many(tmp_path, oracle, ca
     assert "WARNING  S2_20220716: no usable pixel" in capsys.readouterr().err
 
 
+def test_a_map_of_what_a_scene_was_before_goes_with_all_beside_it(tmp_path, oracle):
+    bundle, scenes = oracle
+    more = ("class", "confidence", "polygons")
+    map_scenes(bundle, scenes, tmp_path / "maps", outputs=more)
+    (tmp_path / "maps" / "S2_20200716_entropy.tif").write_text("mine")
+    _empty(tmp_path, "S2_20200716")
+    map_scenes(bundle, scenes, tmp_path / "maps")
+    left = [path.name for path in (tmp_path / "maps").glob("S2_20200716*")]
+    assert left == ["S2_20200716_entropy.tif"]
+
+
+def damage(path):
+    """Make a file whose pixels cannot be read, behind a header that is whole."""
+    write_scene(path, bands=("B02",), compress="deflate")
+    with rasterio.open(path) as dataset:
+        place = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\xff" * 500)
+
+
+@pytest.fixture
+def counting(monkeypatch):
+    """Opens predictors that count their tiles; the last one is in the list."""
+    opened, only = [], Choice(Engine("oracle", "float32"), "there is no other")
+
+    def open_chosen(*_):
+        opened.append(Constant())
+        return opened[-1], only
+
+    monkeypatch.setattr(choice, "open_chosen", open_chosen)
+    return opened
+
+
+def test_law_9_finished_maps_of_a_stopped_call_are_not_made_again(tmp_path, oracle, monkeypatch):
+    bundle, scenes = oracle
+    only = Choice(Engine("oracle", "float32"), "there is no other")
+    map_scenes(bundle, scenes, tmp_path / "whole")
+    killed, again = Constant(fail_at=3), Constant()
+    for predictor in (killed, again):
+        monkeypatch.setattr(choice, "open_chosen", lambda *_, p=predictor: (p, only))
+        if predictor is killed:
+            with pytest.raises(KeyboardInterrupt):
+                map_scenes(bundle, scenes, tmp_path / "maps")
+        else:
+            map_scenes(bundle, scenes, tmp_path / "maps")
+    assert again.tiles == 1
+    made = {path.name: path.read_bytes() for path in (tmp_path / "maps").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
+
+
+def test_a_finished_map_is_made_again_only_for_a_reason_that_is_told(
+    tmp_path, oracle, counting, capsys
+):
+    bundle, (scene, *_) = oracle
+    out = tmp_path / "map.tif"
+    map_scenes(bundle, [scene], out)
+    map_scenes(bundle, [scene], out)
+    assert counting[-1].tiles == 0
+    assert "S2_20200716: already there" in capsys.readouterr().err
+    map_scenes(bundle, [scene], out, tta=True)
+    assert counting[-1].tiles > 0
+    assert "map.tif is made again, since it was made with other settings" in capsys.readouterr().err
+    write_scene(scene, bands=("B02",), seed=9)
+    map_scenes(bundle, [scene], out, tta=True)
+    assert counting[-1].tiles > 0
+    assert "since scene or model changed" in capsys.readouterr().err
+
+
+def test_polygons_alone_are_made_for_another_mapping_unit(tmp_path, oracle, counting):
+    bundle, (scene, *_) = oracle
+    out, asked = tmp_path / "map.tif", ("class", "polygons")
+    map_scenes(bundle, [scene], out, outputs=asked)
+    for unit in (300.0, 300.0):
+        before = polygons_path(out).stat().st_mtime_ns
+        map_scenes(bundle, [scene], out, outputs=asked, min_area_m2=unit)
+        assert counting[-1].tiles == 0
+        changed = polygons_path(out).stat().st_mtime_ns != before
+        assert changed == (len(counting) == 2)
+    map_scenes(bundle, [scene], out)
+    assert counting[-1].tiles == 0
+    assert not polygons_path(out).exists()
+
+
+def test_a_damaged_scene_stops_no_other_and_is_named_in_the_end(tmp_path, oracle, counting):
+    bundle, scenes = oracle
+    damage(scenes[0])
+    for round_ in range(2):
+        with pytest.raises(
+            ImageryError, match=r"1 of 3 scenes could not be mapped \(.*S2_20200716"
+        ):
+            map_scenes(bundle, scenes, tmp_path / "maps")
+        assert counting[-1].tiles == (2 if round_ == 0 else 0)
+    collection = json.loads((tmp_path / "maps" / "collection.json").read_text())
+    assert [link["title"] for link in collection["links"][1:]] == ["S2_20210716"]
+    assert (tmp_path / "maps" / "undated.tif").exists()
+
+
+def test_bundle_and_scenes_are_hashed_once(tmp_path, oracle, monkeypatch):
+    bundle, scenes = oracle
+    read = []
+
+    def counted(path):
+        read.append(path.name)
+        return file_digest(path)
+
+    monkeypatch.setattr(seen, "file_digest", counted)
+    monkeypatch.setattr("covermap.bundle.folder.file_digest", counted)
+    monkeypatch.setattr(choice, "open_chosen", lambda *_: (read.append("chosen"), None))
+    with pytest.raises(AttributeError):
+        map_scenes(bundle, scenes, tmp_path / "maps")
+    assert read == ["chosen"]
+    read.clear()
+    for path in scenes:
+        map_key(read_bundle(bundle), open_scene(path))
+        SeenFile.of(path)
+    assert sorted(read) == sorted(["weights.safetensors", *(path.name for path in scenes)])
+
+
 def test_where_no_scene_has_a_usable_pixel_that_is_an_error(tmp_path, oracle):
     empty = [_empty(tmp_path, name) for name in ("fog", "cloud")]
     with pytest.raises(NothingToMapError, match=r"none of the 2 scenes has a usable pixel"):
@@ -243,7 +366,9 @@ def test_law_9_a_catalog_never_tells_of_maps_that_are_being_replaced(tmp_path, o
     map_scenes(bundle, scenes, tmp_path / "maps")
     before = {path.name: path.read_bytes() for path in (tmp_path / "maps").glob("*.json")}
     only = Choice(Engine("oracle", "float32"), "there is no other")
-    # The second map of the next call is killed.
+    # The second map of the next call is killed, which other contents need.
+    for seed, path in enumerate(scenes[1:], 7):
+        write_scene(path, bands=("B02",), seed=seed)
     killed = Constant(fail_at=2)
     monkeypatch.setattr(choice, "open_chosen", lambda *_: (killed, only))
     with pytest.raises(KeyboardInterrupt):
@@ -268,7 +393,7 @@ def test_a_changed_source_of_a_virtual_raster_is_another_map(tmp_path, bundle):
 @pytest.mark.parametrize("content", ["{half", "[]", '{"steps": {}}', '{"steps": {}, "choices": 1}'])
 def test_a_strangers_run_beside_a_copied_bundle_says_nothing(tmp_path, bundle, content):
     (bundle.parent / "run.json").write_text(content)
-    assert kept_for(read_bundle(bundle), {tmp_path / "map.tif": "key"}) is None
+    assert kept_for(read_bundle(bundle), {tmp_path / "map.tif": lambda: "key"}) is None
 
 
 def test_a_mosaic_leaves_no_handles_of_its_removed_parts(tmp_path, oracle):

@@ -6,7 +6,6 @@ import dataclasses
 import threading
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,7 @@ import rasterio
 from covermap import __version__
 from covermap.bundle.facts import Bundle
 from covermap.bundle.folder import bundle_digest
-from covermap.core.errors import BundleError, ClusterError, CovermapError, ImageryError
-from covermap.core.files import file_digest
+from covermap.core.errors import BundleError, ClusterError, CovermapError
 from covermap.core.grid import Window
 from covermap.core.progress import Progress
 from covermap.mapping.engines import Engine, opened
@@ -25,6 +23,7 @@ from covermap.mapping.filling import Job
 from covermap.mapping.memory import GDAL_CACHE_BYTES
 from covermap.mapping.pipeline import Rows, StageSeconds
 from covermap.mapping.predictor import Predictor
+from covermap.mapping.seen import look_at, seen_digest
 from covermap.mapping.writing import Layers
 from covermap.models.hardware import is_out_of_memory
 
@@ -46,24 +45,15 @@ class SeenFile:
 
     @classmethod
     def of(cls, path: Path) -> SeenFile:
-        facts = path.stat()
-        return cls(path, facts.st_size, facts.st_mtime_ns, file_digest(path))
+        return cls(*look_at(path), seen_digest(path))
 
     def is_same_here(self) -> bool:
         """Whether this machine sees the same content; it must see a file."""
-        facts = self.path.stat()
-        if facts.st_size != self.size:
+        _, size, mtime_ns = look_at(self.path)
+        if size != self.size:
             return False
         # A copy is younger, and some file systems round times: only then is the content read.
-        return facts.st_mtime_ns == self.mtime_ns or self.digest == _digest_of(
-            self.path, facts.st_size, facts.st_mtime_ns
-        )
-
-
-@lru_cache(maxsize=256)
-def _digest_of(path: Path, size: int, mtime_ns: int) -> str:
-    """Read once for all blocks of a scene, as long as size and time stay the same."""
-    return file_digest(path)
+        return mtime_ns == self.mtime_ns or self.digest == seen_digest(self.path)
 
 
 @dataclass(frozen=True)
@@ -242,9 +232,9 @@ def _check(block: Block, where: str) -> None:
         )
     for file in block.files:
         if not file.path.exists():
-            raise ImageryError(f"{file.path}: not there on worker {where}; {_SHARED}")
+            raise ClusterError(f"{file.path}: not there on worker {where}; {_SHARED}")
         if not file.is_same_here():
-            raise ImageryError(
+            raise ClusterError(
                 f"{file.path}: another file on worker {where} ({file.path.stat().st_size} bytes, "
                 f"expected {file.size}, and the same content); {_SHARED}"
             )

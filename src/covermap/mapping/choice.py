@@ -10,7 +10,7 @@ import numpy as np
 
 from covermap.bundle.facts import Bundle
 from covermap.bundle.folder import read_ranges
-from covermap.core.errors import ModelError
+from covermap.core.errors import ImageryError, ModelError
 from covermap.core.grid import Window, whole
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
@@ -245,7 +245,11 @@ def places_of(scenes: Sequence[Scene], bundle: Bundle) -> Places:
     normalisation = Normalisation.of(bundle)
     values, usable, pixels = [], [], 0
     for scene, window in _windows(scenes):
-        raster = scene.read(bundle.channel_names, window)
+        try:
+            raster = scene.read(bundle.channel_names, window)
+        except ImageryError:
+            # One damaged file of many stops no other: its own map tells of it.
+            continue
         here = scene.usable(raster)
         inside = window.intersection(whole(scene.geobox))
         if inside is None or here.sum() < _LEAST_USABLE * inside.height * inside.width:

@@ -16,7 +16,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from covermap.bundle.folder import bundle_digest
 from covermap.core.errors import ClusterError, CovermapError
 from covermap.core.progress import Progress, progress, say
 from covermap.mapping.block import Block, Fault, MadeBlock, SeenFile, anchored, make_block
@@ -25,6 +24,7 @@ from covermap.mapping.filling import Job, ScratchRows
 from covermap.mapping.ledger import Ledger
 from covermap.mapping.pipeline import StageSeconds, tile_count
 from covermap.mapping.predictor import Predictor
+from covermap.mapping.seen import seen_bundle_digest
 from covermap.mapping.writing import Layer, Scratch
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class Cluster:
     def _blocks(self, job: Job, predictor: Predictor, spans: list[range]) -> Iterator[Block]:
         bundle = anchored(job.bundle)
         scene = anchored(job.scene)
-        key = bundle_digest(bundle.folder)
+        key = seen_bundle_digest(bundle.folder)
         files = tuple(SeenFile.of(path) for path in scene.files if path.is_file())
         work = Job(scene, bundle, job.plan, job.area, job.settings, job.batch)
         engine = Engine(predictor.engine, predictor.precision)

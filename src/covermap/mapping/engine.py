@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,13 @@ from covermap.core.files import content_digest
 from covermap.core.grid import whole
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
+from covermap.mapping.earlier import MADE_OF, SIZES, is_there, sizes_of, why_again
 from covermap.mapping.filling import Filler, Job, fill_here
 from covermap.mapping.ledger import Ledger, chosen_before, ledger_path, open_ledger
 from covermap.mapping.memory import GDAL_CACHE_BYTES, Sizes, foretold_bytes, sizes_for
-from covermap.mapping.own_files import tags_of
 from covermap.mapping.pipeline import StageSeconds
 from covermap.mapping.predictor import Predictor
-from covermap.mapping.result import MapResult, counted, publish, with_polygons
+from covermap.mapping.result import MapResult, counted, keep, publish, with_polygons
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.source import Ground
 from covermap.mapping.tiles import TilePlan, plan_tiles, plan_whole_tiles
@@ -44,12 +45,14 @@ def map_scene(
     title: str = "map",
     key: str = "",
     fill: Filler = fill_here,
+    is_anew: bool = False,
 ) -> MapResult:
     """Map a scene on its own grid to Cloud Optimized GeoTIFFs.
 
     Memory holds a few tiles and a seam, never the scene; how much is told first. Where it does
     not suffice, smaller tiles are taken. A map that was killed goes on at the row of tiles where it
-    stopped, and ends in the same bytes.
+    stopped, and ends in the same bytes. One that is finished, of the same contents and settings, is
+    taken as it is.
 
     Parameters
     ----------
@@ -68,10 +71,12 @@ def map_scene(
     title : str
         Shown by the progress bar and kept in the files.
     key : str
-        Digest of the contents of bundle and scene. Unfinished work of the same key is taken up;
-        without a key the map begins anew.
+        Digest of the contents of bundle and scene. Unfinished work of the same key is taken up, and
+        a finished map kept; without a key the map begins anew.
     fill : callable
         Who computes the tiles: this process, or the workers of a cluster. The bytes are the same.
+    is_anew : bool
+        Whether a finished map is made again.
 
     Raises
     ------
@@ -94,7 +99,7 @@ def map_scene(
             f"{_bounds_text(scene.geobox)}"
         )
     sizes = _sizes(bundle, predictor, settings)
-    work = _Work(scene, bundle, predictor, out, settings, ground, wanted, title, key, fill)
+    work = _Work(scene, bundle, predictor, out, settings, ground, wanted, title, key, fill, is_anew)
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
         return _with_room(work, sizes, _sizes_before(out, key, sizes))
 
@@ -113,6 +118,7 @@ class _Work:
     title: str
     key: str
     fill: Filler
+    is_anew: bool
 
     def plan(self, sizes: Sizes) -> TilePlan:
         height, width = (int(size) for size in self.scene.geobox.shape)
@@ -134,8 +140,8 @@ def _sizes(bundle: Bundle, predictor: Predictor, settings: MapSettings) -> Sizes
 
 
 def _sizes_before(out: Path, key: str, asked: Sizes) -> Sizes:
-    """The sizes that unfinished work on the same contents came to when memory ran out."""
-    before = chosen_before(ledger_path(out), key)
+    """The sizes that a map of the same contents came to when memory ran out, finished or not."""
+    before = chosen_before(ledger_path(out), key) or sizes_of(out, key)
     try:
         if before["tile_asked"] == asked.tile:
             return Sizes(int(before["tile"]), int(before["batch"]))
@@ -179,20 +185,30 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
         work.title,
         work.key,
     )
+    came_to = {"tile_asked": asked.tile, "tile": sizes.tile, "batch": sizes.batch}
     chosen = {
         "key": work.key,
         "engine": predictor.engine,
         "precision": predictor.precision,
-        "tile_asked": asked.tile,
-        "tile": sizes.tile,
-        "batch": sizes.batch,
+        **came_to,
     }
-    ledger = open_ledger(ledger_path(work.out), content_digest(_inputs(work, plan, batch, tags)))
-    # Then it was stopped in its polygons, and the rest need not be made again.
-    is_published = bool(work.key) and ledger.is_published and _are_there(scratch, tags)
+    digest = content_digest(_inputs(work, plan, batch, tags))
+    if work.key:
+        tags[MADE_OF] = digest
+    ledger = open_ledger(
+        ledger_path(work.out), content_digest([digest, list(work.settings.rasters)])
+    )
+    is_kept = not work.is_anew and is_there(scratch.layers, tags)
     seconds = StageSeconds()
-    if not is_published:
+    if is_kept:
+        say(f"{work.title}: already there")
+        # They are of another map that was begun here.
+        scratch.remove()
+    else:
         if not work.key or not ledger.done or not scratch.exists():
+            _tell_why(work, tags)
+            if sizes != asked:
+                tags[SIZES] = json.dumps(came_to)
             # The old ledger goes first: it must never vouch for files that are being made anew.
             ledger.closed()
             scratch.create(tags, bundle.legend)
@@ -211,13 +227,16 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
         ground=work.ground,
         seconds=seconds,
     )
-    if result.valid_pixels and not is_published:
-        publish(scratch, work.out, bundle.legend, work.settings)
-        ledger = ledger.published()
+    if is_kept:
+        keep(scratch, bundle.legend, work.settings, was_stopped=ledger.path.exists())
+    elif result.valid_pixels:
+        publish(scratch, bundle.legend, work.settings)
     scratch.remove()
     seconds.finish += time.perf_counter() - begun
     if result.valid_pixels:
-        result = with_polygons(result, work.out, bundle.legend, work.settings, work.title)
+        result = with_polygons(
+            result, work.out, bundle.legend, work.settings, work.title, tags.get(MADE_OF, "")
+        )
     ledger.closed()
     if not result.valid_pixels:
         raise NothingToMapError(
@@ -228,9 +247,11 @@ def _mapped(work: _Work, asked: Sizes, sizes: Sizes) -> MapResult:
     return result
 
 
-def _are_there(scratch: Scratch, tags: dict[str, str]) -> bool:
-    """Whether the files of a map have their final names and are of what the tags say."""
-    return all(tags.items() <= tags_of(layer.path).items() for layer in scratch.layers)
+def _tell_why(work: _Work, tags: dict[str, str]) -> None:
+    """Say why a map of ours does not stay."""
+    why = why_again(work.out, tags) if work.key and not work.is_anew else ""
+    if why:
+        say(f"{work.title}: {work.out.name} is made again, since {why}")
 
 
 def _tell_memory(work: _Work, plan: TilePlan, batch: int) -> None:
@@ -242,7 +263,7 @@ def _tell_memory(work: _Work, plan: TilePlan, batch: int) -> None:
 
 
 def _inputs(work: _Work, plan: TilePlan, batch: int, tags: dict[str, str]) -> dict[str, Any]:
-    """Everything that the bytes of a map depend on, given that `key` stands for the contents."""
+    """Everything that the bytes of a layer depend on, given that `key` stands for the contents."""
     scene, bundle = work.scene, work.bundle
     return {
         "key": work.key,
@@ -253,7 +274,6 @@ def _inputs(work: _Work, plan: TilePlan, batch: int, tags: dict[str, str]) -> di
         "settings": work.settings.model_dump(
             exclude={"outputs", "min_area_m2", "tile", "engine", "precision"}
         ),
-        "outputs": work.settings.rasters,
         "plan": str(plan),
         "batch": batch,
         "tags": tags,

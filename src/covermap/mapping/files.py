@@ -23,6 +23,9 @@ Kind = Literal[
     "preview",
 ]
 
+# What tells GIS programs how to show the class map.
+STYLES: frozenset[Kind] = frozenset({"QGIS style", "SLD style", "attributes"})
+
 
 @dataclass(frozen=True)
 class MapFile:

@@ -28,23 +28,16 @@ class Ledger:
         Rows of tiles that need not be made again: spans from a row up to another, in order.
     chosen : mapping
         What was chosen by measuring or by need and must be chosen again (law 10).
-    is_published : bool
-        Whether the files have their final names, and only what is made from them is missing.
     """
 
     path: Path
     digest: str
     done: tuple[tuple[int, int], ...] = ()
     chosen: Mapping[str, Any] = field(default_factory=dict)
-    is_published: bool = False
 
     def noted(self, rows: range) -> Ledger:
         """The ledger with more rows done, on disk too."""
         return replace(self, done=_joined([*self.done, (rows.start, rows.stop)]))._kept()
-
-    def published(self) -> Ledger:
-        """The ledger of files that have their final names, on disk too."""
-        return replace(self, is_published=True)._kept()
 
     def missing(self, count: int) -> tuple[range, ...]:
         """What is left to make of `count` rows, in order."""
@@ -80,7 +73,6 @@ class Ledger:
             "digest": self.digest,
             "rows_done": self.done,
             "chosen": dict(self.chosen),
-            "published": self.is_published,
         }
         write_json(self.path, content)
         return self
@@ -105,7 +97,7 @@ def open_ledger(path: Path, digest: str) -> Ledger:
         if noted["digest"] == digest:
             spans = [(int(start), int(stop)) for start, stop in noted["rows_done"]]
             chosen = dict(noted.get("chosen", {}))
-            return Ledger(path, digest, _joined(spans), chosen, noted.get("published") is True)
+            return Ledger(path, digest, _joined(spans), chosen)
     except (ValueError, KeyError, TypeError):
         pass
     return Ledger(path, digest)

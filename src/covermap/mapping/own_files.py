@@ -19,6 +19,7 @@ from covermap.mapping.settings import MapOutput
 from covermap.mapping.style import is_own_attributes, is_own_style
 from covermap.mapping.writing import DESCRIPTIONS
 
+_MADE_FROM_RASTERS = frozenset({"statistics", "polygons", "preview"})
 _ENDINGS = (".tif", ".tiff")
 
 
@@ -65,12 +66,13 @@ def remove_left_over(
     written : collection of str
         Outputs of the map to be published; none where there is going to be no map.
     is_replaced : bool
-        Whether those are about to be written: what GDAL counted on them is of the earlier map.
+        Whether those are about to be written: what was made from earlier ones, by GDAL or after
+        them, goes too.
     """
     kept = {
         file.path
         for file in map_files(out, written)
-        if not (is_replaced and file.kind == "statistics")
+        if not (is_replaced and file.kind in _MADE_FROM_RASTERS)
     }
     files = [file for file in map_files(out) if file.path not in kept]
     if any(out.with_suffix(ending).exists() for ending in _ENDINGS if ending != out.suffix):
@@ -86,6 +88,8 @@ def _is_left_over(file: MapFile, out: Path) -> bool:
         return False
     if file.kind == "raster":
         return _is_own_layer(file.path, file.output)
+    if file.kind == "preview":
+        return is_own_picture(file.path)
     if file.kind == "statistics" and file.output != "value":
         # They go with a layer of ours, and stay beside the map of a scene that is called like it.
         return _is_own_layer(layer_path(out, file.output), file.output)

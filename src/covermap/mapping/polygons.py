@@ -28,7 +28,7 @@ from covermap.mapping.sieve import limit_of, sieve
 from covermap.mapping.style import write_polygon_style
 
 LAYER = "polygons"
-_SOFTWARE = "software"
+_SOFTWARE, _MADE_OF = "software", "made_of"
 # Polygons are written when so many vertices are waiting.
 _BATCH_VERTICES = 500_000
 
@@ -69,6 +69,7 @@ def write_polygons(
     min_area_m2: float | None = None,
     title: str = "map",
     strip_rows: int | None = None,
+    made_of: str = "",
 ) -> WrittenPolygons:
     """Write the regions of a class map as polygons beside it, `<stem>_polygons.gpkg`.
 
@@ -98,6 +99,8 @@ def write_polygons(
         Shown by the progress bars.
     strip_rows : int, optional
         Rows that are worked on at once; the result does not depend on it.
+    made_of : str
+        Digest of all that they depend on, kept in the file; see `made_of_digest`.
 
     Raises
     ------
@@ -117,7 +120,7 @@ def write_polygons(
         with complete_file(out) as scratch:
             # GDAL would take an empty file for a damaged one.
             scratch.unlink()
-            file = _File(scratch, geobox, legend, ground)
+            file = _File(scratch, geobox, legend, ground, made_of)
             count = small = 0
             for batch in _batched(_polygons(strips, title)):
                 count += len(batch)
@@ -130,13 +133,22 @@ def write_polygons(
 
 def is_own(path: Path) -> bool:
     """Whether a file is polygons as this program writes them."""
+    return _metadata(path).get(_SOFTWARE, "").startswith("covermap")
+
+
+def made_of_digest(path: Path) -> str:
+    """Digest of all that a file of polygons was made of; empty where it is not known."""
+    return _metadata(path).get(_MADE_OF, "")
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """What a file of polygons says of itself; empty of any other file."""
     import pyogrio
 
     try:
-        found = pyogrio.read_info(path, layer=LAYER)["layer_metadata"] or {}
+        return dict(pyogrio.read_info(path, layer=LAYER)["layer_metadata"] or {})
     except (ValueError, OSError, pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError):
-        return False
-    return str(found.get(_SOFTWARE, "")).startswith("covermap")
+        return {}
 
 
 def _merged(merged: int, small: int, min_area_m2: float, geobox: GeoBox) -> str:
@@ -257,8 +269,13 @@ def _told_of(path: Path) -> Iterator[None]:
 class _File:
     """A GeoPackage that grows batch by batch."""
 
-    def __init__(self, path: Path, geobox: GeoBox, legend: Legend, ground: GroundArea) -> None:
+    def __init__(
+        self, path: Path, geobox: GeoBox, legend: Legend, ground: GroundArea, made_of: str
+    ) -> None:
         self._path, self._geobox, self._legend, self._ground = path, geobox, legend, ground
+        self._facts = {_SOFTWARE: f"covermap {__version__}"}
+        if made_of:
+            self._facts[_MADE_OF] = made_of
 
     def append(self, batch: list[_Polygon]) -> None:
         import shapely
@@ -268,7 +285,7 @@ class _File:
         area = np.array([polygon.area for polygon in batch]) * self._ground.unit
         names = dict(zip(self._legend.ids, self._legend.names, strict=True))
         is_new = not self._path.exists()
-        metadata = {"layer_metadata": {_SOFTWARE: f"covermap {__version__}"}} if is_new else {}
+        metadata = {"layer_metadata": self._facts} if is_new else {}
         with fixed_date(), warnings.catch_warnings():
             # A picture has no CRS, and that is said.
             warnings.filterwarnings("ignore", "'crs' was not provided")

@@ -9,12 +9,13 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from covermap.core.area import Ground
+from covermap.core.files import content_digest
 from covermap.core.ground_area import row_areas_m2
 from covermap.core.legend import Legend
-from covermap.mapping.files import written_outputs
+from covermap.mapping.files import STYLES, map_files, written_outputs
 from covermap.mapping.own_files import remove_left_over
 from covermap.mapping.pipeline import StageSeconds
-from covermap.mapping.polygons import polygons_path, write_polygons
+from covermap.mapping.polygons import made_of_digest, polygons_path, write_polygons
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.writing import Scratch
 
@@ -55,22 +56,49 @@ class MapResult:
     seconds: StageSeconds = field(default_factory=StageSeconds, compare=False)
 
 
-def publish(scratch: Scratch, out: Path, legend: Legend, settings: MapSettings) -> None:
+def publish(scratch: Scratch, legend: Legend, settings: MapSettings) -> None:
     """Give the files of a map their final names, and remove those of an earlier one."""
-    remove_left_over(out, written_outputs(settings, legend))
-    if "polygons" in settings.outputs:
-        # Those of an earlier map would contradict this one if its own did not come about.
-        polygons_path(out).unlink(missing_ok=True)
+    remove_left_over(scratch.target, written_outputs(settings, legend))
     scratch.publish(legend)
 
 
+def keep(scratch: Scratch, legend: Legend, settings: MapSettings, was_stopped: bool) -> None:
+    """Complete what stands beside the rasters of a map that have their final names already.
+
+    Parameters
+    ----------
+    scratch : Scratch
+        Whose layers these are.
+    legend : Legend
+    settings : MapSettings
+    was_stopped : bool
+        Whether it was, so that styles may be those of an earlier map.
+    """
+    written = written_outputs(settings, legend)
+    remove_left_over(scratch.target, written, is_replaced=False)
+    styles = [file.path for file in map_files(scratch.target, written) if file.kind in STYLES]
+    if was_stopped or not all(path.exists() for path in styles):
+        scratch.publish_styles(legend)
+
+
 def with_polygons(
-    result: MapResult, out: Path, legend: Legend, settings: MapSettings, title: str
+    result: MapResult,
+    out: Path,
+    legend: Legend,
+    settings: MapSettings,
+    title: str,
+    made_of: str = "",
 ) -> MapResult:
-    """The result with the polygons of its published class map, where they are asked for."""
+    """The result with the polygons of its published class map, where they are asked for.
+
+    With a digest of what the map is made of, polygons that were made of the same stay.
+    """
     if "polygons" not in settings.outputs:
         return result
-    write_polygons(out, legend, settings.min_area_m2, title)
+    if made_of:
+        made_of = content_digest([made_of, settings.min_area_m2])
+    if not made_of or made_of_digest(polygons_path(out)) != made_of:
+        write_polygons(out, legend, settings.min_area_m2, title, made_of=made_of)
     return replace(result, paths={**result.paths, "polygons": polygons_path(out)})
 
 

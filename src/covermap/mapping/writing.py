@@ -160,18 +160,19 @@ class Scratch:
         self.layers = layers
         self._geobox = geobox
 
+    @property
+    def target(self) -> Path:
+        """The class map, or map of values, which the scratch files are named by."""
+        return self.layers[0].path
+
     def exists(self) -> bool:
         """Whether all files of an earlier run are there."""
         return all(layer.scratch.exists() for layer in self.layers)
 
     def create(self, tags: Mapping[str, str], legend: Legend) -> None:
         """Make empty files with all that a reader needs to understand them."""
-        # The first layer is the map itself, which the scratch files are named by.
-        out = self.layers[0].path
-        out.parent.mkdir(parents=True, exist_ok=True)
-        # A map that was stopped may have had outputs which this one has not.
-        for output in get_args(MapOutput):
-            _scratch_of(out, output).unlink(missing_ok=True)
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        self.remove()
         for layer in self.layers:
             # Under its own name at once: while there is no ledger nobody takes it for work done,
             # and a process killed here leaves nothing that the next one does not overwrite.
@@ -195,7 +196,7 @@ class Scratch:
         OutputError
             They cannot be written: the disk is full, say.
         """
-        path = self.layers[0].path
+        path = self.target
         with _told_of(path), ExitStack() as stack:
             datasets = {}
             for layer in self.layers:
@@ -233,14 +234,19 @@ class Scratch:
                     num_threads="ALL_CPUS",
                     bigtiff="IF_SAFER",
                 )
-            if layer.output == "class":
-                # After the map: styles of none would be a stranger's where it is stopped here.
-                write_attributes(layer.path, legend)
-                write_styles(layer.path, legend)
+        # After the map: styles of none would be a stranger's where it is stopped here.
+        self.publish_styles(legend)
+
+    def publish_styles(self, legend: Legend) -> None:
+        """Write what tells GIS programs how to show the class map."""
+        if len(legend):
+            write_attributes(self.target, legend)
+            write_styles(self.target, legend)
 
     def remove(self) -> None:
-        for layer in self.layers:
-            layer.scratch.unlink(missing_ok=True)
+        """Remove the files, also those of a map that was stopped and had more outputs."""
+        for output in get_args(MapOutput):
+            _scratch_of(self.target, output).unlink(missing_ok=True)
 
     def _profile(self, layer: Layer) -> dict[str, object]:
         height, width = self._geobox.shape

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covermap import __version__
 from covermap.bundle.facts import Bundle
-from covermap.core.errors import CovermapError, ImageryError, NothingToMapError, OutputError
-from covermap.core.files import content_digest, read_json, write_json
+from covermap.core.errors import ImageryError, NothingToMapError, OutputError
+from covermap.core.files import content_digest
 from covermap.core.progress import say
 from covermap.imagery.pool import POOL
 from covermap.imagery.raster import Scene
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.writing import Scratch, map_tags, plan_layers
+from covermap.verbs.scene_maps import SceneMaps
 
 if TYPE_CHECKING:
     from covermap.mapping.filling import Filler
-    from covermap.mapping.predictor import Predictor
     from covermap.mapping.result import MapResult
 
-_NOTED = "parts.json"
 PartTask = Callable[["Filler"], bool]
 
 
@@ -64,12 +64,10 @@ def mosaic_key(keys: Sequence[str], scenes: Sequence[Scene]) -> str:
 
 
 def map_mosaic(
-    bundle: Bundle,
+    maps: SceneMaps,
     scenes: Sequence[Scene],
     keys: Sequence[str],
-    predictor: Predictor,
     out: Path,
-    settings: MapSettings,
     compute: Callable[[Sequence[PartTask]], list[bool]],
 ) -> MapResult:
     """Map scenes, and merge their probabilities on the grid of the first.
@@ -79,15 +77,13 @@ def map_mosaic(
 
     Parameters
     ----------
-    bundle : Bundle
+    maps : SceneMaps
+        With the outputs of the mosaic.
     scenes : sequence of Scene
         All with a CRS.
     keys : sequence of str
         Digests of bundle and scene, one each.
-    predictor : Predictor
     out : Path
-    settings : MapSettings
-        Outputs of the mosaic.
     compute : callable
         Runs a task for each scene, here or on a cluster.
 
@@ -99,13 +95,11 @@ def map_mosaic(
     from covermap.mapping.mosaic import Part, common_grid, merge
     from covermap.mapping.result import counted, publish, with_polygons
 
+    bundle, settings, predictor = maps.bundle, maps.settings, maps.predictor
     grid = common_grid([s.geobox for s in scenes], [s.name for s in scenes])
     paths = part_paths(out, keys)
-    _begin(out, settings, predictor)
-    tasks = [
-        partial(_part, scene, bundle, predictor, path, settings, key)
-        for scene, path, key in zip(scenes, paths, keys, strict=True)
-    ]
+    own = replace(maps, settings=_of_parts(settings))
+    tasks = [partial(_part, own, scene, path) for scene, path in zip(scenes, paths, strict=True)]
     made = compute(tasks)
     parts = [
         Part(f"{scene.name} {key}", _shares_of(path, bundle), scene.geobox, bundle.outputs)
@@ -137,7 +131,7 @@ def map_mosaic(
         precision=predictor.precision,
         tile=(0, 0),
     )
-    publish(scratch, out, bundle.legend, settings)
+    publish(scratch, bundle.legend, settings)
     scratch.remove()
     result = with_polygons(result, out, bundle.legend, settings, out.name)
     # Last: a mosaic that is stopped in its polygons need not be computed again.
@@ -145,35 +139,10 @@ def map_mosaic(
     return result
 
 
-def _part(
-    scene: Scene,
-    bundle: Bundle,
-    predictor: Predictor,
-    path: Path,
-    settings: MapSettings,
-    key: str,
-    fill: Filler,
-) -> bool:
+def _part(maps: SceneMaps, scene: Scene, path: Path, fill: Filler) -> bool:
     """Map a scene's probabilities, unless they are there; False where nothing can be mapped."""
-    from covermap.mapping.checks import drift_warnings
-    from covermap.mapping.engine import map_scene
-
-    # The class map is published last: where it is, all of them are.
-    if path.exists():
-        return True
-    for warning in drift_warnings(scene, bundle):
-        say(f"WARNING  {warning}")
     try:
-        map_scene(
-            scene,
-            bundle,
-            predictor,
-            path,
-            _of_parts(settings),
-            title=scene.name,
-            key=key,
-            fill=fill,
-        )
+        maps.drawn(scene, path, fill)
     except NothingToMapError as error:
         say(f"WARNING  {error}; left out of the mosaic")
         return False
@@ -203,24 +172,3 @@ def _remove_parts(out: Path) -> None:
     # What is removed while it is open keeps its place on the disk, and on Windows it stays.
     POOL.close_below(_folder(out))
     shutil.rmtree(_folder(out))
-
-
-def _begin(out: Path, settings: MapSettings, predictor: Predictor) -> None:
-    """Keep the parts of an earlier start with the same settings; remove others."""
-    folder = _folder(out)
-    # Scenes and bundle are in the names of the parts.
-    wanted = content_digest(
-        [
-            _of_parts(settings).model_dump(exclude={"engine", "precision"}),
-            predictor.engine,
-            predictor.precision,
-            __version__,
-        ]
-    )
-    try:
-        same = read_json(folder / _NOTED) == wanted
-    except CovermapError:
-        same = False
-    if not same and folder.is_dir():
-        _remove_parts(out)
-    write_json(folder / _NOTED, wanted)

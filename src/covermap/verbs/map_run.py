@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from covermap.bundle.folder import read_bundle
-from covermap.core.errors import NothingToMapError
-from covermap.core.files import content_digest, read_json, write_json
-from covermap.core.progress import say
+from covermap.core.files import read_json, write_json
 from covermap.imagery.raster import Scene
 from covermap.labels.mask_finding import image_path
 from covermap.mapping.catalog import publish_catalog, withdraw
 from covermap.mapping.files import map_files
-from covermap.mapping.own_files import remove_left_over
-from covermap.mapping.settings import MapSettings
-from covermap.verbs.map_scenes import map_key, mapped_scenes, preview_of_map
+from covermap.mapping.result import MapResult
 from covermap.verbs.predict import predictions, relative_to, write_predictions
 from covermap.verbs.run_engine import run_predictor
+from covermap.verbs.scene_maps import (
+    Outcome,
+    SceneMaps,
+    mapped_scenes,
+    preview_of_map,
+    require_readable,
+    require_some,
+)
 from covermap.verbs.train import train_inputs
 from covermap.verbs.workspace import Workspace
-
-if TYPE_CHECKING:
-    from covermap.bundle.facts import Bundle
-    from covermap.mapping.predictor import Predictor
-    from covermap.mapping.result import MapResult
 
 AREAS = "map.json"
 PREVIEW = "preview.png"
@@ -38,8 +37,10 @@ def map_step(workspace: Workspace, force: bool) -> None:
     """
     inputs = map_inputs(workspace)
     workspace.folder.claim(outputs_of(workspace))
-    work = _predict if answers_pictures(workspace) else _map
-    workspace.step("map", inputs, lambda: work(workspace), force)
+    if answers_pictures(workspace):
+        workspace.step("map", inputs, lambda: _predict(workspace), force)
+    else:
+        workspace.step("map", inputs, lambda: _map(workspace, is_anew=force), force)
 
 
 def map_inputs(workspace: Workspace) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def _predict(workspace: Workspace) -> tuple[str, ...]:
     return (PREDICTIONS,)
 
 
-def _map(workspace: Workspace) -> tuple[str, ...]:
+def _map(workspace: Workspace, is_anew: bool) -> tuple[str, ...]:
     folder, project = workspace.folder.path, workspace.project
     bundle = read_bundle(folder / "bundle")
     predictor = run_predictor(workspace, bundle)
@@ -107,58 +108,25 @@ def _map(workspace: Workspace) -> tuple[str, ...]:
     several = len(workspace.scenes) > 1
     if several:
         withdraw(list(paths.values()))
-    digest = workspace.reading_digest
-    results = [
-        _map_one(scene, bundle, predictor, paths[scene.name], project.map, several, digest)
-        for scene in workspace.scenes
-    ]
+    maps = SceneMaps(bundle, predictor, project.map, workspace.reading_digest, is_anew)
+    make = maps.made_of_several if several else maps.made
+    outcomes: list[Outcome] = [make(scene, paths[scene.name]) for scene in workspace.scenes]
+    require_some(outcomes, folder / "maps")
+    # Half of a run's maps would be taken for all: the step is not done while one is missing.
+    require_readable(outcomes, folder / "maps")
     areas = {
-        scene.name: _amounts(scene, result)
-        for scene, result in zip(workspace.scenes, results, strict=True)
-        if result is not None
+        scene.name: _amounts(scene, outcome)
+        for scene, outcome in zip(workspace.scenes, outcomes, strict=True)
+        if isinstance(outcome, MapResult)
     }
-    if not areas:
-        raise NothingToMapError(
-            f"{folder / 'maps'}: none of the {len(results)} scenes has a usable pixel; check "
-            "nodata and quality"
-        )
     if several:
         publish_catalog(
-            mapped_scenes(workspace.scenes, list(paths.values()), bundle, project.map, results)
+            mapped_scenes(workspace.scenes, list(paths.values()), bundle, project.map, outcomes)
         )
     write_json(folder / AREAS, areas)
     first = next(iter(areas))
     preview_of_map(bundle, paths[first], folder / PREVIEW, f"{project.name}: {first}")
     return tuple(name for name in outputs_of(workspace) if (folder / name).exists())
-
-
-def _map_one(
-    scene: Scene,
-    bundle: Bundle,
-    predictor: Predictor,
-    out: Path,
-    settings: MapSettings,
-    is_one_of_several: bool,
-    reading_digest: str,
-) -> MapResult | None:
-    """The map of a scene with what is told of it; None where one of several has no usable pixel."""
-    from covermap.mapping.checks import self_check
-    from covermap.mapping.engine import map_scene
-
-    title = f"Mapping {scene.name}"
-    key = content_digest([map_key(bundle, scene), reading_digest])
-    try:
-        result = map_scene(scene, bundle, predictor, out, settings, title=title, key=key)
-    except NothingToMapError as error:
-        if not is_one_of_several:
-            raise
-        # The folder is the run's: a map of what the scene was before has no place in it.
-        remove_left_over(out)
-        say(f"WARNING  {error}; left out of the maps")
-        return None
-    for warning in self_check(result, bundle.legend) if len(bundle.legend) else ():
-        say(f"{out.name}: {warning}")
-    return result
 
 
 def _amounts(scene: Scene, result: MapResult) -> dict[str, Any]:

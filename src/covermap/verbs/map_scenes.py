@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from covermap.assessment.kept_scores import told_scores
 from covermap.bundle.facts import Bundle
-from covermap.bundle.folder import bundle_digest, read_bundle
-from covermap.core.errors import (
-    BundleError,
-    CovermapError,
-    NothingToMapError,
-    OutputError,
-    repeated,
-)
-from covermap.core.files import content_digest, file_digest, refuse_strangers
+from covermap.bundle.folder import read_bundle
+from covermap.core.errors import BundleError, CovermapError, OutputError, repeated
+from covermap.core.files import refuse_strangers
 from covermap.core.progress import say
 from covermap.core.settings import parse
-from covermap.imagery.headers import parts_of_image
 from covermap.imagery.raster import Scene
 from covermap.mapping.catalog import catalog_files, publish_catalog, withdraw
-from covermap.mapping.catalog_item import MappedScene
 from covermap.mapping.files import in_the_way, map_files, preview_of, written_outputs
 from covermap.mapping.ledger import chosen_before, ledger_path
 from covermap.mapping.own_files import is_own_file, tags_of
+from covermap.mapping.preview import is_own_picture
+from covermap.mapping.result import MapResult
 from covermap.mapping.settings import MapSettings
 from covermap.project.steps import RunFolder
 from covermap.verbs.open_for import open_for
+from covermap.verbs.scene_maps import (
+    Outcome,
+    SceneMaps,
+    map_key,
+    mapped_scenes,
+    preview_of_map,
+    require_readable,
+    require_some,
+)
 
 if TYPE_CHECKING:
     from covermap.mapping.choice import Choice
     from covermap.mapping.filling import Filler
-    from covermap.mapping.predictor import Predictor
-    from covermap.mapping.result import MapResult
 
 T = TypeVar("T")
 # Under which key `run.json` keeps the engine that evaluates and maps.
@@ -96,7 +97,8 @@ def map_scenes(
     Raises
     ------
     CovermapError
-        A scene does not fit the bundle, no scene has a usable pixel, or a file is in the way.
+        A scene does not fit the bundle, no scene has a usable pixel, or a file is in the way. Of
+        several scenes one whose file is damaged is told when all others are mapped.
     """
     from covermap.mapping.choice import open_chosen
     from covermap.verbs.map_mosaic import map_mosaic, mosaic_key, mosaic_target, part_paths
@@ -130,53 +132,36 @@ def map_scenes(
         files += [(path, targets[0]) for path in catalog_files(targets)]
     refuse_strangers([path for path, target in files if not is_own_file(path, target)], set())
     say(told_scores(model.scores))
-    keys = [map_key(model, scene) for scene in opened]
-    # Of a mosaic also what it is made from: it is there while the mosaic is unfinished.
-    made = part_paths(targets[0], keys) if mosaic else targets
-    inputs = dict(zip(made, keys, strict=True))
+    # Scenes are hashed when their turn comes: those of a mosaic at once, since parts are named so.
+    inputs: dict[Path, Callable[[], str]] = {
+        target: partial(map_key, model, scene)
+        for scene, target in zip(opened, () if mosaic else targets, strict=not mosaic)
+    }
     if mosaic:
-        inputs[targets[0]] = mosaic_key(keys, opened)
+        keys = [map_key(model, scene) for scene in opened]
+        # Also what it is made from: that is there while the mosaic is unfinished.
+        made = {**dict(zip(part_paths(targets[0], keys), keys, strict=True))}
+        made[targets[0]] = mosaic_key(keys, opened)
+        inputs = {path: partial(str, key) for path, key in made.items()}
     predictor, choice = open_chosen(model, opened, settings, kept_for(model, inputs))
     say(choice.told)
+    maps = SceneMaps(model, predictor, settings)
     if mosaic:
-        compute = partial(_computed, cluster)
-        result = map_mosaic(model, opened, keys, predictor, targets[0], settings, compute)
-        _show(result, model, targets[0], targets[0].stem)
+        result = map_mosaic(maps, opened, keys, targets[0], partial(_computed, cluster))
+        preview_of_map(model, targets[0], preview_of(targets[0]), targets[0].stem)
         return [result]
     if in_folder:
         withdraw(targets)
-    work = _map_one if len(opened) == 1 else _map_or_leave_out
-    results = _computed(
-        cluster,
-        [
-            partial(work, scene, model, predictor, target, settings, key)
-            for scene, target, key in zip(opened, targets, keys, strict=True)
-        ],
-    )
-    if not any(results):
-        raise NothingToMapError(
-            f"{out}: none of the {len(opened)} scenes has a usable pixel; check nodata and quality"
-        )
-    if in_folder:
-        publish_catalog(mapped_scenes(opened, targets, model, settings, results))
-    return [result for result in results if result is not None]
-
-
-def mapped_scenes(
-    scenes: Sequence[Scene],
-    targets: Sequence[Path],
-    bundle: Bundle,
-    settings: MapSettings,
-    results: Sequence[MapResult | None],
-) -> list[MappedScene]:
-    """What a catalog needs to know of finished maps; scenes without one are left out."""
-    assert bundle.folder is not None
-    digest = bundle_digest(bundle.folder)
-    return [
-        MappedScene(scene.name, target, scene.geobox, scene.days, bundle, digest, settings, result)
-        for scene, target, result in zip(scenes, targets, results, strict=True)
-        if result is not None
-    ]
+    work = _shown if len(opened) == 1 else _shown_of_several
+    pairs = zip(opened, targets, strict=True)
+    tasks = [partial(work, maps, scene, target) for scene, target in pairs]
+    outcomes = _computed(cluster, tasks)
+    require_some(outcomes, Path(out))
+    mapped = mapped_scenes(opened, targets, model, settings, outcomes)
+    if in_folder and mapped:
+        publish_catalog(mapped)
+    require_readable(outcomes, Path(out))
+    return [outcome for outcome in outcomes if isinstance(outcome, MapResult)]
 
 
 def _computed(cluster: str | None, tasks: Sequence[Callable[[Filler], T]]) -> list[T]:
@@ -190,72 +175,27 @@ def _computed(cluster: str | None, tasks: Sequence[Callable[[Filler], T]]) -> li
         return workers.each([partial(task, workers.fill) for task in tasks])
 
 
-def _map_one(
-    scene: Scene,
-    bundle: Bundle,
-    predictor: Predictor,
-    target: Path,
-    settings: MapSettings,
-    key: str,
-    fill: Filler,
-) -> MapResult:
-    """The map of a scene with what is told and shown of it."""
-    from covermap.mapping.checks import drift_warnings
-    from covermap.mapping.engine import map_scene
-
-    for warning in drift_warnings(scene, bundle):
-        say(f"WARNING  {warning}")
-    result = map_scene(
-        scene, bundle, predictor, target, settings, title=scene.name, key=key, fill=fill
-    )
-    _show(result, bundle, target, scene.name)
+def _shown(maps: SceneMaps, scene: Scene, target: Path, fill: Filler) -> MapResult:
+    """The map of one scene, with its picture."""
+    result = maps.made(scene, target, fill)
+    _show(maps.bundle, target, scene.name)
     return result
 
 
-def _map_or_leave_out(
-    scene: Scene,
-    bundle: Bundle,
-    predictor: Predictor,
-    target: Path,
-    settings: MapSettings,
-    key: str,
-    fill: Filler,
-) -> MapResult | None:
-    """The same for one of several; None where nothing of the scene can be mapped."""
-    try:
-        return _map_one(scene, bundle, predictor, target, settings, key, fill)
-    except NothingToMapError as error:
-        say(f"WARNING  {error}; left out of the maps")
-        return None
+def _shown_of_several(maps: SceneMaps, scene: Scene, target: Path, fill: Filler) -> Outcome:
+    outcome = maps.made_of_several(scene, target, fill)
+    if isinstance(outcome, MapResult):
+        _show(maps.bundle, target, scene.name)
+    return outcome
 
 
-def _show(result: MapResult, bundle: Bundle, target: Path, title: str) -> None:
-    """Tell what looks wrong about a finished map, and write its picture."""
-    from covermap.mapping.checks import self_check
-
-    for warning in self_check(result, bundle.legend) if len(bundle.legend) else ():
-        say(f"WARNING  {warning}")
-    preview_of_map(bundle, target, preview_of(target), title)
+def _show(bundle: Bundle, target: Path, title: str) -> None:
+    """Write the picture of a finished map; one that is there is of this map."""
+    if not is_own_picture(preview_of(target)):
+        preview_of_map(bundle, target, preview_of(target), title)
 
 
-def preview_of_map(bundle: Bundle, path: Path, out: Path, title: str) -> None:
-    """A PNG picture of a map of classes, or of values with their colour ramp."""
-    from covermap.mapping.preview import write_preview, write_value_preview
-
-    if bundle.quantity is None:
-        write_preview(path, bundle.legend, out, title=title)
-    else:
-        write_value_preview(path, bundle.quantity.name, out)
-
-
-def map_key(bundle: Bundle, scene: Scene) -> str:
-    """Digest of the contents of a bundle and a scene: work of the same key may be taken up."""
-    assert bundle.folder is not None
-    files = dict.fromkeys(part for path in scene.files for part in parts_of_image(path))
-    return content_digest([bundle_digest(bundle.folder), *(file_digest(path) for path in files)])
-
-
-def kept_for(bundle: Bundle, keys: dict[Path, str]) -> Choice | None:
+def kept_for(bundle: Bundle, keys: Mapping[Path, Callable[[], str]]) -> Choice | None:
     """The engine chosen before for these maps, or for the run that the bundle belongs to.
 
     Parameters
@@ -268,8 +208,11 @@ def kept_for(bundle: Bundle, keys: dict[Path, str]) -> Choice | None:
     from covermap.mapping.choice import Choice
     from covermap.mapping.engines import engine_from
 
-    for target, key in keys.items():
+    for target, key_of in keys.items():
         tags = tags_of(target)
+        if "inputs" not in tags and not ledger_path(target).exists():
+            continue
+        key = key_of()
         finished = tags if tags.get("inputs") == key else {}
         engine = engine_from(chosen_before(ledger_path(target), key)) or engine_from(finished)
         if engine is not None:

@@ -10,8 +10,8 @@ from covermap.chips.loading import Share
 from covermap.core.files import content_digest
 from covermap.core.grid import window_geobox
 from covermap.mapping.settings import MapSettings
-from covermap.verbs.map_scenes import map_key
 from covermap.verbs.run_engine import run_predictor
+from covermap.verbs.scene_maps import map_key
 from covermap.verbs.workspace import Workspace
 
 
