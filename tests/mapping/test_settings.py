@@ -38,3 +38,10 @@ def test_a_minimum_mapping_unit_without_polygons_is_refused():
         parse(MapSettings, {"min_area_m2": 500}, "map")
     with pytest.raises(ProjectError, match=r"min_area_m2: expected more than 0"):
         parse(MapSettings, {"outputs": ["polygons"], "min_area_m2": 0}, "map")
+
+
+def test_a_type_of_probabilities_without_them_is_refused():
+    with pytest.raises(ProjectError, match=r"probability_type: float32 .*outputs: \[probability\]"):
+        parse(MapSettings, {"probability_type": "float32"}, "map")
+    parse(MapSettings, {"probability_type": "uint8"}, "map")
+    parse(MapSettings, {"probability_type": "float32", "outputs": ["probability"]}, "map")

@@ -70,6 +70,16 @@ class MapSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _type_of_probabilities(self) -> MapSettings:
+        if self.probability_type != "uint8" and "probability" not in self.outputs:
+            raise ValueError(
+                f"probability_type: {self.probability_type} is of the probabilities, which are not "
+                " among the outputs; add them (outputs: [probability] in a project, "
+                "--output probability), or leave it out"
+            )
+        return self
+
     @property
     def of_classes(self) -> str:
         """Which of the outputs only a model of classes has, told in words; empty without any."""
