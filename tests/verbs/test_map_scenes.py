@@ -341,6 +341,32 @@ def test_bundle_and_scenes_are_hashed_once(tmp_path, oracle, monkeypatch):
     assert sorted(read) == sorted(["weights.safetensors", *(path.name for path in scenes)])
 
 
+def test_globs_and_folders_of_several_scenes_are_mapped_scene_by_scene(tmp_path, oracle):
+    bundle, scenes = oracle
+    # Apart from each other, so that they are no tiles of one scene.
+    (tmp_path / "sc").mkdir()
+    for number, path in enumerate(scenes[:2]):
+        write_scene(
+            tmp_path / "sc" / path.name,
+            bands=("B02",),
+            geobox=tiny_geobox(64, 80, 10 + number / 10),
+        )
+    for given in ("sc/*.tif", "sc"):
+        results = map_scenes(bundle, [tmp_path / given], tmp_path / f"maps {given[-1]}")
+        made = [result.paths["class"].stem for result in results]
+        assert made == ["S2_20200716", "S2_20210716"]
+
+
+def test_several_scenes_to_a_file_are_refused(tmp_path, oracle):
+    bundle, scenes = oracle
+    with pytest.raises(OutputError, match=r"several scenes need a folder .*--mosaic both\.tif"):
+        map_scenes(bundle, scenes, tmp_path / "both.tif")
+    (tmp_path / "maps").write_text("mine")
+    with pytest.raises(OutputError, match=r"several scenes need a folder"):
+        map_scenes(bundle, scenes, tmp_path / "maps")
+    assert not (tmp_path / "both.tif").exists()
+
+
 def test_where_no_scene_has_a_usable_pixel_that_is_an_error(tmp_path, oracle):
     empty = [_empty(tmp_path, name) for name in ("fog", "cloud")]
     with pytest.raises(NothingToMapError, match=r"none of the 2 scenes has a usable pixel"):

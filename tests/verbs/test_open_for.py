@@ -74,3 +74,13 @@ def test_a_file_that_does_not_fit_is_refused_as_it_is(tmp_path):
     path = scene_file(tmp_path, bands=("B02", "B08"))
     with pytest.raises(BundleError, match="it lacks B03"):
         open_for(bundle_of(nodata=0), path)
+
+
+def test_a_stack_that_lacks_a_date_is_told_as_such(tmp_path):
+    names = tuple(f"B02@{number:02}" for number in (1, 2, 3))
+    bundle = dataclasses.replace(tiny_bundle(names), imagery={"stack": "dates"})
+    (tmp_path / "dates").mkdir()
+    for day in ("20200101", "20200601"):
+        write_scene(tmp_path / "dates" / f"img_{day}.tif", bands=("B02",), scale=0.0001)
+    with pytest.raises(BundleError, match=r"it lacks B02@03"):
+        open_for(bundle, tmp_path / "dates")

@@ -65,16 +65,43 @@ def open_scene(path: str | Path, settings: ImagerySettings | None = None) -> Sce
     ImageryError
         As `open_scenes`, or there are several scenes.
     """
+    return the_one(path, scenes_at(path, settings))
+
+
+def scenes_at(path: str | Path, settings: ImagerySettings | None = None) -> list[Scene]:
+    """The scenes at a path: a file, folder, or glob.
+
+    Parameters
+    ----------
+    path : str or Path
+    settings : ImagerySettings, optional
+        What the files do not say themselves; its own `path` is not used.
+
+    Raises
+    ------
+    ImageryError
+        As `open_scenes`.
+    """
     if settings is None:
         chosen = ImagerySettings(path=str(path))
     else:
         chosen = settings.model_copy(update={"path": str(path)})
-    scenes = open_scenes(chosen, Path())
+    return open_scenes(chosen, Path())
+
+
+def the_one(path: str | Path, scenes: Sequence[Scene]) -> Scene:
+    """The only one of the scenes at a path.
+
+    Raises
+    ------
+    ImageryError
+        There are several.
+    """
     if len(scenes) > 1:
         names = ", ".join(scene.name for scene in scenes[:3])
         raise ImageryError(
             f"{path}: holds {len(scenes)} scenes ({names}, ...), expected one. Give the path of "
-            f"one of them; to map all, the path of each ({path}/*); in a project list them as "
+            f"one of them; in a project list them as "
             "entries of imagery:, or write stack: dates for dates of one place"
         )
     return scenes[0]

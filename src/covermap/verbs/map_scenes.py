@@ -23,7 +23,7 @@ from covermap.mapping.preview import is_own_picture
 from covermap.mapping.result import MapResult
 from covermap.mapping.settings import MapSettings
 from covermap.project.steps import RunFolder
-from covermap.verbs.open_for import open_for
+from covermap.verbs.open_for import open_all_for
 from covermap.verbs.scene_maps import (
     Outcome,
     SceneMaps,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # Under which key `run.json` keeps the engine that evaluates and maps.
 ENGINE_CHOICE = "engine"
+_ENDINGS = frozenset({".tif", ".tiff"})
 
 
 def map_scenes(
@@ -64,7 +65,7 @@ def map_scenes(
     bundle : path
         Folder of a trained model (`RUN/bundle`).
     scenes : sequence of paths
-        Files or folders, whatever `covermap doctor` recognises.
+        Files, folders or globs, whatever `covermap doctor` recognises; each may hold several.
     out : path
         The map (`map.tif`), or a folder when there are several scenes: one `<scene>.tif` each, and
         a STAC collection of them (`collection.json`).
@@ -122,7 +123,7 @@ def map_scenes(
             f"{bundle}: --output {settings.of_classes} comes from classes, and this model maps "
             f"values of '{model.quantity.name}'; leave it out"
         )
-    opened = [open_for(model, Path(path)) for path in scenes]
+    opened = [scene for path in scenes for scene in open_all_for(model, Path(path))]
     targets = mosaic_target(Path(out)) if mosaic else _targets(opened, Path(out))
     written = written_outputs(settings, model.legend)
     files = [(file.path, target) for target in targets for file in map_files(target, written)]
@@ -241,10 +242,15 @@ def kept_in(folder: RunFolder) -> Choice | None:
 
 
 def _targets(scenes: Sequence[Scene], out: Path) -> list[Path]:
-    if len(scenes) == 1 and not out.is_dir() and out.suffix.lower() in {".tif", ".tiff"}:
+    if len(scenes) == 1 and not out.is_dir() and out.suffix.lower() in _ENDINGS:
         return [out]
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: is a file; several scenes need a folder")
+    is_map = out.suffix.lower() in _ENDINGS
+    if not out.is_dir() and (is_map or out.exists()):
+        one = out if is_map else out.with_suffix(".tif")
+        raise OutputError(
+            f"{out}: is {'the name of ' if is_map else ''}a file, and several scenes need a folder "
+            f"(--out {out.with_suffix('').name}); for one map of all write --mosaic {one.name}"
+        )
     if len(scenes) == 1 and out.suffix and not out.is_dir():
         raise OutputError(f"{out}: a map is a GeoTIFF; call it {out.with_suffix('.tif').name}")
     names = [scene.name for scene in scenes]

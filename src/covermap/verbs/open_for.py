@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from covermap.bundle.facts import Bundle
 from covermap.bundle.fit import check_fits
@@ -13,41 +13,61 @@ from covermap.core.progress import say
 from covermap.core.settings import parse
 from covermap.imagery.file_scene import FileScene
 from covermap.imagery.mosaic import MosaicScene
-from covermap.imagery.opening import open_scene
+from covermap.imagery.opening import scenes_at, the_one
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.imagery.stack import StackScene
 
+# The scenes of a path, or why there are none that fit.
+Opened: TypeAlias = "tuple[Scene, ...] | CovermapError"
 
-def open_for(bundle: Bundle, path: Path, tell: bool = True) -> Scene:
-    """Open a scene so that it fits a bundle.
 
-    What the file does not say of itself is read as in training, and that is told if wished: nodata
-    and quality always, scales and the like where it would not fit otherwise.
+def open_all_for(bundle: Bundle, path: Path, tell: bool = True) -> tuple[Scene, ...]:
+    """Open the scenes of a file, folder or glob so that they fit a bundle.
+
+    What the files do not say of themselves is read as in training, and that is told if wished:
+    nodata and quality always, scales and the like where they would not fit otherwise.
 
     Raises
     ------
     BundleError
         Bands, units or resolution do not fit.
+    ImageryError
+        Nothing is there, or a file is damaged.
     """
     bare = _try(path, None, bundle)
-    scene, used = _filled(bare, _hints(bare, bundle), path, bundle)
-    if isinstance(scene, CovermapError):
-        raise scene
+    scenes, used = _filled(bare, _hints(bare, bundle), path, bundle)
+    if isinstance(scenes, CovermapError):
+        raise scenes
     if used and tell:
         shown = ", ".join(_shown(key, value) for key, value in used.items())
         say(f"{path.name}: read as the training imagery was ({shown})")
-    return _told(scene, bundle) if tell else scene
+    for scene in scenes if tell else ():
+        _tell(scene, bundle)
+    return scenes
 
 
-def _hints(bare: Scene | CovermapError, bundle: Bundle) -> dict[str, Any]:
+def open_for(bundle: Bundle, path: Path, tell: bool = True) -> Scene:
+    """The same where one scene is expected.
+
+    Raises
+    ------
+    BundleError
+        Bands, units or resolution do not fit.
+    ImageryError
+        As `open_all_for`, or there are several scenes.
+    """
+    return the_one(path, open_all_for(bundle, path, tell))
+
+
+def _hints(bare: Opened, bundle: Bundle) -> dict[str, Any]:
     """What is known from training and may be missing in a file."""
     hints = bundle.imagery
-    if isinstance(bare, CovermapError) or _says_little(bare, bundle):
+    if isinstance(bare, CovermapError) or any(_says_little(scene, bundle) for scene in bare):
         return hints
     kept: dict[str, Any] = {key: hints[key] for key in ("nodata", "quality") if key in hints}
     number = (hints.get("quality") or {}).get("band")
-    if isinstance(number, int) and f"band_{number}" not in {band.name for band in bare.bands}:
+    if isinstance(number, int) and f"band_{number}" not in _band_names(bare):
         # A file that names its bands may have them in another order.
         kept.pop("quality")
     if isinstance(kept.get("nodata"), list) and "bands" in hints:
@@ -57,28 +77,38 @@ def _hints(bare: Scene | CovermapError, bundle: Bundle) -> dict[str, Any]:
 
 
 def _filled(
-    bare: Scene | CovermapError, hints: dict[str, Any], path: Path, bundle: Bundle
-) -> tuple[Scene | CovermapError, dict[str, Any]]:
-    """A scene with those hints that it needs and that fit it, and which they are."""
+    bare: Opened, hints: dict[str, Any], path: Path, bundle: Bundle
+) -> tuple[Opened, dict[str, Any]]:
+    """Scenes with those hints that they need and that fit them, and which they are."""
 
-    def tried(wanted: dict[str, Any]) -> Scene | CovermapError:
+    def tried(wanted: dict[str, Any]) -> Opened:
         return _try(path, parse(ImagerySettings, {"path": str(path), **wanted}, str(path)), bundle)
 
-    scene, used = bare, dict[str, Any]()
+    scenes, used = bare, dict[str, Any]()
     for without in ({"nodata"}, {"nodata", "quality"}):
         wanted = {key: value for key, value in hints.items() if key not in without}
         if wanted.keys() <= {"bands"} and not isinstance(bare, CovermapError):
             break
         described = tried(wanted)
         if not isinstance(described, CovermapError):
-            scene, used = described, wanted
+            scenes, used = described, wanted
             break
-    if "nodata" in hints and not isinstance(scene, CovermapError) and not _states_nodata(scene):
+        if "stack" in hints and isinstance(scenes, CovermapError):
+            # Dates one by one lack what only their stack can have: that says nothing.
+            scenes = described
+    if "nodata" not in hints or isinstance(scenes, CovermapError):
+        return scenes, used
+    if not all(_states_nodata(scene) for scene in scenes):
         wanted = {key: value for key, value in hints.items() if key != "quality" or key in used}
         described = tried(wanted)
         if not isinstance(described, CovermapError):
-            scene, used = described, wanted
-    return scene, used
+            scenes, used = described, wanted
+    return scenes, used
+
+
+def _band_names(scenes: tuple[Scene, ...]) -> set[str]:
+    """Names of the bands that all scenes have."""
+    return set.intersection(*({band.name for band in scene.bands} for scene in scenes))
 
 
 def _states_nodata(scene: Scene) -> bool:
@@ -100,13 +130,14 @@ def _shown(key: str, value: Any) -> str:
     return f"{key} of {value.get('band', 'its layer')}" if key == "quality" else f"{key} {value}"
 
 
-def _try(path: Path, settings: ImagerySettings | None, bundle: Bundle) -> Scene | CovermapError:
+def _try(path: Path, settings: ImagerySettings | None, bundle: Bundle) -> Opened:
     try:
-        scene = open_scene(path, settings)
-        check_fits(bundle, scene)
+        scenes = scenes_at(path, settings)
+        for scene in scenes:
+            check_fits(bundle, scene)
     except (BundleError, ImageryError) as error:
         return error
-    return scene
+    return tuple(scenes)
 
 
 def _says_little(scene: Scene, bundle: Bundle) -> bool:
@@ -115,7 +146,7 @@ def _says_little(scene: Scene, bundle: Bundle) -> bool:
     return any(band.unit == "dn" for band in scene.describe(names))
 
 
-def _told(scene: Scene, bundle: Bundle) -> Scene:
+def _tell(scene: Scene, bundle: Bundle) -> None:
     for note in scene.notes:
         say(f"{scene.name}: {note}")
     if bundle.resolution_m is None and scene.geobox.crs is not None:
@@ -123,4 +154,3 @@ def _told(scene: Scene, bundle: Bundle) -> Scene:
             f"{scene.name}: the model learnt from pictures without a CRS; whether their pixels "
             f"were as large as these, {pixel_size_m(scene.geobox):.3g} m, cannot be checked"
         )
-    return scene
