@@ -7,10 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from covermap.bundle.folder import write_bundle
+from covermap.core.errors import ImageryError
 from covermap.mapping.checks import Drift
-from covermap.verbs.predict import predictions
+from covermap.verbs.predict import picture_paths, predict, predictions
 from oracle_predictors import tiny_bundle
-from tiny import ArrayScene, tiny_geobox
+from tiny import ArrayScene, tiny_geobox, write_scene
 
 
 class Half:
@@ -42,3 +44,52 @@ def test_pictures_unlike_those_of_training_are_told(shift, told):
     assert bool(found) is told
     if told:
         assert found[0].startswith("these pictures are unlike the training imagery in B02 (100%")
+
+
+@pytest.fixture
+def chips(tmp_path, monkeypatch):
+    """A bundle of whole chips whose model is of two minds, and a folder of three pictures."""
+    bundle = dataclasses.replace(tiny_bundle(("B02",)), task="classification")
+    write_bundle(tmp_path / "bundle", bundle, {"weight": np.zeros(1)})
+    monkeypatch.setattr(
+        "covermap.mapping.chip_predictor.open_chip_model", lambda facts: Half(len(facts.legend))
+    )
+    (tmp_path / "pics").mkdir()
+    for name in ("a", "b", "c"):
+        write_scene(tmp_path / "pics" / f"{name}.tif", bands=("B02",), scale=0.0001)
+    return tmp_path / "bundle", tmp_path / "pics"
+
+
+def test_a_damaged_picture_is_named_beside_the_table_of_all_others(tmp_path, chips):
+    bundle, pictures = chips
+    (pictures / "b.tif").write_bytes(b"no picture")
+    with pytest.raises(ImageryError, match=r"written, but 1 of 3 pictures could not .*b\.tif"):
+        predict(bundle, [pictures], tmp_path / "table.csv")
+    lines = (tmp_path / "table.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == [
+        str(pictures / "a.tif"),
+        str(pictures / "c.tif"),
+    ]
+
+
+def test_where_no_picture_can_be_used_there_is_no_table(tmp_path, chips):
+    bundle, pictures = chips
+    for path in pictures.iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(ImageryError, match=r"no table: 3 of 3 pictures could not be used"):
+        predict(bundle, [pictures], tmp_path / "table.csv")
+    assert not (tmp_path / "table.csv").exists()
+
+
+def test_globs_are_expanded_and_hidden_pictures_passed_over(chips):
+    _, pictures = chips
+    (pictures / "._a.tif").write_bytes(b"of a Mac")
+    (pictures / ".cache").mkdir()
+    (pictures / ".cache" / "a.tif").write_bytes(b"small")
+    (pictures / "notes.txt").write_text("mine")
+    shown = [pictures / f"{name}.tif" for name in ("a", "b", "c")]
+    assert picture_paths([pictures]) == shown
+    assert picture_paths([pictures / "*"]) == shown
+    assert picture_paths([pictures / "[ab].tif"]) == shown[:2]
+    with pytest.raises(ImageryError, match="no image matches this pattern"):
+        picture_paths([pictures / "*.png"])

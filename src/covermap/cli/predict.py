@@ -16,7 +16,8 @@ def register(app: typer.Typer) -> None:
 def predict_command(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="RUN/bundle.")],
     pictures: Annotated[
-        list[Path], typer.Argument(metavar="PICTURE...", help="Images, or folders of images.")
+        list[Path],
+        typer.Argument(metavar="PICTURE...", help="Images, globs, or folders of images."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The table (CSV).")],
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 from covermap.bundle.facts import Bundle
 from covermap.bundle.folder import read_bundle
 from covermap.core.errors import BundleError, ImageryError, OutputError
-from covermap.core.files import complete_file
+from covermap.core.files import complete_file, matching
 from covermap.core.grid import tiles, whole
 from covermap.core.progress import progress, say
 from covermap.imagery.headers import SUFFIXES
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from covermap.mapping.chip_predictor import ChipModel
 
 COLUMNS = ("path", "class", "probability")
+_MOST_SHOWN = 5
 VALUE_COLUMNS = ("path", "value")
 
 
@@ -80,7 +82,7 @@ def predict(bundle: str | Path, pictures: Sequence[str | Path], out: str | Path)
     bundle : path
         Folder of a trained model of whole chips (`RUN/bundle`).
     pictures : sequence of paths
-        Images, or folders, of which every image below is taken.
+        Images, globs, or folders, of which every image below is taken.
     out : path
         The table (CSV); an earlier table is replaced.
 
@@ -92,7 +94,9 @@ def predict(bundle: str | Path, pictures: Sequence[str | Path], out: str | Path)
     Raises
     ------
     CovermapError
-        The bundle is not of whole chips, a picture does not fit it, or a file is in the way.
+        The bundle is not of whole chips, or a file is in the way. Pictures that are damaged or do
+        not fit the bundle are named when the table of all others is written; where none can be
+        used there is no table.
     """
     from covermap.mapping.chip_predictor import answers_chips, open_chip_model
 
@@ -105,22 +109,22 @@ def predict(bundle: str | Path, pictures: Sequence[str | Path], out: str | Path)
     _require_table(target)
     paths = picture_paths([Path(item) for item in pictures])
     model, drift = open_chip_model(facts), Drift(facts)
-    rows = (
-        row
-        for place, path in enumerate(paths)
-        # What is true of the first picture is mostly true of all: told once.
-        for row in predictions(
-            facts, model, open_for(facts, path, tell=place == 0), str(path), drift
-        )
-    )
-    write_predictions(target, _told(rows, len(paths)), values=facts.quantity is not None)
+    failed: list[str] = []
+    rows = _rows(facts, model, paths, drift, failed)
+    write_predictions(target, rows, values=facts.quantity is not None)
     for warning in drift.warnings("these pictures are", "this table"):
         say(f"warning: {warning}")
+    if failed:
+        raise ImageryError(
+            f"{target}: written, but {_counted(failed, len(paths))}. Mend these, or leave them out"
+        )
     return len(paths)
 
 
 def picture_paths(given: Sequence[Path]) -> list[Path]:
-    """All images that are named, those of folders in order of their paths.
+    """All images that are named, those of folders and globs in order of their paths.
+
+    Hidden files, and those in hidden folders, are none: systems keep thumbnails and the like there.
 
     Raises
     ------
@@ -130,7 +134,7 @@ def picture_paths(given: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in given:
         if path.is_dir():
-            held = sorted(item for item in path.rglob("*") if item.suffix.lower() in SUFFIXES)
+            held = _images_below(path)
             if not held:
                 raise ImageryError(
                     f"{path}: no image in this folder; name pictures or their folder"
@@ -138,9 +142,66 @@ def picture_paths(given: Sequence[Path]) -> list[Path]:
             found += held
         elif path.exists():
             found.append(path)
+        elif glob.has_magic(str(path)):
+            # A shell of Windows hands globs on.
+            matches = matching(str(path), Path())
+            held = [image for item in matches for image in _images_of(item)]
+            if not held:
+                raise ImageryError(f"{path}: no image matches this pattern")
+            found += held
         else:
             raise ImageryError(f"{path}: no such picture; name images or a folder of images")
     return found
+
+
+def _images_of(path: Path) -> list[Path]:
+    if path.is_dir():
+        return _images_below(path)
+    return [path] if path.suffix.lower() in SUFFIXES else []
+
+
+def _images_below(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _rows(
+    bundle: Bundle, model: ChipModel, paths: Sequence[Path], drift: Drift, failed: list[str]
+) -> Iterator[Row]:
+    """The rows of all pictures that can be used; why others cannot is added to `failed`.
+
+    Raises
+    ------
+    ImageryError
+        None can be used.
+    """
+    told = False
+    with progress("Predicting", len(paths), "pictures") as bar:
+        for path in paths:
+            try:
+                # What is true of the first picture is mostly true of all: told once.
+                scene = open_for(bundle, path, tell=not told)
+                told = True
+                yield from list(predictions(bundle, model, scene, str(path), drift))
+            except (BundleError, ImageryError) as error:
+                failed.append(str(error))
+                say(f"WARNING  {error}; passed over")
+            bar.advance()
+    if len(failed) == len(paths):
+        if len(failed) == 1:
+            raise ImageryError(failed[0])
+        raise ImageryError(f"no table: {_counted(failed, len(paths))}")
+
+
+def _counted(failed: Sequence[str], pictures: int) -> str:
+    shown = "; ".join(failed[:_MOST_SHOWN])
+    more = f"; and {len(failed) - _MOST_SHOWN} more" if len(failed) > _MOST_SHOWN else ""
+    return f"{len(failed)} of {pictures} pictures could not be used ({shown}{more})"
 
 
 def predictions(
@@ -203,16 +264,6 @@ def _chips(
         shares.append(model.answers(values[None])[0])
         weights.append(int(usable.sum()))
     return np.stack(shares), np.array(weights)
-
-
-def _told(rows: Iterator[Row], pictures: int) -> Iterator[Row]:
-    seen = ""
-    with progress("Predicting", pictures, "pictures") as bar:
-        for row in rows:
-            if row.path != seen:
-                seen = row.path
-                bar.advance()
-            yield row
 
 
 def _require_table(target: Path) -> None:
