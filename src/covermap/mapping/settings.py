@@ -75,7 +75,7 @@ class MapSettings(Settings):
         if self.probability_type != "uint8" and "probability" not in self.outputs:
             raise ValueError(
                 f"probability_type: {self.probability_type} is of the probabilities, which are not "
-                " among the outputs; add them (outputs: [probability] in a project, "
+                "among the outputs; add them (outputs: [probability] in a project, "
                 "--output probability), or leave it out"
             )
         return self
