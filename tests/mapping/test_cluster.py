@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import numpy as np
@@ -327,3 +330,16 @@ def test_without_dask_the_extra_is_named(monkeypatch):
         opened_cluster("local"),
     ):
         pass
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no masks of signals here")
+def test_processes_begun_for_a_cluster_do_not_hear_of_ctrl_c():
+    def mask():
+        # What begins a process does so first, and it may lift the block.
+        resource_tracker.ensure_running()
+        return signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    with module._without_interrupts(), ThreadPoolExecutor(1) as pool:
+        inside = pool.submit(mask).result()
+    assert signal.SIGINT in inside
+    assert signal.SIGINT not in mask()

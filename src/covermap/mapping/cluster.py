@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import itertools
 import logging
+import signal
 import threading
 import time
 import uuid
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from covermap.core.errors import ClusterError, CovermapError
@@ -76,7 +78,7 @@ def opened_cluster(address: str, scenes: int = 1) -> Iterator[Cluster]:
         )
     with ExitStack() as stack:
         try:
-            target = stack.enter_context(_local_cluster()) if address == LOCAL else address
+            target = _local_cluster(stack) if address == LOCAL else address
             client = distributed.Client(target, timeout=_CONNECT_SECONDS, set_as_default=False)
             stack.enter_context(client)
         except (OSError, ValueError, TimeoutError) as error:
@@ -89,8 +91,11 @@ def opened_cluster(address: str, scenes: int = 1) -> Iterator[Cluster]:
         yield cluster
 
 
-def _local_cluster() -> Any:
-    """Worker processes on this machine, as many as it has cores and memory for."""
+def _local_cluster(stack: ExitStack) -> Any:
+    """Worker processes on this machine, as many as it has cores and memory for; `stack` ends them.
+
+    Ctrl-C waits until they are there: dask cannot end what is half begun without tracebacks.
+    """
     from dask.system import CPU_COUNT
     from distributed import LocalCluster
 
@@ -98,15 +103,37 @@ def _local_cluster() -> Any:
 
     fitting = int(_SHARE_OF_MEMORY * total_memory() / _WORKER_BYTES)
     workers = max(1, min(CPU_COUNT, fitting))
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=max(1, CPU_COUNT // workers),
-        # How much a map takes is bounded by its tiles; dask would stop workers that keep memory.
-        memory_limit=None,
-        host="127.0.0.1",
-        dashboard_address=None,
-        silence_logs=logging.ERROR,
-    )
+    with _without_interrupts():
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=max(1, CPU_COUNT // workers),
+            # A map's memory is bounded by its tiles; dask would stop workers that keep some.
+            memory_limit=None,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=logging.ERROR,
+        )
+        stack.enter_context(cluster)
+    return cluster
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Threads begun in the block, and processes begun by those, are not told of Ctrl-C.
+
+    A terminal sends it to all processes of a command. This one hears it and ends its workers, which
+    would print tracebacks of their own.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Starting it lifts the block (CPython 3.11), so it has to run before.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Cluster:
