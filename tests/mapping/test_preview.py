@@ -111,3 +111,37 @@ def test_a_flat_or_empty_scene_has_a_quicklook():
     assert len(np.unique(quicklook(flat))) == 1
     empty = ArrayScene(np.ones((1, 20, 30)), np.zeros((1, 20, 30), bool), geobox, ("B02",))
     assert (quicklook(empty) == 255).all()
+
+
+@pytest.mark.parametrize("count", [3, 20, 60, 150])
+def test_a_legend_has_room_for_its_classes_or_says_how_many_it_lacks(tmp_path, monkeypatch, count):
+    figures = pytest.importorskip("matplotlib.figure")
+    drawn = []
+    finish = figures.Figure.savefig
+
+    def kept(figure, *args, **more):
+        finish(figure, *args, **more)
+        (legend,) = figure.legends
+        drawn.append((figure.bbox, legend.get_window_extent(), legend.get_texts()))
+
+    monkeypatch.setattr(figures.Figure, "savefig", kept)
+    ids = np.arange(60 * 400).reshape(1, 60, 400) % count + 1
+    ids[ids == 2] = 1
+    path = write_scene(tmp_path / "map.tif", bands=["class"], values=ids, nodata=0, crs=32633)
+    long = "is covered by a kind of vegetation with a long name"
+    legend = Legend.of({number: f"{number} {long}" for number in range(1, count + 1)})
+    write_preview(path, legend, tmp_path / "a.png")
+    ((page, box, texts),) = drawn
+    assert box.x0 >= page.width / 2
+    assert box.x1 <= page.x1
+    assert box.y0 >= page.y0
+    assert box.y1 <= page.y1
+    words = [text.get_text() for text in texts]
+    if count <= 24:
+        # What is on the map comes first.
+        assert len(words) == count
+        assert words[-1].startswith("2 is")
+    elif count == 60:
+        assert len(words) == 59
+    else:
+        assert words[-1] == f"and {count - 1 - (len(words) - 1)} more"

@@ -26,6 +26,9 @@ _COLOR_RADIUS_NM = 45.0
 _READ_SIDE = 1024
 _DPI = 100
 _SOFTWARE = "covermap"
+# Of so many classes all are in the legend, of more those on the map; lines that a figure grows for;
+# the share of its width that the legend may take.
+_FEW_CLASSES, _MOST_LINES, _LEGEND_SHARE = 24, 40, 0.34
 
 
 def write_preview(
@@ -49,35 +52,9 @@ def write_preview(
     title : str
         Printed above the map.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
-
     ids, nodata, geobox = _read_overview(map_path, width)
-    rows, cols = ids.shape
-    # The legend takes a fifth of the width; the height follows the map, within reason.
-    map_width = width * 0.78 / _DPI
-    height = min(max(map_width * rows / cols + 0.9, 3.0), 2.0 * width / _DPI)
-    figure = Figure(figsize=(width / _DPI, height), dpi=_DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.imshow(_colored(ids, legend, nodata), interpolation="nearest")
-    axes.set_axis_off()
-    if title:
-        # A name may hold dollar signs: it is no formula.
-        axes.set_title(title, loc="left", parse_math=False)
-    present = set(np.unique(ids).tolist())
-    handles = [
-        Patch(facecolor=item.color, edgecolor="#444444", linewidth=0.5, label=item.name)
-        for item in legend.classes
-        if item.id in present or len(legend) <= 24
-    ]
-    shown = figure.legend(handles=handles, loc="outside right upper", frameon=False)
-    for text in shown.get_texts():
-        text.set_parse_math(False)
-    if geobox.crs is not None:
-        _draw_scale(axes, geobox, (rows, cols))
-        _draw_north(axes, geobox, (rows, cols))
+    figure, _ = _figure(_colored(ids, legend, nodata), geobox, width, title)
+    _draw_legend(figure, legend, set(np.unique(ids).tolist()))
     _save(figure, out)
 
 
@@ -98,28 +75,102 @@ def value_picture(map_path: Path, width: int) -> np.ndarray:
     return picture
 
 
-def write_value_preview(map_path: Path, unit: str, out: Path, width: int = 1600) -> None:
+def write_value_preview(
+    map_path: Path, unit: str, out: Path, width: int = 1600, title: str = ""
+) -> None:
     """A PNG picture of a map of numbers with its colour ramp; nodata is white."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
-    from matplotlib.figure import Figure
 
     values, _, geobox = _read_overview(map_path, width)
-    rows, cols = values.shape
+    figure, axes = _figure(value_picture(map_path, width), geobox, width, title)
+    scale = ScalarMappable(Normalize(0, _highest(values)), "viridis")
+    figure.colorbar(scale, ax=axes, fraction=0.046).set_label(unit, parse_math=False)
+    _save(figure, out)
+
+
+def _figure(picture: np.ndarray, geobox: GeoBox, width: int, title: str) -> tuple[Figure, Axes]:
+    """A picture (H, W, 3 or 4) with title, scale bar and north arrow; room to its right."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows, cols = picture.shape[:2]
+    # What is beside the map takes a fifth of the width; the height follows the map, within reason.
     map_width = width * 0.78 / _DPI
     height = min(max(map_width * rows / cols + 0.9, 3.0), 2.0 * width / _DPI)
     figure = Figure(figsize=(width / _DPI, height), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.imshow(value_picture(map_path, width), interpolation="nearest")
+    axes.imshow(picture, interpolation="nearest")
     axes.set_axis_off()
-    scale = ScalarMappable(Normalize(0, _highest(values)), "viridis")
-    figure.colorbar(scale, ax=axes, fraction=0.046).set_label(unit, parse_math=False)
+    if title:
+        # A name may hold dollar signs: it is no formula.
+        axes.set_title(title, loc="left", parse_math=False)
     if geobox.crs is not None:
         _draw_scale(axes, geobox, (rows, cols))
         _draw_north(axes, geobox, (rows, cols))
-    _save(figure, out)
+    return figure, axes
+
+
+def _draw_legend(figure: Figure, legend: Legend, present: set[int]) -> None:
+    """The classes beside the map, those on it first; what has no room is counted.
+
+    The figure grows in height for up to 40 lines; more classes stand in a second column.
+    """
+    from matplotlib.patches import Patch
+
+    shown = sorted(legend.classes, key=lambda item: item.id not in present)
+    if len(shown) > _FEW_CLASSES:
+        shown = [item for item in shown if item.id in present]
+    size = 10.0 if len(shown) <= _FEW_CLASSES else 8.0
+    line_inches = 1.55 * size / 72
+    width, height = figure.get_size_inches()
+    height = max(height, min(len(shown), _MOST_LINES) * line_inches + 0.4)
+    figure.set_size_inches(width, height)
+    lines = int((height - 0.4) / line_inches)
+    columns = 1 if len(shown) <= lines else 2
+    more = len(shown) - columns * lines
+    if more > 0:
+        more += 1
+        shown = shown[:-more]
+    # A letter is about half as wide as its line is high, and beside it stands its colour.
+    letters = int(_LEGEND_SHARE * width / columns * 72 / (0.56 * size)) - 6
+    handles = [
+        Patch(
+            facecolor=item.color,
+            edgecolor="#444444",
+            linewidth=0.5,
+            label=_shortened(item.name, letters),
+        )
+        for item in shown
+    ]
+    if more > 0:
+        handles.append(Patch(facecolor="none", edgecolor="none", label=f"and {more} more"))
+    drawn = figure.legend(
+        handles=handles,
+        loc="outside right upper",
+        frameon=False,
+        fontsize=size,
+        ncols=columns,
+        labelspacing=0.35,
+        columnspacing=1.0,
+    )
+    for text in drawn.get_texts():
+        text.set_parse_math(False)
+
+
+def _shortened(name: str, letters: int) -> str:
+    """A name of at most so many letters; of a longer one its beginning and its end.
+
+    Examples
+    --------
+    >>> _shortened("broad-leaved forest on wet ground", 20)
+    'broad-leaved…ground'
+    """
+    if len(name) <= letters:
+        return name
+    begin = (letters - 1) * 2 // 3
+    return f"{name[:begin].rstrip()}…{name[begin + 1 - letters :].lstrip()}"
 
 
 def is_own_picture(path: Path) -> bool:

@@ -172,4 +172,4 @@ def preview_of_map(bundle: Bundle, path: Path, out: Path, title: str) -> None:
     if bundle.quantity is None:
         write_preview(path, bundle.legend, out, title=title)
     else:
-        write_value_preview(path, bundle.quantity.name, out)
+        write_value_preview(path, bundle.quantity.name, out, title=title)
