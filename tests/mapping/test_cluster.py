@@ -24,6 +24,7 @@ from covermap.mapping import cluster as module
 from covermap.mapping.cluster import Cluster, opened_cluster
 from covermap.mapping.engine import map_scene
 from covermap.mapping.filling import fill_here
+from covermap.mapping.local_cluster import without_interrupts
 from covermap.mapping.settings import MapSettings
 from oracle_predictors import tiny_bundle
 from oracle_worker import Smooth
@@ -339,7 +340,7 @@ def test_processes_begun_for_a_cluster_do_not_hear_of_ctrl_c():
         resource_tracker.ensure_running()
         return signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
-    with module._without_interrupts(), ThreadPoolExecutor(1) as pool:
+    with without_interrupts(), ThreadPoolExecutor(1) as pool:
         inside = pool.submit(mask).result()
     assert signal.SIGINT in inside
     assert signal.SIGINT not in mask()

@@ -6,8 +6,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import itertools
-import logging
-import signal
 import threading
 import time
 import uuid
@@ -15,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from covermap.core.errors import ClusterError, CovermapError
@@ -24,6 +21,7 @@ from covermap.mapping.block import Block, Fault, MadeBlock, SeenFile, anchored, 
 from covermap.mapping.engines import Engine
 from covermap.mapping.filling import Job, ScratchRows
 from covermap.mapping.ledger import Ledger
+from covermap.mapping.local_cluster import local_cluster
 from covermap.mapping.pipeline import StageSeconds, tile_count
 from covermap.mapping.predictor import Predictor
 from covermap.mapping.seen import seen_bundle_digest
@@ -39,9 +37,6 @@ _CONNECT_SECONDS = 10
 # How long a cluster may be without any worker: those of a batch system have to queue.
 _PATIENCE_SECONDS = 300.0
 _LOOK_SECONDS = 2.0
-# A worker takes up to 2 GB for a map, and libraries.
-_WORKER_BYTES = 2.5 * 2**30
-_SHARE_OF_MEMORY = 0.75
 # What a block's numbers may take on their way to the client.
 _LARGEST_RESULT = 256 * 2**20
 # Each scene at once is a thread and open files here.
@@ -78,7 +73,7 @@ def opened_cluster(address: str, scenes: int = 1) -> Iterator[Cluster]:
         )
     with ExitStack() as stack:
         try:
-            target = _local_cluster(stack) if address == LOCAL else address
+            target = local_cluster(stack) if address == LOCAL else address
             client = distributed.Client(target, timeout=_CONNECT_SECONDS, set_as_default=False)
             stack.enter_context(client)
         except (OSError, ValueError, TimeoutError) as error:
@@ -89,51 +84,6 @@ def opened_cluster(address: str, scenes: int = 1) -> Iterator[Cluster]:
         cluster = Cluster(client, address, scenes)
         say(f"cluster: {cluster.told}")
         yield cluster
-
-
-def _local_cluster(stack: ExitStack) -> Any:
-    """Worker processes on this machine, as many as it has cores and memory for; `stack` ends them.
-
-    Ctrl-C waits until they are there: dask cannot end what is half begun without tracebacks.
-    """
-    from dask.system import CPU_COUNT
-    from distributed import LocalCluster
-
-    from covermap.models.hardware import total_memory
-
-    fitting = int(_SHARE_OF_MEMORY * total_memory() / _WORKER_BYTES)
-    workers = max(1, min(CPU_COUNT, fitting))
-    with _without_interrupts():
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=max(1, CPU_COUNT // workers),
-            # A map's memory is bounded by its tiles; dask would stop workers that keep some.
-            memory_limit=None,
-            host="127.0.0.1",
-            dashboard_address=None,
-            silence_logs=logging.ERROR,
-        )
-        stack.enter_context(cluster)
-    return cluster
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Threads begun in the block, and processes begun by those, are not told of Ctrl-C.
-
-    A terminal sends it to all processes of a command. This one hears it and ends its workers, which
-    would print tracebacks of their own.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # Starting it lifts the block (CPython 3.11), so it has to run before.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Cluster:
