@@ -12,6 +12,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 
 from covermap import __version__
+from covermap.core.area import Ground
 from covermap.core.errors import ImageryError, ModelError, NothingToMapError, ProjectError
 from covermap.core.files import content_digest
 from covermap.core.grid import whole
@@ -25,7 +26,6 @@ from covermap.mapping.pipeline import StageSeconds
 from covermap.mapping.predictor import Predictor
 from covermap.mapping.result import MapResult, counted, keep, publish, with_polygons
 from covermap.mapping.settings import MapSettings
-from covermap.mapping.source import Ground
 from covermap.mapping.tiles import TilePlan, plan_tiles, plan_whole_tiles
 from covermap.mapping.writing import Scratch, map_tags, plan_layers
 
