@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from covermap.chips.audit import shares_of
 from covermap.chips.filters import Selection, select
 from covermap.chips.loading import Share
-from covermap.chips.parts import Split, Training
+from covermap.chips.parts import Split, SplitCase, Training
 from covermap.chips.placing import placements
 from covermap.chips.scan import scan
 from covermap.chips.settings import ChipSettings, SplitSettings
@@ -60,7 +60,9 @@ def prepared(
     places = placements(scenes, scans, labels, asked, size, seed)
     selection = select(places, scenes, labels, CHANNELS, asked)
     scans = selection.within(scans, scenes)
-    decided = decide_split(scenes, scans, labels, SplitSettings(**split), size, seed, base)
+    decided = decide_split(
+        SplitCase(scenes, scans, labels, SplitSettings(**split), size, seed, base)
+    )
     viewer = Viewer(scenes_by_name(scenes), labels, CHANNELS, decided.ground)
     plan = plan_chips(selection, decided, viewer)
     return Prepared(list(scenes), selection, labels, decided, viewer, plan.chips, plan.rejected)

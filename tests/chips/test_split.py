@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from covermap.chips.audit import audit
+from covermap.chips.parts import SplitCase
 from covermap.chips.scan import Scan, scan
 from covermap.chips.settings import SplitSettings
 from covermap.chips.split import auto_chip_size, decide_split
@@ -44,7 +45,7 @@ def many(tmp_path_factory):
 
 
 def decide(scenes, scans, labels, size=32, seed=0, **split):
-    return decide_split(scenes, scans, labels, SplitSettings(**split), size, seed)
+    return decide_split(SplitCase(scenes, scans, labels, SplitSettings(**split), size, seed))
 
 
 def test_many_labels_are_split_by_blocks_into_three_parts(many):

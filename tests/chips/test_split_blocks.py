@@ -6,7 +6,9 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
+from covermap.chips.parts import SplitCase
 from covermap.chips.scan import CELL, Scan
+from covermap.chips.settings import SplitSettings
 from covermap.chips.split_blocks import Blocks
 from drawings import polygons
 from prepared import noisy_scene
@@ -55,7 +57,9 @@ def test_cells_on_another_lattice_are_placed_by_their_middles_at_once(
     )
     scenes = [noisy_scene(first, "first"), noisy_scene(other, "other")]
     for _ in range(2):
-        blocks = Blocks.of(scenes, scans, labels, SIZE, buffer=0)
+        blocks = Blocks.of(
+            SplitCase(scenes, scans, labels, SplitSettings(), SIZE, 0), SIZE, buffer=0
+        )
         found = zip(map(tuple, blocks.keys.tolist()), blocks.by_class[:, 0].tolist(), strict=True)
         assert dict(found) == expected
     assert len(asked) <= most

@@ -1,8 +1,12 @@
 """Splits whose legend is chosen by training ground."""
 
+import datetime
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from covermap.chips.parts import SplitCase
 from covermap.chips.scan import scan
 from covermap.chips.settings import SplitSettings
 from covermap.chips.split_file import read_split, write_split
@@ -35,10 +39,8 @@ def picture_set(folder, number, seed=0):
 def decided(folder, scenes, **split):
     labels = read_masks(SETTINGS, folder, scenes)
     scans = [scan(scene, without_classes(labels), CHANNELS) for scene in scenes]
-    settings = SplitSettings(**split)
-    return labels, split_with_top_classes(
-        scenes, scans, labels, CHANNELS, SETTINGS, settings, 32, 0
-    )
+    case = SplitCase(scenes, scans, labels, SplitSettings(**split), 32, 0)
+    return labels, split_with_top_classes(case, CHANNELS, SETTINGS)
 
 
 def counted(labels, scenes, names):
@@ -81,6 +83,17 @@ def test_three_images_are_two_folds_and_one_that_chooses(tmp_path):
     _, split = decided(tmp_path, picture_set(tmp_path, 3), by="images")
     assert split.ground.parts == ("fold1", "fold2", "train")
     assert all(len(names_of(split, part)) == 1 for part in split.ground.parts)
+
+
+def test_a_kfold_of_dates_keeps_ground_that_chooses(tmp_path):
+    scenes = [
+        replace(scene, date=datetime.date(2020 + place // 2, 6, 1))
+        for place, scene in enumerate(picture_set(tmp_path, 8))
+    ]
+    _, split = decided(tmp_path, scenes, by="date", period="year")
+    assert split.scheme == "kfold"
+    assert len(names_of(split, "train")) == 2
+    assert split.top_classes is not None
 
 
 def test_two_images_leave_nothing_to_choose_from(tmp_path):

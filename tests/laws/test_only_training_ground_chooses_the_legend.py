@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from covermap.chips.parts import SplitCase
 from covermap.chips.scan import scan
 from covermap.chips.settings import SplitSettings
 from covermap.chips.split_top import split_with_top_classes
@@ -26,9 +27,8 @@ CLASSES = np.array(["fen", "forest", "meadow", "water"])
 
 def decided(scenes, labels, **split):
     scans = [scan(scene, without_classes(labels), CHANNELS) for scene in scenes]
-    return split_with_top_classes(
-        scenes, scans, labels, CHANNELS, TOP, SplitSettings(**split), 32, 0
-    )
+    case = SplitCase(scenes, scans, labels, SplitSettings(**split), 32, 0)
+    return split_with_top_classes(case, CHANNELS, TOP)
 
 
 def outside_choosing(scenes, labels, split):

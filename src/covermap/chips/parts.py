@@ -124,14 +124,14 @@ def told_parts(codes: np.ndarray, parts: Sequence[str] = HOLDOUT_PARTS) -> str:
     return ", ".join(f"{int((codes == code).sum())} {part}" for code, part in enumerate(parts))
 
 
-def buffer_px(settings: SplitSettings, kind: str, scenes: Sequence[Scene]) -> int:
+def buffer_px(case: SplitCase, kind: str) -> int:
     """Width in pixels of the strip along held-out ground whose labels do not teach.
 
     Asked for in metres, that of the scene with the smallest pixels.
     """
-    if settings.buffer_m is None:
+    if case.settings.buffer_m is None:
         return _BUFFER_PX[kind]
-    return max(pixels_of(settings.buffer_m, scene.geobox) for scene in scenes)
+    return max(pixels_of(case.settings.buffer_m, scene.geobox) for scene in case.scenes)
 
 
 def fold_count(settings: SplitSettings, groups: int) -> int:

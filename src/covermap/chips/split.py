@@ -29,7 +29,6 @@ from covermap.chips.split_scenes import (
 )
 from covermap.imagery.raster import Scene
 from covermap.labels.polygons import Polygons
-from covermap.labels.protocol import Labels
 
 # Auto sizes of chips, largest first, and how many labelled groups make a size good or passable.
 _SIZES = (256, 224, 192, 160, 128, 96, 64, 32)
@@ -63,38 +62,16 @@ def picture_chip_size(scenes: Sequence[Scene]) -> int:
     return min(-(-int(largest) // CELL) * CELL, _LARGEST_PICTURE)
 
 
-def decide_split(
-    scenes: Sequence[Scene],
-    scans: Sequence[Scan],
-    labels: Labels,
-    settings: SplitSettings,
-    size: int,
-    seed: int,
-    base: Path = Path(),
-) -> Split:
+def decide_split(case: SplitCase) -> Split:
     """Split labelled ground as the project asks.
-
-    Parameters
-    ----------
-    scenes, scans : sequence
-        Scenes and what each holds, in the same order.
-    labels : Labels
-    settings : SplitSettings
-    size : int
-        Side of a chip in pixels.
-    seed : int
-        Same seed, same split.
-    base : Path
-        Folder that relative paths of the settings start from.
 
     Raises
     ------
     SplitError
         Fewer than two classes can be assessed, or the ground cannot be split as asked.
     """
-    case = SplitCase(scenes, scans, labels, settings, size, seed, base)
     split = split_ground(case)
-    require_two(split.assessed, labels)
+    require_two(split.assessed, case.labels)
     return split
 
 
@@ -115,20 +92,18 @@ def split_files(settings: SplitSettings, base: Path) -> list[Path]:
 
 def split_by_auto(case: SplitCase) -> Split:
     """Overlapping scenes for masks, else blocks, or a k-fold where labels are too few for them."""
-    labels, settings = case.labels, case.settings
+    labels = case.labels
     if not isinstance(labels, Polygons):
         groups = scene_groups(case.scenes, join=True)
         if enough_scenes(groups, case.scans):
             return split_by_overlap(case)
     blocks = blocks_of(case)
-    split = holdout_of_blocks(case.scenes, labels, settings, blocks, case.seed)
+    split = holdout_of_blocks(case, blocks)
     if isinstance(split, Split):
         return split
     if labels.dense or not isinstance(labels, Polygons):
-        return kfold_of_blocks(case.scenes, labels, settings, blocks, case.seed, split, case.spare)
-    return kfold_of_polygons(
-        case.scenes, case.scans, labels, settings, case.seed, (split,), case.spare
-    )
+        return kfold_of_blocks(case, blocks, split)
+    return kfold_of_polygons(case, (split,))
 
 
 # A kind of split is a file and a line here (and its name in SplitSettings.by).

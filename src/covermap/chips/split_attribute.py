@@ -9,7 +9,12 @@ import numpy as np
 from covermap.chips.ground import Ground
 from covermap.chips.parts import Split, SplitCase, buffer_px
 from covermap.chips.split_groups import split_of_groups
-from covermap.chips.split_polygons import drawn_labels, ground_of_polygons, groups_on_ground
+from covermap.chips.split_polygons import (
+    counts_of_polygons,
+    drawn_labels,
+    ground_of_polygons,
+    groups_on_ground,
+)
 from covermap.core.errors import SplitError, nearest
 from covermap.labels.columns import as_text
 from covermap.labels.polygons import Polygons
@@ -64,13 +69,13 @@ def split_of_values(case: SplitCase, labels: Polygons, values: Sequence[str], un
         )
     counts = counts_of_polygons(case, group_of)
 
-    buffer = buffer_px(case.settings, "polygons", case.scenes)
+    buffer = buffer_px(case, "polygons")
     buffer_m = case.settings.buffer_m
 
     def ground(codes: np.ndarray, parts: tuple[str, ...]) -> Ground:
         return ground_of_polygons(labels, group_of, codes, parts, buffer, buffer_m)
 
-    split = split_of_groups(counts, labels, case.settings, unit, case.seed, ground, case.spare)
+    split = split_of_groups(case, counts, unit, ground)
     missing = sum(value == _NO_VALUE for value in values)
     if not missing:
         return split
@@ -78,15 +83,6 @@ def split_of_values(case: SplitCase, labels: Polygons, values: Sequence[str], un
 
     note = f"{missing} polygons without a value stay together"
     return replace(split, reasons=(*split.reasons, note))
-
-
-def counts_of_polygons(case: SplitCase, group_of: np.ndarray) -> np.ndarray:
-    """Usable labelled pixels by group of polygons and class, int64 (G, K)."""
-    counts = np.zeros((int(group_of.max()) + 1, len(case.labels.legend)), dtype=np.int64)
-    for item in case.scans:
-        if len(item.counts):
-            np.add.at(counts, (group_of[item.counts[:, 3]], item.counts[:, 2]), item.counts[:, 4])
-    return counts
 
 
 def _joined(grounds: np.ndarray, values: Sequence[str]) -> np.ndarray:

@@ -25,11 +25,9 @@ from covermap.chips.parts import (
     told_parts,
 )
 from covermap.chips.scan import CELL, Scan
-from covermap.chips.settings import SplitSettings
 from covermap.core.errors import SplitError
 from covermap.core.grid import same_lattice
 from covermap.imagery.raster import Scene
-from covermap.labels.protocol import Labels
 
 # A test part of fewer polygons or blocks than this says little: a k-fold scores every polygon.
 _FEWEST_POLYGONS = 10
@@ -44,7 +42,7 @@ def split_by_blocks(case: SplitCase) -> Split:
     SplitError
         Fewer than two classes can be assessed.
     """
-    split = holdout_of_blocks(case.scenes, case.labels, case.settings, blocks_of(case), case.seed)
+    split = holdout_of_blocks(case, blocks_of(case))
     if isinstance(split, Split):
         return split
     raise SplitError(
@@ -55,8 +53,7 @@ def split_by_blocks(case: SplitCase) -> Split:
 
 def blocks_of(case: SplitCase) -> Blocks:
     """The blocks of the size of a chip that hold labels."""
-    buffer = buffer_px(case.settings, "blocks", case.scenes)
-    return Blocks.of(case.scenes, case.scans, case.labels, case.size, buffer)
+    return Blocks.of(case, case.size, buffer_px(case, "blocks"))
 
 
 @dataclass(frozen=True)
@@ -87,31 +84,23 @@ class Blocks:
     frames: dict[str, Frame]
 
     @classmethod
-    def of(
-        cls,
-        scenes: Sequence[Scene],
-        scans: Sequence[Scan],
-        labels: Labels,
-        size: int,
-        buffer: int,
-        kept: Ground | None = None,
-    ) -> Blocks:
+    def of(cls, case: SplitCase, size: int, buffer: int, kept: Ground | None = None) -> Blocks:
         """Count the scans by blocks of `size`; training labels will keep `buffer` pixels away.
 
         The lattice is that of `kept`, where an earlier ground is given.
         """
         origin = None if kept is None else kept.origin
-        origin = origin or next((s.geobox for s in scenes if s.geobox.crs is not None), None)
-        frames = _frames(scenes, size, buffer, {} if kept is None else kept.frames)
+        origin = origin or next((s.geobox for s in case.scenes if s.geobox.crs is not None), None)
+        frames = _frames(case.scenes, size, buffer, {} if kept is None else kept.frames)
         rows = []
-        for scene, item in zip(scenes, scans, strict=True):
+        for scene, item in zip(case.scenes, case.scans, strict=True):
             if len(item.counts):
                 keys = _block_of_cells(origin, frames.get(scene.name), scene.geobox, item, size)
                 rows.append(np.column_stack([keys, item.counts[:, 2:]]))
         table = np.concatenate(rows) if rows else np.empty((0, 5), dtype=np.int64)
         keys, place = np.unique(table[:, :2], axis=0, return_inverse=True)
         place = place.ravel()
-        by_class = np.zeros((len(keys), len(labels.legend)), dtype=np.int64)
+        by_class = np.zeros((len(keys), len(case.labels.legend)), dtype=np.int64)
         np.add.at(by_class, (place, table[:, 2]), table[:, 4])
         source_block = np.column_stack([place, table[:, 2:]])
         return cls(keys, by_class, source_block, size, origin, frames)
@@ -140,28 +129,20 @@ class Blocks:
         return counts
 
 
-def holdout_of_blocks(
-    scenes: Sequence[Scene],
-    labels: Labels,
-    settings: SplitSettings,
-    blocks: Blocks,
-    seed: int,
-) -> Split | str:
+def holdout_of_blocks(case: SplitCase, blocks: Blocks) -> Split | str:
     """The hold-out split, or in words why there is none worth having."""
-    names = labels.legend.names
+    labels, names = case.labels, case.labels.legend.names
     home = blocks.home(labels.sources)
     counts = blocks.counting(home, len(names))
     groups = (counts > 0).sum(axis=0)
     thin = [
         f"{name} ({number})" for name, number in zip(names, groups, strict=True) if 0 < number < 3
     ]
-    forced = settings.by == "blocks"
+    forced = case.settings.by == "blocks"
     if thin and not forced:
         return f"classes with fewer than three blocks of {blocks.size} px: {', '.join(thin)}"
-    fractions = settings.fractions
-    codes = assign(
-        counts, (fractions.train, fractions.val, fractions.test), seed, keep_first=groups < 2
-    )
+    share = case.settings.fractions
+    codes = assign(counts, (share.train, share.val, share.test), case.seed, keep_first=groups < 2)
     in_test = codes[blocks.source_block[:, 0]] == 2
     drawn = blocks.source_block[:, 2]
     at_home = (home[drawn] == ANY_PART) | (home[drawn] == blocks.source_block[:, 0])
@@ -172,7 +153,7 @@ def holdout_of_blocks(
     if not forced and not labels.dense and polygons < _FEWEST_POLYGONS:
         return f"only {polygons} polygons would be tested"
     assessed = assessed_by_holdout(counts, codes, names)
-    ground = ground_of_blocks(scenes, settings, blocks, codes, home, HOLDOUT_PARTS, labels)
+    ground = ground_of_blocks(case, blocks, codes, home, HOLDOUT_PARTS)
     cut = int((home[:-1] == ANY_PART).sum())
     reasons = [f"blocks of {blocks.size} px: {told_parts(codes)}"]
     if cut and not labels.dense:
@@ -184,40 +165,29 @@ def holdout_of_blocks(
     return Split("holdout", ground, (holdout_training(),), assessed, tuple(reasons))
 
 
-def kfold_of_blocks(
-    scenes: Sequence[Scene],
-    labels: Labels,
-    settings: SplitSettings,
-    blocks: Blocks,
-    seed: int,
-    why: str,
-    spare: bool = False,
-) -> Split:
-    """A k-fold by blocks; with `spare` one more share of the ground always teaches."""
-    names = labels.legend.names
-    home = blocks.home(labels.sources)
+def kfold_of_blocks(case: SplitCase, blocks: Blocks, why: str) -> Split:
+    """A k-fold by blocks."""
+    names = case.labels.legend.names
+    home = blocks.home(case.labels.sources)
     counts = blocks.counting(home, len(names))
     groups = (counts > 0).sum(axis=0)
-    folds = fold_count(settings, len(blocks.keys))
-    codes = assign(counts, fold_shares(folds, spare), seed)
+    folds = fold_count(case.settings, len(blocks.keys))
+    codes = assign(counts, fold_shares(folds, case.spare), case.seed)
     lonely = groups < 2
     # A block that holds a class found nowhere else must teach in every fold.
     codes[(counts[:, lonely] > 0).any(axis=1)] = folds
     assessed = assessed_by_fold(counts, codes, names, folds)
-    parts = fold_parts(folds)
-    ground = ground_of_blocks(scenes, settings, blocks, codes, home, parts, labels)
+    ground = ground_of_blocks(case, blocks, codes, home, fold_parts(folds))
     reasons = (why, f"so {folds} folds of blocks; a last model on all labels makes the map")
     return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
 
 
 def ground_of_blocks(
-    scenes: Sequence[Scene],
-    settings: SplitSettings,
+    case: SplitCase,
     blocks: Blocks,
     codes: np.ndarray,
     home: np.ndarray,
     parts: tuple[str, ...],
-    labels: Labels,
 ) -> Ground:
     """Ground of blocks: `codes` has the part of each block, `home` is `blocks.home`."""
     table = {
@@ -228,14 +198,14 @@ def ground_of_blocks(
     return Ground(
         kind="blocks",
         parts=parts,
-        buffer_px=buffer_px(settings, "blocks", scenes),
+        buffer_px=buffer_px(case, "blocks"),
         blocks=table,
         origin=blocks.origin,
         block_px=blocks.size,
         part_of_source=part_of_source,
-        group_of_source=np.full(labels.sources + 1, -1, dtype=np.int32),
+        group_of_source=np.full(case.labels.sources + 1, -1, dtype=np.int32),
         frames=blocks.frames,
-        buffer_m=settings.buffer_m,
+        buffer_m=case.settings.buffer_m,
     )
 
 

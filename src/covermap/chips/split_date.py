@@ -17,13 +17,9 @@ from covermap.chips.parts import (
     holdout_training,
     told_parts,
 )
-from covermap.chips.split_attribute import (
-    column_of,
-    counts_of_polygons,
-    split_of_values,
-)
+from covermap.chips.split_attribute import column_of, split_of_values
 from covermap.chips.split_list import split_of_parts
-from covermap.chips.split_polygons import drawn_labels, ground_of_polygons
+from covermap.chips.split_polygons import counts_of_polygons, drawn_labels, ground_of_polygons
 from covermap.chips.split_scenes import split_of_scenes
 from covermap.core.errors import SplitError
 
@@ -52,9 +48,7 @@ def split_by_date(case: SplitCase) -> Split:
     periods = [period_of(day, case.settings.period) for day in days]
     groups = np.unique(np.asarray(periods), return_inverse=True)[1].astype(np.int64)
     unit = f"dates (by {case.settings.period})"
-    return split_of_scenes(
-        case.scenes, case.scans, case.labels, case.settings, groups, case.seed, unit
-    )
+    return split_of_scenes(case, groups, unit)
 
 
 def period_of(day: datetime.date, period: str) -> str:
@@ -134,7 +128,7 @@ def _of_polygons(case: SplitCase) -> Split:
     each = np.arange(len(days))
     counts = counts_of_polygons(case, each)
     assessed = assessed_by_holdout(counts, codes, labels.legend.names)
-    buffer, buffer_m = buffer_px(case.settings, "polygons", case.scenes), case.settings.buffer_m
+    buffer, buffer_m = buffer_px(case, "polygons"), case.settings.buffer_m
     ground = ground_of_polygons(labels, each, codes, HOLDOUT_PARTS, buffer, buffer_m)
     reasons = (f"polygons by '{column}': {told_parts(codes)}", *notes)
     return Split("holdout", ground, (holdout_training(),), assessed, reasons)

@@ -11,6 +11,7 @@ from covermap.chips.ground import NO_PART, Ground
 from covermap.chips.parts import (
     HOLDOUT_PARTS,
     Split,
+    SplitCase,
     assessed_by_fold,
     assessed_by_holdout,
     fold_count,
@@ -20,9 +21,7 @@ from covermap.chips.parts import (
     holdout_training,
     told_parts,
 )
-from covermap.chips.settings import SplitSettings
 from covermap.core.errors import SplitError
-from covermap.labels.protocol import Labels
 
 # With fewer groups a test part says little: a k-fold scores every one.
 _FEWEST_FOR_HOLDOUT = 12
@@ -32,48 +31,36 @@ _MOST_FOLDS = 31
 GroundOf = Callable[[np.ndarray, tuple[str, ...]], Ground]
 
 
-def split_of_groups(
-    counts: np.ndarray,
-    labels: Labels,
-    settings: SplitSettings,
-    unit: str,
-    seed: int,
-    ground_of: GroundOf,
-    spare: bool = False,
-) -> Split:
+def split_of_groups(case: SplitCase, counts: np.ndarray, unit: str, ground_of: GroundOf) -> Split:
     """A hold-out, or a k-fold where groups or those of a class are few.
 
     Parameters
     ----------
+    case : SplitCase
     counts : ndarray of int64, shape (G, K)
         Usable labelled pixels by group and class.
-    labels : Labels
-    settings : SplitSettings
     unit : str
         What a group is, in the plural: `images`.
-    seed : int
     ground_of : callable
         See `GroundOf`; groups without labels have code -1.
-    spare : bool
-        Whether a k-fold keeps one more share of the ground, which teaches in every fold.
 
     Raises
     ------
     SplitError
         There is one group only.
     """
-    number = int((counts.sum(axis=1) > 0).sum())
-    if number < 2 + spare:
+    settings, number = case.settings, int((counts.sum(axis=1) > 0).sum())
+    if number < 2 + case.spare:
         raise SplitError(
             f"split: by {settings.by}: labels lie in {number} group of {unit} only, and too "
             "little else could be held out; use split: {by: blocks}"
         )
     held_by = (counts > 0).sum(axis=0)
-    names = labels.legend.names
+    names = case.labels.legend.names
     thin = [f"{n} ({k})" for n, k in zip(names, held_by, strict=True) if 0 < k < 3]
     few = number < _FEWEST_FOR_HOLDOUT
     if settings.folds is None and not few and (settings.by != "auto" or not thin):
-        return _holdout(counts, labels, settings, unit, seed, ground_of)
+        return _holdout(case, counts, unit, ground_of)
     why = (
         "asked for by the project"
         if settings.folds is not None
@@ -81,40 +68,24 @@ def split_of_groups(
         if few
         else f"classes in fewer than three {unit}: {', '.join(thin)}"
     )
-    return _kfold(counts, labels, settings, unit, why, seed, ground_of, spare)
+    return _kfold(case, counts, unit, why, ground_of)
 
 
-def _holdout(
-    counts: np.ndarray,
-    labels: Labels,
-    settings: SplitSettings,
-    unit: str,
-    seed: int,
-    ground_of: GroundOf,
-) -> Split:
-    share = settings.fractions
-    codes = _assigned(counts, (share.train, share.val, share.test), seed)
+def _holdout(case: SplitCase, counts: np.ndarray, unit: str, ground_of: GroundOf) -> Split:
+    share = case.settings.fractions
+    codes = _assigned(counts, (share.train, share.val, share.test), case.seed)
     codes[_lonely(counts)] = 0
-    assessed = assessed_by_holdout(counts, codes, labels.legend.names)
+    assessed = assessed_by_holdout(counts, codes, case.labels.legend.names)
     ground = ground_of(codes, HOLDOUT_PARTS)
     reasons = (f"whole {unit}: {told_parts(codes)}",)
     return Split("holdout", ground, (holdout_training(),), assessed, reasons)
 
 
-def _kfold(
-    counts: np.ndarray,
-    labels: Labels,
-    settings: SplitSettings,
-    unit: str,
-    why: str,
-    seed: int,
-    ground_of: GroundOf,
-    spare: bool,
-) -> Split:
+def _kfold(case: SplitCase, counts: np.ndarray, unit: str, why: str, ground_of: GroundOf) -> Split:
     number = int((counts.sum(axis=1) > 0).sum())
-    most = number - spare
-    folds = min(fold_count(settings, number), most)
-    if settings.folds is None and number <= 5:
+    most = number - case.spare
+    folds = min(fold_count(case.settings, number), most)
+    if case.settings.folds is None and number <= 5:
         # So few groups that each may as well be a fold of its own.
         folds = most
     if folds > _MOST_FOLDS:
@@ -123,12 +94,12 @@ def _kfold(
             "possible: split: {folds: 5}"
         )
     teaches_always = _lonely(counts)
-    if number - int(teaches_always.sum()) < folds + spare:
+    if number - int(teaches_always.sum()) < folds + case.spare:
         teaches_always[:] = False
-    shares = fold_shares(folds, spare)
-    codes = _assigned(np.where(teaches_always[:, None], 0, counts), shares, seed)
+    shares = fold_shares(folds, case.spare)
+    codes = _assigned(np.where(teaches_always[:, None], 0, counts), shares, case.seed)
     codes[teaches_always] = folds
-    assessed = assessed_by_fold(counts, codes, labels.legend.names, folds)
+    assessed = assessed_by_fold(counts, codes, case.labels.legend.names, folds)
     reasons = (
         why,
         f"so {folds} folds of whole {unit}, each scored by a model that never saw it; a last "

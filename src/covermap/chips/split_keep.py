@@ -17,10 +17,10 @@ from covermap.chips.parts import (
     assessed_by_holdout,
 )
 from covermap.chips.settings import SplitSettings
-from covermap.chips.split_attribute import counts_of_polygons
 from covermap.chips.split_blocks import Blocks
 from covermap.chips.split_file import read_split
 from covermap.chips.split_polygons import (
+    counts_of_polygons,
     drawn_labels,
     ground_of_polygons,
     groups_on_ground,
@@ -120,7 +120,7 @@ def _codes(case: SplitCase, old: Split, counts: np.ndarray, given: np.ndarray) -
 def _blocks(case: SplitCase, chips: Path, old: Split) -> Split:
     ground = old.ground
     buffer = max(ground.buffer_on(scene.geobox) for scene in case.scenes)
-    blocks = Blocks.of(case.scenes, case.scans, case.labels, ground.block_px, buffer, ground)
+    blocks = Blocks.of(case, ground.block_px, buffer, ground)
     sources = case.labels.sources
     home = np.full(sources + 1, ANY_PART, dtype=np.int64) if old.at_random else blocks.home(sources)
     keys = [(int(row), int(col)) for row, col in blocks.keys]
@@ -188,7 +188,7 @@ def _scenes(case: SplitCase, chips: Path, old: Split) -> Split:
             group_of_source=np.full(case.labels.sources + 1, -1, dtype=np.int32),
         )
 
-    counts = counts_by_group(case.scans, groups, len(case.labels.legend))
+    counts = counts_by_group(case, groups)
     return _grown(case, old, counts, given_of, "scenes or groups of them", grown)
 
 

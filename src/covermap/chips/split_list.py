@@ -70,7 +70,7 @@ def split_of_parts(case: SplitCase, codes: np.ndarray, reasons: tuple[str, ...])
         Training or test has no labels, or fewer than two classes can be assessed.
     """
     groups = np.arange(len(case.scenes))
-    counts = counts_by_group(case.scans, groups, len(case.labels.legend))
+    counts = counts_by_group(case, groups)
     labelled = counts.sum(axis=1) > 0
     for code in (0, 2):
         if not (labelled & (codes == code)).any():
@@ -83,7 +83,7 @@ def split_of_parts(case: SplitCase, codes: np.ndarray, reasons: tuple[str, ...])
         codes, notes = _with_validation(case, counts, codes)
         reasons = (*reasons, *notes)
     assessed = assessed_by_holdout(counts, codes, case.labels.legend.names)
-    ground = ground_of_scenes(case.scenes, case.labels, case.settings, groups, codes, HOLDOUT_PARTS)
+    ground = ground_of_scenes(case, groups, codes, HOLDOUT_PARTS)
     return Split("holdout", ground, (holdout_training(),), assessed, reasons)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from covermap.chips.assign import assign
@@ -19,10 +17,7 @@ from covermap.chips.parts import (
     fold_trainings,
 )
 from covermap.chips.regions import Regions
-from covermap.chips.scan import Scan
-from covermap.chips.settings import SplitSettings
 from covermap.core.errors import SplitError
-from covermap.imagery.raster import Scene
 from covermap.labels.polygons import Polygons
 
 # Polygons that share more than this of the smaller one are the same ground.
@@ -31,15 +26,7 @@ _SAME_GROUND = 0.05
 
 def split_by_polygons(case: SplitCase) -> Split:
     """Polygons on the same ground together."""
-    return kfold_of_polygons(
-        case.scenes,
-        case.scans,
-        drawn_labels(case),
-        case.settings,
-        case.seed,
-        ("asked for by the project",),
-        case.spare,
-    )
+    return kfold_of_polygons(case, ("asked for by the project",))
 
 
 def drawn_labels(case: SplitCase) -> Polygons:
@@ -58,16 +45,15 @@ def drawn_labels(case: SplitCase) -> Polygons:
     )
 
 
-def kfold_of_polygons(
-    scenes: Sequence[Scene],
-    scans: Sequence[Scan],
-    labels: Polygons,
-    settings: SplitSettings,
-    seed: int,
-    why: tuple[str, ...],
-    spare: bool = False,
-) -> Split:
-    """A k-fold by groups of polygons; with `spare` one more share of them always teaches."""
+def kfold_of_polygons(case: SplitCase, why: tuple[str, ...]) -> Split:
+    """A k-fold by groups of polygons.
+
+    Raises
+    ------
+    SplitError
+        The labels are no polygons, or a complete drawing.
+    """
+    labels = drawn_labels(case)
     names = labels.legend.names
     if labels.complete:
         raise SplitError(
@@ -75,26 +61,37 @@ def kfold_of_polygons(
             "split: {by: blocks}"
         )
     group_of = groups_on_ground(labels)
-    counts = np.zeros((int(group_of.max()) + 1, len(names)), dtype=np.int64)
-    for item in scans:
-        if len(item.counts):
-            np.add.at(counts, (group_of[item.counts[:, 3]], item.counts[:, 2]), item.counts[:, 4])
+    counts = counts_of_polygons(case, group_of)
     seen = counts.sum(axis=1) > 0
     groups = (counts > 0).sum(axis=0)
-    folds = fold_count(settings, int(seen.sum()))
+    folds = fold_count(case.settings, int(seen.sum()))
     codes = np.full(len(counts), NO_PART, dtype=np.int16)
-    codes[seen] = assign(counts[seen], fold_shares(folds, spare), seed)
+    codes[seen] = assign(counts[seen], fold_shares(folds, case.spare), case.seed)
     codes[(counts[:, groups < 2] > 0).any(axis=1)] = folds
     assessed = assessed_by_fold(counts, codes, names, folds)
-    buffer = buffer_px(settings, "polygons", scenes)
-    parts = fold_parts(folds)
-    ground = ground_of_polygons(labels, group_of, codes, parts, buffer, settings.buffer_m)
+    ground = ground_of_polygons(
+        labels,
+        group_of,
+        codes,
+        fold_parts(folds),
+        buffer_px(case, "polygons"),
+        case.settings.buffer_m,
+    )
     reasons = (
         *why,
         f"so {folds} folds of {int(seen.sum())} groups of polygons, every polygon scored by a "
         "model that never saw it; a last model on all labels makes the map",
     )
     return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
+
+
+def counts_of_polygons(case: SplitCase, group_of: np.ndarray) -> np.ndarray:
+    """Usable labelled pixels by group of polygons and class, int64 (G, K)."""
+    counts = np.zeros((int(group_of.max()) + 1, len(case.labels.legend)), dtype=np.int64)
+    for item in case.scans:
+        if len(item.counts):
+            np.add.at(counts, (group_of[item.counts[:, 3]], item.counts[:, 2]), item.counts[:, 4])
+    return counts
 
 
 def ground_of_polygons(

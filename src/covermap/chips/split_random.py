@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from covermap.chips.ground import ANY_PART
@@ -28,10 +30,9 @@ def split_by_random(case: SplitCase) -> Split:
     SplitError
         There are fewer than three chips, or fewer than two classes can be assessed.
     """
-    settings = case.settings
-    if settings.buffer_m is None:
-        settings = settings.model_copy(update={"buffer_m": 0.0})
-    blocks = Blocks.of(case.scenes, case.scans, case.labels, case.size, buffer=0)
+    if case.settings.buffer_m is None:
+        case = replace(case, settings=case.settings.model_copy(update={"buffer_m": 0.0}))
+    blocks = Blocks.of(case, case.size, buffer=0)
     number = len(blocks.keys)
     if number < 3:
         raise SplitError(
@@ -41,9 +42,7 @@ def split_by_random(case: SplitCase) -> Split:
     codes = _drawn(number, case)
     home = np.full(case.labels.sources + 1, ANY_PART, dtype=np.int64)
     assessed = assessed_by_holdout(blocks.by_class, codes, case.labels.legend.names)
-    ground = ground_of_blocks(
-        case.scenes, settings, blocks, codes, home, HOLDOUT_PARTS, case.labels
-    )
+    ground = ground_of_blocks(case, blocks, codes, home, HOLDOUT_PARTS)
     reasons = (
         f"chips of {case.size} px drawn at random: {told_parts(codes)}",
         "random chips lie beside each other: compare the scores only with those of random splits",

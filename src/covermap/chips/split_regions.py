@@ -49,7 +49,7 @@ def split_by_region(case: SplitCase) -> Split:
         return Ground(
             kind="regions",
             parts=parts,
-            buffer_px=buffer_px(case.settings, "regions", case.scenes),
+            buffer_px=buffer_px(case, "regions"),
             blocks={},
             origin=None,
             block_px=0,
@@ -59,7 +59,7 @@ def split_by_region(case: SplitCase) -> Split:
             buffer_m=case.settings.buffer_m,
         )
 
-    split = split_of_groups(counts, case.labels, case.settings, unit, case.seed, ground, case.spare)
+    split = split_of_groups(case, counts, unit, ground)
     if not outside:
         return split
     note = f"{outside:,} labelled pixels lie outside all regions and are not used"

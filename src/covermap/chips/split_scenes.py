@@ -10,11 +10,10 @@ import numpy as np
 from covermap.chips.ground import ANY_PART, Ground
 from covermap.chips.parts import Split, SplitCase, buffer_px
 from covermap.chips.scan import Scan
-from covermap.chips.settings import PIECES, SplitSettings
+from covermap.chips.settings import PIECES
 from covermap.chips.split_groups import split_of_groups
 from covermap.core.errors import SplitError
 from covermap.imagery.raster import Scene
-from covermap.labels.protocol import Labels
 
 # Share of the pictures that must look cut.
 _LEAST_PIECES = 0.8
@@ -34,9 +33,7 @@ def split_by_overlap(case: SplitCase) -> Split:
 
 def _by_groups(case: SplitCase, groups: np.ndarray) -> Split:
     unit = "groups of images that belong together" if case.settings.together else None
-    return split_of_scenes(
-        case.scenes, case.scans, case.labels, case.settings, groups, case.seed, unit, case.spare
-    )
+    return split_of_scenes(case, groups, unit)
 
 
 def scene_groups(scenes: Sequence[Scene], join: bool, together: str | None = None) -> np.ndarray:
@@ -128,51 +125,35 @@ def enough_scenes(groups: np.ndarray, scans: Sequence[Scan]) -> bool:
     return len(labelled) >= _FEWEST_GROUPS
 
 
-def split_of_scenes(
-    scenes: Sequence[Scene],
-    scans: Sequence[Scan],
-    labels: Labels,
-    settings: SplitSettings,
-    groups: np.ndarray,
-    seed: int,
-    unit: str | None = None,
-    spare: bool = False,
-) -> Split:
+def split_of_scenes(case: SplitCase, groups: np.ndarray, unit: str | None = None) -> Split:
     """A hold-out of groups of scenes, or a k-fold where groups or those of a class are few.
-
-    With `spare` a k-fold keeps one more share of the ground, which always teaches.
 
     Raises
     ------
     SplitError
         There is one group only, or fewer than two classes can be assessed.
     """
-    counts = counts_by_group(scans, groups, len(labels.legend))
+    counts = counts_by_group(case, groups)
     if unit is None:
-        whole = int(groups.max()) + 1 == len(scenes)
+        whole = int(groups.max()) + 1 == len(case.scenes)
         unit = "images" if whole else "groups of overlapping images"
 
     def ground(codes: np.ndarray, parts: tuple[str, ...]) -> Ground:
-        return ground_of_scenes(scenes, labels, settings, groups, codes, parts)
+        return ground_of_scenes(case, groups, codes, parts)
 
-    return split_of_groups(counts, labels, settings, unit, seed, ground, spare)
+    return split_of_groups(case, counts, unit, ground)
 
 
-def counts_by_group(scans: Sequence[Scan], groups: np.ndarray, classes: int) -> np.ndarray:
-    """Usable labelled pixels by group and class, int64 (G, K)."""
-    counts = np.zeros((int(groups.max()) + 1, classes), dtype=np.int64)
-    for group, item in zip(groups, scans, strict=True):
+def counts_by_group(case: SplitCase, groups: np.ndarray) -> np.ndarray:
+    """Usable labelled pixels by group of scenes and class, int64 (G, K)."""
+    counts = np.zeros((int(groups.max()) + 1, len(case.labels.legend)), dtype=np.int64)
+    for group, item in zip(groups, case.scans, strict=True):
         np.add.at(counts[group], item.counts[:, 2], item.counts[:, 4])
     return counts
 
 
 def ground_of_scenes(
-    scenes: Sequence[Scene],
-    labels: Labels,
-    settings: SplitSettings,
-    groups: np.ndarray,
-    codes: np.ndarray,
-    parts: tuple[str, ...],
+    case: SplitCase, groups: np.ndarray, codes: np.ndarray, parts: tuple[str, ...]
 ) -> Ground:
     """Ground of whole scenes: `groups` has the group of each scene, `codes` the part of each group.
 
@@ -181,15 +162,15 @@ def ground_of_scenes(
     return Ground(
         kind="scenes",
         parts=parts,
-        buffer_px=buffer_px(settings, "scenes", scenes),
+        buffer_px=buffer_px(case, "scenes"),
         blocks={},
         origin=None,
         block_px=0,
-        part_of_source=np.full(labels.sources + 1, ANY_PART, dtype=np.int16),
-        group_of_source=np.full(labels.sources + 1, -1, dtype=np.int32),
+        part_of_source=np.full(case.labels.sources + 1, ANY_PART, dtype=np.int16),
+        group_of_source=np.full(case.labels.sources + 1, -1, dtype=np.int32),
         scenes={
             scene.name: (int(codes[group]), int(group))
-            for scene, group in zip(scenes, groups, strict=True)
+            for scene, group in zip(case.scenes, groups, strict=True)
         },
-        buffer_m=settings.buffer_m,
+        buffer_m=case.settings.buffer_m,
     )

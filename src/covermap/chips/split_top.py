@@ -7,20 +7,15 @@ keeps a share of the ground out of all tests: it teaches in every fold, and choo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from covermap.chips.parts import Split, SplitCase, assessed_by_fold, require_two
-from covermap.chips.scan import Scan
-from covermap.chips.settings import SplitSettings
 from covermap.chips.split import split_ground
 from covermap.chips.view import Viewer, scenes_by_name
 from covermap.core.grid import Window
 from covermap.core.progress import progress
-from covermap.imagery.raster import Scene
 from covermap.labels.protocol import MergeableLabels
 from covermap.labels.settings import LabelSettings
 from covermap.labels.top_classes import top_classes, without_classes
@@ -29,34 +24,19 @@ CHOOSING = "train"
 
 
 def split_with_top_classes(
-    scenes: Sequence[Scene],
-    scans: Sequence[Scan],
-    labels: MergeableLabels,
-    channels: tuple[str, ...],
-    label_settings: LabelSettings,
-    settings: SplitSettings,
-    size: int,
-    seed: int,
-    base: Path = Path(),
+    case: SplitCase, channels: tuple[str, ...], label_settings: LabelSettings
 ) -> Split:
     """Split labelled ground, then choose the most frequent classes of what always trains.
 
     Parameters
     ----------
-    scenes : sequence of Scene
-    scans : sequence of Scan
-        Of the labels without their classes.
-    labels : MergeableLabels
-        In their own legend.
+    case : SplitCase
+        Its labels are mergeable and in their own legend, its scans of the labels without their
+        classes.
     channels : tuple of str
         What must be usable for a pixel to count.
-    label_settings, settings
-        What the project says of its labels and its split.
-    size : int
-        Side of a chip in pixels.
-    seed : int
-    base : Path
-        Folder that relative paths of the settings start from.
+    label_settings : LabelSettings
+        What the project says of its labels.
 
     Raises
     ------
@@ -65,11 +45,11 @@ def split_with_top_classes(
     LabelError
         The training ground holds too few classes.
     """
-    blind = without_classes(labels)
-    case = SplitCase(scenes, scans, blind, settings, size, seed, base, spare=True)
-    split = split_ground(case)
-    viewer = Viewer(scenes_by_name(scenes), labels, channels, split.ground)
-    pixels = _pixels_by_part(scenes, scans, viewer, size)
+    labels = case.labels
+    assert isinstance(labels, MergeableLabels)
+    split = split_ground(replace(case, labels=without_classes(labels), spare=True))
+    viewer = Viewer(scenes_by_name(case.scenes), labels, channels, split.ground)
+    pixels = _pixels_by_part(case, viewer)
     parts = split.ground.parts
     chosen = top_classes(pixels[parts.index(CHOOSING)], labels.legend, label_settings)
     merged = chosen.of(labels)
@@ -82,14 +62,14 @@ def split_with_top_classes(
     return replace(split, assessed=assessed, reasons=reasons, top_classes=chosen)
 
 
-def _pixels_by_part(
-    scenes: Sequence[Scene], scans: Sequence[Scan], viewer: Viewer, size: int
-) -> np.ndarray:
+def _pixels_by_part(case: SplitCase, viewer: Viewer) -> np.ndarray:
     """Counted pixels of each class in each part, int64 (P, K)."""
     classes = len(viewer.labels.legend)
     pixels = np.zeros((len(viewer.ground.parts), classes), dtype=np.int64)
-    with progress("Counting classes", sum(len(item.chips(size)) for item in scans), "chips") as bar:
-        for scene, item in zip(scenes, scans, strict=True):
+    size = case.size
+    total = sum(len(item.chips(size)) for item in case.scans)
+    with progress("Counting classes", total, "chips") as bar:
+        for scene, item in zip(case.scenes, case.scans, strict=True):
             for row, col in item.chips(size):
                 window = Window(int(row) * size, int(col) * size, size, size)
                 view = viewer.view(scene.name, window)

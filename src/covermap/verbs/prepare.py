@@ -8,7 +8,7 @@ from typing import Any
 
 from covermap.chips.audit import audit, require_passed
 from covermap.chips.filters import reason_counts, select
-from covermap.chips.parts import Split
+from covermap.chips.parts import Split, SplitCase
 from covermap.chips.placing import Placement, placements
 from covermap.chips.scan import CELL, Scan, scan
 from covermap.chips.split import (
@@ -195,23 +195,20 @@ def told_once(scenes: Sequence[Scene]) -> list[str]:
 
 
 def _split(workspace: Workspace, scans: list[Scan], size: int) -> Split:
-    project, scenes, settings = workspace.project, workspace.scenes, workspace.project.labels
-    if not workspace.asks_for_top_classes or not isinstance(settings, LabelSettings):
-        labels = workspace.own_labels
-        return decide_split(
-            scenes, scans, labels, project.split, size, project.seed, workspace.base
-        )
-    return split_with_top_classes(
-        scenes,
-        scans,
-        workspace.mergeable_labels,
-        workspace.channels,
-        settings,
-        project.split,
-        size,
-        project.seed,
-        workspace.base,
+    project, settings = workspace.project, workspace.project.labels
+    top = workspace.asks_for_top_classes
+    case = SplitCase(
+        scenes=workspace.scenes,
+        scans=scans,
+        labels=workspace.mergeable_labels if top else workspace.own_labels,
+        settings=project.split,
+        size=size,
+        seed=project.seed,
+        base=workspace.base,
     )
+    if top and isinstance(settings, LabelSettings):
+        return split_with_top_classes(case, workspace.channels, settings)
+    return decide_split(case)
 
 
 def _say_rejected(plan: Plan) -> None:
