@@ -78,3 +78,18 @@ def test_the_table_holds_boxes_and_the_rows_of_their_polygons(folder):
     there = drawn.geometry.to_crs(4326).iloc[chips["region"]].reset_index(drop=True)
     common = chips.geometry.set_crs(4326, allow_override=True).intersection(there).area
     assert (common > 0.99 * there.area).all()
+
+
+@pytest.mark.parametrize("regions", ["{}", "{size: 20, anchor: centre}"])
+def test_a_polygon_of_several_dates_is_a_chip_of_one_part(folder, tmp_path, regions):
+    box = tiny_geobox(SIDE, SIDE)
+    for day in range(3):
+        write_scene(tmp_path / f"d{day}.tif", bands=("red", "green"), geobox=box, seed=day)
+    project = tmp_path / "project.yaml"
+    text = PROJECT.replace("scene.tif", "[{path: 'd*.tif'}]").replace("REGIONS", regions)
+    text = text.replace("boxes.gpkg", str(folder / "boxes.gpkg"))
+    project.write_text(f"{text}split: {{by: blocks}}\n")
+    prepare(project, tmp_path / "run")
+    chips = read_chips(tmp_path / "run" / "chips.parquet")
+    assert len(chips) == 3 * 50
+    assert chips.groupby("region")["split"].nunique().max() == 1

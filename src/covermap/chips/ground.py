@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -126,9 +126,9 @@ class Ground:
         return self._by_block(geobox, scene_name, which)
 
     def _by_block(self, geobox: GeoBox, scene_name: str, which: int) -> np.ndarray:
-        rows, cols = self._on_lattice(geobox, scene_name)
-        block_rows = np.floor_divide(rows, self.block_px)
-        block_cols = np.floor_divide(cols, self.block_px)
+        block_rows, block_cols = blocks_of_pixels(
+            self.origin, self.frames, self.block_px, geobox, scene_name
+        )
         # Few blocks meet in a window: look each up once and spread the answers.
         low_row, low_col = block_rows.min(), block_cols.min()
         span_cols = int(block_cols.max() - low_col) + 1
@@ -141,14 +141,32 @@ class Ground:
                 table[number] = self.blocks[key][which]
         return table[flat]
 
-    def _on_lattice(self, geobox: GeoBox, scene_name: str) -> tuple[np.ndarray, np.ndarray]:
-        frame = self.frames.get(scene_name)
-        if frame is not None:
-            rows, cols = lattice_of(frame.grid, geobox)
-            return rows + frame.first_row, cols
-        if self.origin is None:
-            raise ValueError(f"scene '{scene_name}' has no place on the lattice of blocks")
-        return lattice_of(self.origin, geobox)
+
+def blocks_of_pixels(
+    origin: GeoBox | None,
+    frames: Mapping[str, Frame],
+    block_px: int,
+    geobox: GeoBox,
+    scene_name: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of the block of each pixel, both int64 (H, W).
+
+    `geobox` is a window of the named scene; `origin`, `frames` and `block_px` are as in `Ground`.
+    """
+    frame = frames.get(scene_name)
+    if frame is not None:
+        rows, cols = lattice_of(frame.grid, geobox)
+        rows += frame.first_row
+    elif origin is not None:
+        rows, cols = lattice_of(origin, geobox)
+    else:
+        raise ValueError(f"scene '{scene_name}' has no place on the lattice of blocks")
+    return np.floor_divide(rows, block_px), np.floor_divide(cols, block_px)
+
+
+def part_at_home(home: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Part of each source, int16: of `codes` that of its home; what has none (< 0) stays so."""
+    return np.where(home < 0, home, codes[np.maximum(home, 0)]).astype(np.int16)
 
 
 def pixels_of(metres: float, geobox: GeoBox) -> int:

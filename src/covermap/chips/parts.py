@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +13,10 @@ from covermap.chips.ground import Ground, pixels_of
 from covermap.chips.scan import Scan
 from covermap.chips.settings import SplitSettings
 from covermap.core.errors import SplitError
+from covermap.core.grid import Window
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
+from covermap.labels.regions import Region
 from covermap.labels.top_classes import TopClasses
 
 # Training labels keep this distance from held-out ground, in pixels, unless the project says.
@@ -41,6 +43,9 @@ class SplitCase:
         Same seed, same split.
     base : Path
         Folder that the project's relative paths start from.
+    regions : mapping of (str, Window) to Region
+        Where polygons are chips, what each scene and window shows; such a polygon lies in one part
+        whatever its size.
     spare : bool
         Whether a k-fold keeps one more share of the ground, which teaches in every fold.
     """
@@ -52,6 +57,7 @@ class SplitCase:
     size: int
     seed: int
     base: Path = Path()
+    regions: Mapping[tuple[str, Window], Region] = field(default_factory=dict)
     spare: bool = False
 
 

@@ -32,11 +32,14 @@ class Scan:
         background and masks), and how many usable labelled pixels that makes.
     labelled : int
         Labelled pixels inside the scene, usable or not.
+    channels : tuple of str
+        What had to be usable for a pixel to count.
     """
 
     cells: np.ndarray
     counts: np.ndarray
     labelled: int
+    channels: tuple[str, ...] = ()
 
     def chips(self, size: int) -> np.ndarray:
         """Rows and columns of the chips of a size that hold labels, shape (N, 2), in order."""
@@ -67,7 +70,7 @@ def scan(scene: Scene, labels: Labels, channels: Sequence[str]) -> Scan:
                 counts.append(found.counts)
                 labelled += found.labelled
             bar.advance()
-    return Scan(_stacked(cells), _stacked(counts), labelled)
+    return Scan(_stacked(cells), _stacked(counts), labelled, tuple(channels))
 
 
 def _scan_window(

@@ -9,7 +9,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from covermap.chips.assign import assign
-from covermap.chips.ground import ANY_PART, NO_PART, Frame, Ground, pixels_on_lattice
+from covermap.chips.ground import ANY_PART, Frame, Ground, blocks_of_pixels, part_at_home
 from covermap.chips.parts import (
     HOLDOUT_PARTS,
     Split,
@@ -24,14 +24,16 @@ from covermap.chips.parts import (
     holdout_training,
     told_parts,
 )
-from covermap.chips.scan import CELL, Scan
+from covermap.chips.zones import ZoneCounts
 from covermap.core.errors import SplitError
-from covermap.core.grid import same_lattice
+from covermap.core.grid import pixel_size_m, same_lattice
 from covermap.imagery.raster import Scene
 
 # A test part of fewer polygons or blocks than this says little: a k-fold scores every polygon.
 _FEWEST_POLYGONS = 10
 _FEWEST_BLOCKS = 3
+# Blocks are numbered row by row: more than there are side by side on the Earth.
+_COLUMNS = 1 << 32
 
 
 def split_by_blocks(case: SplitCase) -> Split:
@@ -64,10 +66,10 @@ class Blocks:
     ----------
     keys : ndarray of int64, shape (B, 2)
         Row and column of each block on the lattice.
-    by_class : ndarray of int64, shape (B, K)
-        Pixels of each class.
-    source_block : ndarray of int64, shape (M, 4)
-        Number of the block, position of the class, source (-1 without one), pixels.
+    counts : ZoneCounts
+        Pixels by block, in order of `keys`.
+    large : ndarray of bool, shape (sources,)
+        Polygons larger than a block, which may be cut at the border of one.
     size : int
         Side of a block in pixels.
     origin : GeoBox, optional
@@ -77,8 +79,8 @@ class Blocks:
     """
 
     keys: np.ndarray
-    by_class: np.ndarray
-    source_block: np.ndarray
+    counts: ZoneCounts
+    large: np.ndarray
     size: int
     origin: GeoBox | None
     frames: dict[str, Frame]
@@ -92,48 +94,34 @@ class Blocks:
         origin = None if kept is None else kept.origin
         origin = origin or next((s.geobox for s in case.scenes if s.geobox.crs is not None), None)
         frames = _frames(case.scenes, size, buffer, {} if kept is None else kept.frames)
-        rows = []
-        for scene, item in zip(case.scenes, case.scans, strict=True):
-            if len(item.counts):
-                keys = _block_of_cells(origin, frames.get(scene.name), scene.geobox, item, size)
-                rows.append(np.column_stack([keys, item.counts[:, 2:]]))
-        table = np.concatenate(rows) if rows else np.empty((0, 5), dtype=np.int64)
-        keys, place = np.unique(table[:, :2], axis=0, return_inverse=True)
-        place = place.ravel()
-        by_class = np.zeros((len(keys), len(case.labels.legend)), dtype=np.int64)
-        np.add.at(by_class, (place, table[:, 2]), table[:, 4])
-        source_block = np.column_stack([place, table[:, 2:]])
-        return cls(keys, by_class, source_block, size, origin, frames)
 
-    def home(self, polygons: int) -> np.ndarray:
-        """Block that holds most of each polygon; -2 for polygons larger than a block, -1 unseen."""
-        home = np.full(polygons + 1, NO_PART, dtype=np.int64)
-        home[-1] = ANY_PART
-        drawn = self.source_block[self.source_block[:, 2] >= 0]
-        if len(drawn):
-            pairs, place = np.unique(drawn[:, [2, 0]], axis=0, return_inverse=True)
-            pixels = np.bincount(place.ravel(), weights=drawn[:, 3])
-            # The heaviest block of each polygon comes last, ties in order of block.
-            order = np.lexsort((-pairs[:, 1], pixels, pairs[:, 0]))
-            home[pairs[order, 0]] = pairs[order, 1]
-            total = np.bincount(pairs[:, 0], weights=pixels, minlength=polygons)
-            home[:-1][total > self.size**2] = ANY_PART
+        def block(geobox: GeoBox, scene_name: str) -> np.ndarray:
+            rows, cols = blocks_of_pixels(origin, frames, size, geobox, scene_name)
+            return rows * _COLUMNS + cols + _COLUMNS // 2
+
+        counts = ZoneCounts.of(case, block)
+        rows, cols = np.divmod(counts.zones, _COLUMNS)
+        keys = np.column_stack([rows, cols - _COLUMNS // 2])
+        pixel = np.asarray([_lattice_pixels(origin, scene.geobox) for scene in case.scenes])
+        large = counts.extent(case.labels.sources, pixel) > size**2
+        # What is a chip as a whole has no part here and another there.
+        return cls(keys, counts, large & (not case.regions), size, origin, frames)
+
+    def home(self) -> np.ndarray:
+        """Place of the block that holds most of each polygon, int64 (sources + 1,).
+
+        -2 for polygons larger than a block and for the last entry, -1 unseen.
+        """
+        home = self.counts.home(len(self.large))
+        home[:-1][self.large] = ANY_PART
         return home
-
-    def counting(self, home: np.ndarray, classes: int) -> np.ndarray:
-        """Pixels per block and class (B, K) that count when small polygons count at home only."""
-        at_home = home[self.source_block[:, 2]]
-        kept = self.source_block[(at_home == ANY_PART) | (at_home == self.source_block[:, 0])]
-        counts = np.zeros((len(self.keys), classes), dtype=np.int64)
-        np.add.at(counts, (kept[:, 0], kept[:, 1]), kept[:, 3])
-        return counts
 
 
 def holdout_of_blocks(case: SplitCase, blocks: Blocks) -> Split | str:
     """The hold-out split, or in words why there is none worth having."""
     labels, names = case.labels, case.labels.legend.names
-    home = blocks.home(labels.sources)
-    counts = blocks.counting(home, len(names))
+    home = blocks.home()
+    counts = blocks.counts.counting(home, len(names))
     groups = (counts > 0).sum(axis=0)
     thin = [
         f"{name} ({number})" for name, number in zip(names, groups, strict=True) if 0 < number < 3
@@ -143,10 +131,8 @@ def holdout_of_blocks(case: SplitCase, blocks: Blocks) -> Split | str:
         return f"classes with fewer than three blocks of {blocks.size} px: {', '.join(thin)}"
     share = case.settings.fractions
     codes = assign(counts, (share.train, share.val, share.test), case.seed, keep_first=groups < 2)
-    in_test = codes[blocks.source_block[:, 0]] == 2
-    drawn = blocks.source_block[:, 2]
-    at_home = (home[drawn] == ANY_PART) | (home[drawn] == blocks.source_block[:, 0])
-    polygons = len(np.unique(drawn[in_test & at_home & (drawn >= 0)]))
+    rows = blocks.counts.rows[blocks.counts.at_home(home)]
+    polygons = len(np.unique(rows[(codes[rows[:, 1]] == 2) & (rows[:, 3] >= 0), 3]))
     test_blocks = int((codes == 2).sum())
     if not forced and test_blocks < _FEWEST_BLOCKS:
         return f"only {test_blocks} of {len(codes)} blocks of {blocks.size} px would be tested"
@@ -168,8 +154,8 @@ def holdout_of_blocks(case: SplitCase, blocks: Blocks) -> Split | str:
 def kfold_of_blocks(case: SplitCase, blocks: Blocks, why: str) -> Split:
     """A k-fold by blocks."""
     names = case.labels.legend.names
-    home = blocks.home(case.labels.sources)
-    counts = blocks.counting(home, len(names))
+    home = blocks.home()
+    counts = blocks.counts.counting(home, len(names))
     groups = (counts > 0).sum(axis=0)
     folds = fold_count(case.settings, len(blocks.keys))
     codes = assign(counts, fold_shares(folds, case.spare), case.seed)
@@ -194,7 +180,6 @@ def ground_of_blocks(
         (int(row), int(col)): (int(code), number)
         for number, ((row, col), code) in enumerate(zip(blocks.keys, codes, strict=True))
     }
-    part_of_source = np.where(home < 0, home, codes[np.maximum(home, 0)]).astype(np.int16)
     return Ground(
         kind="blocks",
         parts=parts,
@@ -202,7 +187,7 @@ def ground_of_blocks(
         blocks=table,
         origin=blocks.origin,
         block_px=blocks.size,
-        part_of_source=part_of_source,
+        part_of_source=part_at_home(home, codes),
         group_of_source=np.full(case.labels.sources + 1, -1, dtype=np.int32),
         frames=blocks.frames,
         buffer_m=case.settings.buffer_m,
@@ -242,18 +227,8 @@ def _below(frame: Frame, size: int) -> int:
     return frame.first_row + -(-int(frame.grid.shape[0]) // size) * size
 
 
-def _block_of_cells(
-    origin: GeoBox | None, frame: Frame | None, geobox: GeoBox, scan: Scan, size: int
-) -> np.ndarray:
-    """Row and column of the block that holds the middle of the cell of each count, (M, 2)."""
-    cells = scan.counts[:, :2]
-    if frame is not None:
-        return np.floor_divide(cells * CELL + CELL // 2 + np.array([frame.first_row, 0]), size)
-    if origin is None:
-        raise ValueError("a scene with a CRS needs the lattice's origin")
-    same = same_lattice(origin, geobox)
-    if same is not None:
-        middle = cells * CELL + CELL // 2 + np.asarray(same)
-        return np.floor_divide(middle, size)
-    rows, cols = pixels_on_lattice(origin, geobox, *(cells * CELL + CELL // 2).T)
-    return np.floor_divide(np.column_stack([rows, cols]), size)
+def _lattice_pixels(origin: GeoBox | None, geobox: GeoBox) -> float:
+    """How many pixels of the lattice a pixel of a scene covers."""
+    if origin is None or geobox.crs is None or same_lattice(origin, geobox) is not None:
+        return 1.0
+    return (pixel_size_m(geobox) / pixel_size_m(origin)) ** 2

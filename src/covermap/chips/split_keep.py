@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from covermap.chips.assign import assign
-from covermap.chips.ground import ANY_PART, NO_PART, Ground
+from covermap.chips.ground import ANY_PART, NO_PART, Ground, part_at_home
 from covermap.chips.parts import (
     Split,
     SplitCase,
@@ -26,6 +26,7 @@ from covermap.chips.split_polygons import (
     groups_on_ground,
     same_ground,
 )
+from covermap.chips.split_random import home_at_random
 from covermap.chips.split_regions import counts_by_region
 from covermap.chips.split_scenes import counts_by_group, scene_groups
 from covermap.chips.table import read_chips
@@ -121,8 +122,7 @@ def _blocks(case: SplitCase, chips: Path, old: Split) -> Split:
     ground = old.ground
     buffer = max(ground.buffer_on(scene.geobox) for scene in case.scenes)
     blocks = Blocks.of(case, ground.block_px, buffer, ground)
-    sources = case.labels.sources
-    home = np.full(sources + 1, ANY_PART, dtype=np.int64) if old.at_random else blocks.home(sources)
+    home = home_at_random(case, blocks) if old.at_random else blocks.home()
     keys = [(int(row), int(col)) for row, col in blocks.keys]
     given = np.asarray([ground.blocks.get(key, (NO_PART, 0))[0] for key in keys])
     first = 1 + max((group for _, group in ground.blocks.values()), default=-1)
@@ -137,26 +137,26 @@ def _blocks(case: SplitCase, chips: Path, old: Split) -> Split:
             blocks=table,
             origin=blocks.origin,
             frames=blocks.frames,
-            part_of_source=np.where(home < 0, home, codes[np.maximum(home, 0)]).astype(np.int16),
-            group_of_source=np.full(sources + 1, -1, dtype=np.int32),
+            part_of_source=part_at_home(home, codes),
+            group_of_source=np.full(len(home), -1, dtype=np.int32),
         )
 
-    counts = blocks.counting(home, len(case.labels.legend))
+    counts = blocks.counts.counting(home, len(case.labels.legend))
     return _grown(case, old, counts, given, "blocks", grown)
 
 
 def _regions(case: SplitCase, chips: Path, old: Split) -> Split:
     ground = old.ground
     assert ground.regions is not None
-    regions, sources = ground.regions, case.labels.sources
-    counts, _ = counts_by_region(case, regions)
+    regions = ground.regions
+    counts, home, _ = counts_by_region(case, regions)
 
     def grown(codes: np.ndarray) -> Ground:
         return replace(
             ground,
             regions=replace(regions, part_of=codes, _by_crs={}),
-            part_of_source=np.full(sources + 1, ANY_PART, dtype=np.int16),
-            group_of_source=np.full(sources + 1, -1, dtype=np.int32),
+            part_of_source=part_at_home(home, codes),
+            group_of_source=np.full(len(home), -1, dtype=np.int32),
         )
 
     return _grown(case, old, counts, regions.part_of, "regions", grown)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from covermap.chips.ground import ANY_PART
+from covermap.chips.ground import ANY_PART, NO_PART
 from covermap.chips.parts import (
     HOLDOUT_PARTS,
     Split,
@@ -33,21 +33,31 @@ def split_by_random(case: SplitCase) -> Split:
     if case.settings.buffer_m is None:
         case = replace(case, settings=case.settings.model_copy(update={"buffer_m": 0.0}))
     blocks = Blocks.of(case, case.size, buffer=0)
-    number = len(blocks.keys)
+    home = home_at_random(case, blocks)
+    counts = blocks.counts.counting(home, len(case.labels.legend))
+    held = np.asarray(counts.any(axis=1))
+    number = int(held.sum())
     if number < 3:
         raise SplitError(
             f"split: by random: only {number} chips of {case.size} px hold labels; use smaller "
             "ones: chips: {size: 32}"
         )
-    codes = _drawn(number, case)
-    home = np.full(case.labels.sources + 1, ANY_PART, dtype=np.int64)
-    assessed = assessed_by_holdout(blocks.by_class, codes, case.labels.legend.names)
+    codes = np.full(len(held), NO_PART, dtype=np.int16)
+    codes[held] = _drawn(number, case)
+    assessed = assessed_by_holdout(counts, codes, case.labels.legend.names)
     ground = ground_of_blocks(case, blocks, codes, home, HOLDOUT_PARTS)
     reasons = (
         f"chips of {case.size} px drawn at random: {told_parts(codes)}",
         "random chips lie beside each other: compare the scores only with those of random splits",
     )
     return Split("holdout", ground, (holdout_training(),), assessed, reasons, at_random=True)
+
+
+def home_at_random(case: SplitCase, blocks: Blocks) -> np.ndarray:
+    """As `Blocks.home`; polygons are cut like chips, but for those that are chips."""
+    if case.regions:
+        return blocks.home()
+    return np.full(case.labels.sources + 1, ANY_PART, dtype=np.int64)
 
 
 def _drawn(number: int, case: SplitCase) -> np.ndarray:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from covermap.chips.ground import ANY_PART, NO_PART, Ground
+from covermap.chips.ground import ANY_PART, NO_PART, Ground, part_at_home
 from covermap.chips.parts import Split, SplitCase, buffer_px
-from covermap.chips.regions import Regions
-from covermap.chips.scan import CELL, Scan
+from covermap.chips.regions import OUTSIDE, Regions
 from covermap.chips.settings import SplitSettings
 from covermap.chips.split_groups import split_of_groups
+from covermap.chips.zones import ZoneCounts
 from covermap.core.errors import SplitError, nearest
-from covermap.core.grid import Window, window_geobox
-from covermap.imagery.raster import Scene
 from covermap.labels.columns import as_text
-
-# Cells looked at together; a window of a file's size in pixels.
-_CELLS = 16
 
 
 def split_by_region(case: SplitCase) -> Split:
@@ -38,7 +32,7 @@ def split_by_region(case: SplitCase) -> Split:
             "{by: list} or {by: images}"
         )
     regions, unit = read_regions(case.settings, case.base)
-    counts, outside = counts_by_region(case, regions)
+    counts, home, outside = counts_by_region(case, regions)
     if not counts.any():
         raise SplitError(
             f"{case.base / str(case.settings.regions)}: no label lies in any region; check the CRS "
@@ -53,7 +47,7 @@ def split_by_region(case: SplitCase) -> Split:
             blocks={},
             origin=None,
             block_px=0,
-            part_of_source=np.full(case.labels.sources + 1, ANY_PART, dtype=np.int16),
+            part_of_source=part_at_home(home, codes),
             group_of_source=np.full(case.labels.sources + 1, -1, dtype=np.int32),
             regions=replace(regions, part_of=codes, _by_crs={}),
             buffer_m=case.settings.buffer_m,
@@ -109,56 +103,25 @@ def read_regions(settings: SplitSettings, base: Path) -> tuple[Regions, str]:
     return Regions(shapes, table.crs.to_wkt(), numbers.astype(np.int32), nowhere), unit
 
 
-def counts_by_region(case: SplitCase, regions: Regions) -> tuple[np.ndarray, int]:
-    """Labelled pixels by region and class, int64 (R, K), and those outside of all regions.
+def counts_by_region(case: SplitCase, regions: Regions) -> tuple[np.ndarray, np.ndarray, int]:
+    """What each region holds, the region of each polygon, and what lies outside of all.
 
-    Usable ones in cells of one region; in cells that a border crosses, all labelled ones.
+    Returns
+    -------
+    counts : ndarray of int64, shape (R, K)
+        Usable labelled pixels by region and class.
+    home : ndarray of int64, shape (sources + 1,)
+        The only region in which a polygon counts; -2 where it is cut at borders, -1 for none.
+    outside : int
+        Pixels that lie in no region.
     """
-    counts = np.zeros((len(regions.part_of) + 1, len(case.labels.legend)), dtype=np.int64)
-    for scene, item in zip(case.scenes, case.scans, strict=True):
-        for window, rows in _windows(item):
-            numbers = regions.numbers(window_geobox(scene.geobox, window))
-            lone, mixed = _regions_of_cells(numbers)
-            cells = item.counts[rows, :2] - (window.row_off // CELL, window.col_off // CELL)
-            plain = ~mixed[tuple(cells.T)]
-            held = item.counts[rows][plain]
-            np.add.at(counts, (lone[tuple(cells[plain].T)], held[:, 2]), held[:, 4])
-            if not plain.all():
-                _add_mixed(case, scene, window, numbers, mixed, counts)
-    return counts[:-1], int(counts[-1].sum())
-
-
-def _windows(item: Scan) -> Iterator[tuple[Window, np.ndarray]]:
-    """Windows of 16 x 16 cells that hold labels, and the rows of the counts in each."""
-    if not len(item.counts):
-        return
-    corners, place = np.unique(item.counts[:, :2] // _CELLS, axis=0, return_inverse=True)
-    side = _CELLS * CELL
-    for number, (row, col) in enumerate(corners.tolist()):
-        yield Window(row * side, col * side, side, side), np.nonzero(place.ravel() == number)[0]
-
-
-def _regions_of_cells(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Region of the first pixel of each cell of a window, and whether the cell holds others."""
-    cells = numbers.reshape(_CELLS, CELL, _CELLS, CELL).swapaxes(1, 2).reshape(_CELLS, _CELLS, -1)
-    return cells[..., 0], (cells != cells[..., :1]).any(axis=-1)
-
-
-def _add_mixed(
-    case: SplitCase,
-    scene: Scene,
-    window: Window,
-    numbers: np.ndarray,
-    mixed: np.ndarray,
-    counts: np.ndarray,
-) -> None:
-    target = case.labels.burn(window_geobox(scene.geobox, window), scene.name)
-    rows, cols = (np.arange(CELL * _CELLS) < n for n in _inside(scene, window))
-    inside = rows[:, None] & cols[None, :]
-    chosen = np.kron(mixed, np.ones((CELL, CELL), dtype=bool)) & target.labelled & inside
-    np.add.at(counts, (numbers[chosen], target.index[chosen]), 1)
-
-
-def _inside(scene: Scene, window: Window) -> tuple[int, int]:
-    height, width = (int(n) for n in scene.geobox.shape)
-    return height - window.row_off, width - window.col_off
+    names = len(case.labels.legend)
+    found = ZoneCounts.of(case, lambda geobox, _: regions.numbers(geobox))
+    home = np.full(case.labels.sources + 1, ANY_PART, dtype=np.int64)
+    if case.regions:
+        home = found.home(case.labels.sources, outside=OUTSIDE)
+    held = np.zeros((len(regions.part_of) + 1, names), dtype=np.int64)
+    held[found.zones] = found.counting(home, names)
+    outside = found.by_class(names)[found.zones == OUTSIDE].sum()
+    regions_of = np.append(found.zones, OUTSIDE)[np.maximum(home, 0)]
+    return held[:-1], np.where(home < 0, home, regions_of), int(outside)

@@ -205,6 +205,7 @@ def _split(workspace: Workspace, scans: list[Scan], size: int) -> Split:
         size=size,
         seed=project.seed,
         base=workspace.base,
+        regions=workspace.regions,
     )
     if top and isinstance(settings, LabelSettings):
         return split_with_top_classes(case, workspace.channels, settings)
