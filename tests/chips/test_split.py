@@ -160,6 +160,18 @@ def test_asked_folds_are_made(many, folds):
     assert set(split.ground.part_of_source[:-1].tolist()) == set(range(folds))
 
 
+@pytest.mark.parametrize(("by", "complete"), [("polygons", False), ("auto", False), ("auto", True)])
+def test_more_folds_than_can_be_told_apart_are_an_error(tmp_path, by, complete):
+    cells = grid_cells(24)
+    classes = ["rare", *alternating(cells)[1:]]
+    scenes, scans, labels = case(tmp_path, cells, classes, complete)
+    with pytest.raises(SplitError, match=r"folds: each makes \d+ folds.*at most 31.*folds: 5"):
+        decide(scenes, scans, labels, by=by, folds="each")
+    scenes, scans, labels = case(tmp_path, cells[:31], alternating(cells[:31]))
+    split = decide(scenes, scans, labels, by="polygons", folds="each")
+    assert len(split.ground.parts) == 32
+
+
 def test_a_complete_drawing_is_folded_by_blocks(tmp_path):
     cells = [(10, 10, 30, 30), (100, 100, 40, 40)]
     scenes, scans, labels = case(tmp_path, cells, ["crop", "crop"], complete=True)

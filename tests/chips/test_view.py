@@ -123,3 +123,12 @@ def test_held_out_ground_is_widened_only_where_pixels_do_not_coincide(run, grid,
     assert view.sliver == pytest.approx(sliver, abs=1)
     assert (view.sliver == 0) == (not grid)
     assert view.margin >= view.sliver
+
+
+def test_every_part_has_a_bit_of_its_own_or_is_refused():
+    bits = module._bits(np.arange(32), np.dtype(np.uint32))
+    assert np.array_equal(bits, 2 ** np.arange(32, dtype=np.uint64))
+    with pytest.raises(ValueError, match="part 32 has no bit in uint32"):
+        module._bits(np.array([3, 32]), np.dtype(np.uint32))
+    with pytest.raises(ValueError, match="part 8 has no bit in uint8"):
+        module._bits(np.array([8]), np.dtype(np.uint8))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,9 @@ from covermap.labels.top_classes import TopClasses
 # Training labels keep this distance from held-out ground, in pixels, unless the project says.
 _BUFFER_PX = {"blocks": 4, "polygons": 1, "scenes": 0, "regions": 4}
 
+
+# A bit of 32 for each fold and one for what always teaches, see `chips.view.View.held`.
+_MOST_FOLDS = 31
 
 HOLDOUT_PARTS = ("train", "val", "test")
 
@@ -102,6 +105,10 @@ class Split:
     at_random: bool = False
 
 
+# Makes the ground of a split from the part of each group and the names of the parts.
+GroundOf = Callable[[np.ndarray, tuple[str, ...]], Ground]
+
+
 def holdout_training() -> Training:
     """The one network of a hold-out."""
     return Training("final", ("train",), ("val",), ("test",))
@@ -148,7 +155,18 @@ def fold_count(settings: SplitSettings, groups: int) -> int:
 
 
 def fold_shares(folds: int, spare: bool) -> tuple[float, ...]:
-    """Equal shares of ground for the folds, and with `spare` one more for what always teaches."""
+    """Equal shares of ground for the folds, and with `spare` one more for what always teaches.
+
+    Raises
+    ------
+    SplitError
+        There are more folds than a network each and a bit each of held-out ground allow.
+    """
+    if folds > _MOST_FOLDS:
+        raise SplitError(
+            f"split: folds: each makes {folds} folds, a network each; at most {_MOST_FOLDS} are "
+            "possible: split: {folds: 5}"
+        )
     dealt = folds + spare
     return (1 / dealt,) * dealt
 
@@ -156,6 +174,33 @@ def fold_shares(folds: int, spare: bool) -> tuple[float, ...]:
 def fold_parts(folds: int) -> tuple[str, ...]:
     """Names of the parts of a k-fold; what is `train` teaches in every fold."""
     return (*(f"fold{number}" for number in range(1, folds + 1)), "train")
+
+
+def kfold_of(
+    case: SplitCase,
+    counts: np.ndarray,
+    codes: np.ndarray,
+    folds: int,
+    ground_of: GroundOf,
+    reasons: tuple[str, ...],
+) -> Split:
+    """The k-fold of groups that were dealt out.
+
+    Parameters
+    ----------
+    case : SplitCase
+    counts : ndarray of int, shape (G, K)
+        Pixels of each class in each group.
+    codes : ndarray of int16, shape (G,)
+        Fold of each group from 0 on, `folds` for those that always teach, -1 for none.
+    folds : int
+    ground_of : callable
+        See `GroundOf`.
+    reasons : tuple of str
+    """
+    assessed = assessed_by_fold(counts, codes, case.labels.legend.names, folds)
+    ground = ground_of(codes, fold_parts(folds))
+    return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
 
 
 def fold_trainings(folds: int) -> tuple[Training, ...]:

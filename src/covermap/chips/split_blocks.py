@@ -14,14 +14,12 @@ from covermap.chips.parts import (
     HOLDOUT_PARTS,
     Split,
     SplitCase,
-    assessed_by_fold,
     assessed_by_holdout,
     buffer_px,
     fold_count,
-    fold_parts,
     fold_shares,
-    fold_trainings,
     holdout_training,
+    kfold_of,
     told_parts,
 )
 from covermap.chips.zones import ZoneCounts
@@ -153,19 +151,20 @@ def holdout_of_blocks(case: SplitCase, blocks: Blocks) -> Split | str:
 
 def kfold_of_blocks(case: SplitCase, blocks: Blocks, why: str) -> Split:
     """A k-fold by blocks."""
-    names = case.labels.legend.names
     home = blocks.home()
-    counts = blocks.counts.counting(home, len(names))
+    counts = blocks.counts.counting(home, len(case.labels.legend))
     groups = (counts > 0).sum(axis=0)
     folds = fold_count(case.settings, len(blocks.keys))
     codes = assign(counts, fold_shares(folds, case.spare), case.seed)
     lonely = groups < 2
     # A block that holds a class found nowhere else must teach in every fold.
     codes[(counts[:, lonely] > 0).any(axis=1)] = folds
-    assessed = assessed_by_fold(counts, codes, names, folds)
-    ground = ground_of_blocks(case, blocks, codes, home, fold_parts(folds))
+
+    def ground(codes: np.ndarray, parts: tuple[str, ...]) -> Ground:
+        return ground_of_blocks(case, blocks, codes, home, parts)
+
     reasons = (why, f"so {folds} folds of blocks; a last model on all labels makes the map")
-    return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
+    return kfold_of(case, counts, codes, folds, ground, reasons)
 
 
 def ground_of_blocks(

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from covermap.chips.assign import assign
-from covermap.chips.ground import NO_PART, Ground
+from covermap.chips.ground import NO_PART
 from covermap.chips.parts import (
     HOLDOUT_PARTS,
+    GroundOf,
     Split,
     SplitCase,
-    assessed_by_fold,
     assessed_by_holdout,
     fold_count,
-    fold_parts,
     fold_shares,
-    fold_trainings,
     holdout_training,
+    kfold_of,
     told_parts,
 )
 from covermap.core.errors import SplitError
 
 # With fewer groups a test part says little: a k-fold scores every one.
 _FEWEST_FOR_HOLDOUT = 12
-_MOST_FOLDS = 31
-
-# Makes the ground of a split from the part of each group and the names of the parts.
-GroundOf = Callable[[np.ndarray, tuple[str, ...]], Ground]
 
 
 def split_of_groups(case: SplitCase, counts: np.ndarray, unit: str, ground_of: GroundOf) -> Split:
@@ -88,25 +81,18 @@ def _kfold(case: SplitCase, counts: np.ndarray, unit: str, why: str, ground_of: 
     if case.settings.folds is None and number <= 5:
         # So few groups that each may as well be a fold of its own.
         folds = most
-    if folds > _MOST_FOLDS:
-        raise SplitError(
-            f"split: folds: each makes {folds} folds, a network each; at most {_MOST_FOLDS} are "
-            "possible: split: {folds: 5}"
-        )
     teaches_always = _lonely(counts)
     if number - int(teaches_always.sum()) < folds + case.spare:
         teaches_always[:] = False
     shares = fold_shares(folds, case.spare)
     codes = _assigned(np.where(teaches_always[:, None], 0, counts), shares, case.seed)
     codes[teaches_always] = folds
-    assessed = assessed_by_fold(counts, codes, case.labels.legend.names, folds)
     reasons = (
         why,
         f"so {folds} folds of whole {unit}, each scored by a model that never saw it; a last "
         "model on all labels makes the map",
     )
-    ground = ground_of(codes, fold_parts(folds))
-    return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
+    return kfold_of(case, counts, codes, folds, ground_of, reasons)
 
 
 def _lonely(counts: np.ndarray) -> np.ndarray:

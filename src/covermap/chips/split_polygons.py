@@ -9,12 +9,10 @@ from covermap.chips.ground import NO_PART, Ground
 from covermap.chips.parts import (
     Split,
     SplitCase,
-    assessed_by_fold,
     buffer_px,
     fold_count,
-    fold_parts,
     fold_shares,
-    fold_trainings,
+    kfold_of,
 )
 from covermap.chips.regions import Regions
 from covermap.core.errors import SplitError
@@ -54,7 +52,6 @@ def kfold_of_polygons(case: SplitCase, why: tuple[str, ...]) -> Split:
         The labels are no polygons, or a complete drawing.
     """
     labels = drawn_labels(case)
-    names = labels.legend.names
     if labels.complete:
         raise SplitError(
             "split: by polygons cannot hold out the background of a complete drawing; use "
@@ -68,21 +65,17 @@ def kfold_of_polygons(case: SplitCase, why: tuple[str, ...]) -> Split:
     codes = np.full(len(counts), NO_PART, dtype=np.int16)
     codes[seen] = assign(counts[seen], fold_shares(folds, case.spare), case.seed)
     codes[(counts[:, groups < 2] > 0).any(axis=1)] = folds
-    assessed = assessed_by_fold(counts, codes, names, folds)
-    ground = ground_of_polygons(
-        labels,
-        group_of,
-        codes,
-        fold_parts(folds),
-        buffer_px(case, "polygons"),
-        case.settings.buffer_m,
-    )
+    buffer, buffer_m = buffer_px(case, "polygons"), case.settings.buffer_m
+
+    def ground(codes: np.ndarray, parts: tuple[str, ...]) -> Ground:
+        return ground_of_polygons(labels, group_of, codes, parts, buffer, buffer_m)
+
     reasons = (
         *why,
         f"so {folds} folds of {int(seen.sum())} groups of polygons, every polygon scored by a "
         "model that never saw it; a last model on all labels makes the map",
     )
-    return Split("kfold", ground, fold_trainings(folds), assessed, reasons)
+    return kfold_of(case, counts, codes, folds, ground, reasons)
 
 
 def counts_of_polygons(case: SplitCase, group_of: np.ndarray) -> np.ndarray:

@@ -200,6 +200,9 @@ def _inside(scene: Scene, window: Window) -> np.ndarray:
 
 
 def _bits(codes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    # A bit that does not fit would be 0, and its part never held out.
+    if np.size(codes) and np.max(codes) >= 8 * dtype.itemsize:
+        raise ValueError(f"part {np.max(codes)} has no bit in {dtype}")
     return np.left_shift(1, codes, dtype=np.int64).astype(dtype)
 
 
