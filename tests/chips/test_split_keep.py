@@ -72,6 +72,24 @@ def test_a_new_scene_on_two_parts_is_left_out(tmp_path):
     )
 
 
+@pytest.mark.parametrize("gone", [0, 6])
+def test_a_new_scene_beside_kept_ones_is_new_ground(tmp_path, gone):
+    # A row of tiles as wide as a tile of a satellite: its outline in degrees is a curve.
+    row = window_geobox(tiny_geobox(256, 3072), Window(0, 20_000, 256, 3072))
+    tiles = [
+        noisy_scene(window_geobox(row, Window(0, 256 * n, 256, 256)), f"p{n}", n) for n in range(12)
+    ]
+    first = prepared(tiles, Everywhere(), size=256, by="images")
+    above = noisy_scene(window_geobox(row, Window(-256, 0, 256, 3072)), "above", 99)
+    again = prepared([*tiles[gone:], above], Everywhere(), size=256, **kept(first, tmp_path))
+    assert again.split.ground.scenes["above"][0] >= 0
+    assert "several parts" not in " ".join(again.split.reasons)
+    assert audit(again.viewer, again.chips, again.split).passed
+    across = noisy_scene(window_geobox(row, Window(-254, 0, 256, 3072)), "across", 99)
+    again = prepared([*tiles[gone:], across], Everywhere(), size=256, **kept(first, tmp_path))
+    assert again.split.ground.scenes["across"][0] == -1
+
+
 @pytest.mark.parametrize("by", ["blocks", "polygons", "random"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_labels_may_grow_and_no_ground_changes_its_part(tmp_path, by, seed):

@@ -3,15 +3,19 @@
 import dataclasses
 
 import pytest
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 
 from covermap.chips.audit import audit
 from covermap.chips.parts import Split
 from covermap.chips.split_file import read_split, write_split
 from covermap.chips.split_scenes import scene_groups, told_of_pieces
 from covermap.core.errors import SplitError
-from prepared import prepared
+from covermap.core.grid import Window, window_geobox
+from prepared import noisy_scene, prepared
 from small_pictures import Everywhere, overlapping, pictures
-from tiny import shared_data
+from tiny import shared_data, tiny_geobox
 
 
 @pytest.mark.parametrize("crs", [None, 32633])
@@ -83,6 +87,49 @@ def test_scenes_that_share_ground_are_one_group():
     assert parts["p0"] == parts["p1"]
     assert parts["p2"] == parts["p3"]
     assert audit(run.viewer, run.chips, run.split).passed
+
+
+def beside_the_antimeridian():
+    """Scenes of UTM zone 60S, the first across 180 degrees, 100 km apart."""
+    crs = "EPSG:32760"
+    for number, lon in enumerate((179.997, 179.0, 178.0, 177.0)):
+        x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, -17.0)
+        box = GeoBox((64, 64), Affine(10, 0, round(x, -1), 0, -10, round(y, -1)), crs)
+        yield noisy_scene(box, f"p{number}", number)
+
+
+def test_scenes_on_both_sides_of_the_antimeridian_are_groups_of_their_own():
+    scenes = list(beside_the_antimeridian())
+    assert scene_groups(scenes, join=True).tolist() == [0, 1, 2, 3]
+    run = prepared(scenes, Everywhere(), by="overlap")
+    crossing = run.chips[run.chips["scene"] == "p0"].geometry
+    assert crossing.geom_type.eq("MultiPolygon").any()
+    assert crossing.area.max() < 1e-4
+
+
+def test_neighbours_on_a_lattice_are_groups_of_their_own():
+    row = window_geobox(tiny_geobox(64, 64), Window(0, 30_000, 64, 64))
+    tiles = [
+        noisy_scene(window_geobox(row, Window(64 * r, 64 * c, 64, 64)), f"p{r}{c}")
+        for r in range(3) for c in range(3)
+    ]  # fmt: skip
+    assert scene_groups(tiles, join=True).tolist() == list(range(9))
+
+
+@pytest.mark.parametrize("west", [180.0, 180.00003])
+def test_the_audit_catches_ground_on_another_turn_around_the_earth(west):
+    def degrees(lon, name):
+        affine = Affine(1e-4, 0, lon, 0, -1e-4, -17.0)
+        return noisy_scene(GeoBox((64, 64), affine, "EPSG:4326"), name, ord(name))
+
+    places = {"a": -180.0, "b": west, "c": 178.0, "d": 177.0, "e": 176.0, "f": 175.0}
+    scenes = [degrees(lon, name) for name, lon in places.items()]
+    split = {"by": "list", "train": ["a", "c", "d"], "val": [], "test": ["b", "e"]}
+    run = prepared(scenes, Everywhere(), **split)
+    (found,) = audit(run.viewer, run.chips, run.split).trainings
+    assert found.shared_pixels == 64 * 64
+    apart = prepared([s for s in scenes if s.name != "a"], Everywhere(), **split | {"train": ["c"]})
+    assert audit(apart.viewer, apart.chips, apart.split).passed
 
 
 def test_the_audit_catches_images_that_overlap():

@@ -14,6 +14,7 @@ from covermap.chips.loading import Share, share_of
 from covermap.chips.parts import HOLDOUT_PARTS, Split, Training
 from covermap.chips.table import windows_of
 from covermap.chips.view import Viewer
+from covermap.core.common_ground import Outlines, on_all_turns, on_one_turn, share_ground
 from covermap.core.errors import SplitError
 from covermap.core.grid import Window, same_lattice, window_geobox
 from covermap.core.progress import progress
@@ -21,6 +22,9 @@ from covermap.core.progress import progress
 if TYPE_CHECKING:
     import geopandas as gpd
     from odc.geo.geobox import GeoBox
+
+# Chips so near each other are compared pixel by pixel: rounding must not hide a common sliver.
+_BESIDE_PX = -1.0
 
 
 @dataclass(frozen=True)
@@ -233,11 +237,7 @@ class _Footprints:
     """Where the chips of some shares lie, so that neighbours are found without asking all."""
 
     def __init__(self, viewer: Viewer, shares: Sequence[Share]) -> None:
-        import shapely
-
         self._scenes = viewer.scenes
-        known = (scene.geobox.crs for scene in viewer.scenes.values())
-        self._crs = next((crs for crs in known if crs is not None), None)
         self._placed: list[tuple[Share, int, GeoBox]] = []
         # Pictures show no known ground, so none twice; each is its own ground.
         self._pictures: dict[str, list[tuple[Share, int, GeoBox]]] = {}
@@ -248,16 +248,16 @@ class _Footprints:
                     self._pictures.setdefault(scene, []).append((share, place, box))
                 else:
                     self._placed.append((share, place, box))
-        self._tree = shapely.STRtree([self._outline(box) for *_, box in self._placed])
+        self._outlines = Outlines([box for *_, box in self._placed])
 
     def meeting(self, scene: str, box: GeoBox) -> Iterator[tuple[Share, int]]:
         """Chips that share ground with a grid of a scene, in order."""
         if box.crs is None:
             near = self._pictures.get(scene, [])
         else:
-            near = [self._placed[n] for n in sorted(self._tree.query(self._outline(box)))]
+            near = [self._placed[n] for n in self._outlines.near(box)]
         for share, place, other in near:
-            if _meets(box, other):
+            if share_ground(box, other, _BESIDE_PX):
                 yield share, place
 
     def any_touches(self, scene: str, box: GeoBox) -> bool:
@@ -265,30 +265,16 @@ class _Footprints:
         wide = box.pad(1)
         for share, place in self.meeting(scene, wide):
             own, window = share.windows[place]
-            if _meets(wide, window_geobox(self._scenes[own].geobox, window)):
+            if share_ground(wide, window_geobox(self._scenes[own].geobox, window), _BESIDE_PX):
                 return True
         return False
-
-    def _outline(self, box: GeoBox) -> Any:
-        # A pixel wider than the footprint: rounding must not hide a common sliver.
-        extent = box.pad(1).extent
-        return extent.geom if box.crs == self._crs else extent.to_crs(self._crs).geom
-
-
-def _meets(box: GeoBox, other: GeoBox) -> bool:
-    offset = same_lattice(box, other)
-    if offset is not None:
-        placed = Window(offset[0], offset[1], int(other.shape[0]), int(other.shape[1]))
-        return placed.intersection(Window(0, 0, *box.shape)) is not None
-    extent = other.pad(1).extent.to_crs(box.crs).geom
-    return bool(box.extent.geom.intersects(extent))
 
 
 def _read_on(viewer: Viewer, share: Share, place: int, box: GeoBox) -> np.ndarray:
     """Which pixels of a grid show ground that a chip reads; bool, shape of the grid."""
     scene, window = share.windows[place][0], share.shown(place)
     seen = share.seen(share.read(place))
-    other = window_geobox(viewer.scenes[scene].geobox, window)
+    other = on_one_turn(box, window_geobox(viewer.scenes[scene].geobox, window))
     result = np.zeros(tuple(box.shape), dtype=bool)
     offset = same_lattice(box, other)
     if offset is not None:
@@ -300,19 +286,21 @@ def _read_on(viewer: Viewer, share: Share, place: int, box: GeoBox) -> np.ndarra
     from rasterio.enums import Resampling
     from rasterio.warp import reproject
 
-    taken = np.zeros(tuple(box.shape), dtype=np.uint8)
-    reproject(
-        seen.astype(np.uint8),
-        taken,
-        src_transform=other.affine,
-        src_crs=other.crs.to_wkt(),
-        dst_transform=box.affine,
-        dst_crs=box.crs.to_wkt(),
-        # Shown is shown, however little of a pixel it is.
-        resampling=Resampling.max,
-        tolerance=0,
-    )
-    return taken > 0
+    for turned in on_all_turns(box, other):
+        taken = np.zeros(tuple(box.shape), dtype=np.uint8)
+        reproject(
+            seen.astype(np.uint8),
+            taken,
+            src_transform=turned.affine,
+            src_crs=turned.crs.to_wkt(),
+            dst_transform=box.affine,
+            dst_crs=box.crs.to_wkt(),
+            # Shown is shown, however little of a pixel it is.
+            resampling=Resampling.max,
+            tolerance=0,
+        )
+        result |= taken > 0
+    return result
 
 
 def _in_order(part: str) -> tuple[int, int, str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from covermap.core.grid import Window, whole, window_geobox
 from covermap.core.legend import Legend
+from covermap.core.place import place_of
 from covermap.imagery.quality import cloud_share
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
@@ -73,11 +74,12 @@ class Contents:
         }
 
     def footprint(self) -> Any:
-        """The outline in longitude and latitude; None for a picture without a CRS."""
-        geobox = self.scene.geobox
-        if geobox.crs is None:
-            return None
-        return window_geobox(geobox, self.cut).extent.to_crs("EPSG:4326").geom
+        """The outline in longitude and latitude; None for a picture without a CRS.
+
+        It is cut where it crosses the antimeridian, see `Place`.
+        """
+        place = place_of(window_geobox(self.scene.geobox, self.cut))
+        return None if place is None else place.outline
 
 
 def contents_of(

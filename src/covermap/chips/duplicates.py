@@ -18,7 +18,8 @@ import numpy as np
 
 from covermap.chips.parts import Training
 from covermap.chips.view import Viewer
-from covermap.core.grid import Window, same_lattice, window_geobox
+from covermap.core.common_ground import share_ground
+from covermap.core.grid import Window, window_geobox
 from covermap.core.progress import progress
 from covermap.imagery.raster import Raster
 
@@ -269,14 +270,9 @@ def _share_ground(viewer: Viewer, one: tuple[Place, Window], other: tuple[Place,
     boxes = [
         window_geobox(viewer.scenes[place.scene].geobox, window) for place, window in (one, other)
     ]
-    if boxes[0].crs is None or boxes[1].crs is None:
-        return one[0].scene == other[0].scene and one[1].intersection(other[1]) is not None
-    offset = same_lattice(*boxes)
-    if offset is not None:
-        placed = Window(*offset, *(int(n) for n in boxes[1].shape))
-        return placed.intersection(Window(0, 0, *boxes[0].shape)) is not None
-    outline = boxes[1].extent.to_crs(boxes[0].crs).geom
-    return bool(boxes[0].extent.geom.intersects(outline))
+    if boxes[0].crs is None and one[0].scene != other[0].scene:
+        return False
+    return share_ground(*boxes)
 
 
 def _digest(viewer: Viewer, place: Place, window: Window) -> bytes:

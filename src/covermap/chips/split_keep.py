@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from odc.geo.geobox import GeoBox
 
 from covermap.chips.assign import assign
 from covermap.chips.ground import ANY_PART, NO_PART, Ground, part_at_home
@@ -30,7 +32,12 @@ from covermap.chips.split_random import home_at_random
 from covermap.chips.split_regions import counts_by_region
 from covermap.chips.split_scenes import counts_by_group, scene_groups
 from covermap.chips.table import read_chips
+from covermap.core.common_ground import reaches_into, shape_on
 from covermap.core.errors import CovermapError, SplitError
+from covermap.core.place import place_of
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 # Stands for new ground that lies on several parts, and must be in none.
 _OUT = -2
@@ -204,20 +211,30 @@ def _given_by_ground(case: SplitCase, chips: Path, ground: Ground, known: np.nda
     table = table[table.geometry.notna()]
     tree = shapely.STRtree(table.geometry.to_numpy())
     codes_of = ground.codes(list(table["split"]))
+    pixels_of = (table["width"] * table["height"]).to_numpy()
     together = scene_groups(case.scenes, join=True)
     for group in np.unique(together):
         members = np.nonzero(together == group)[0]
         found = {int(code) for code in known[members] if code >= 0}
         for member in members.tolist():
             box = case.scenes[member].geobox
-            if box.crs is not None:
-                outline = box.extent.to_crs("EPSG:4326").geom
-                near = tree.query(outline, predicate="intersects")
-                shared = shapely.area(shapely.intersection(tree.geometries[near], outline)) > 0
-                found |= set(codes_of[near[shared]].tolist())
+            place = place_of(box)
+            near = [] if place is None else tree.query(place.outline, predicate="intersects")
+            for row in near:
+                if _shows(box, tree.geometries[row], int(pixels_of[row])):
+                    found.add(int(codes_of[row]))
         free = members[known[members] == NO_PART]
         given[free] = found.pop() if len(found) == 1 else (_OUT if found else NO_PART)
     return given
+
+
+def _shows(box: GeoBox, footprint: BaseGeometry, pixels: int) -> bool:
+    """Whether a scene shows ground of an earlier chip of so many pixels.
+
+    The footprint of a chip is known to half a pixel: only what is wider than one is common.
+    """
+    outline = shape_on(box, footprint)
+    return outline is None or reaches_into(box, outline, max(1.0, (outline.area / pixels) ** 0.5))
 
 
 def _polygons(case: SplitCase, chips: Path, old: Split) -> Split:

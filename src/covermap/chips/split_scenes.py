@@ -12,6 +12,7 @@ from covermap.chips.parts import Split, SplitCase, buffer_px
 from covermap.chips.scan import Scan
 from covermap.chips.settings import PIECES
 from covermap.chips.split_groups import split_of_groups
+from covermap.core.common_ground import ROUNDING_PX, Outlines, share_ground
 from covermap.core.errors import SplitError
 from covermap.imagery.raster import Scene
 
@@ -83,18 +84,13 @@ def _of_one_name(scenes: Sequence[Scene], together: str) -> Iterator[tuple[int, 
 
 def _of_one_ground(scenes: Sequence[Scene]) -> Iterator[tuple[int, int]]:
     """Pairs of scenes whose footprints overlap."""
-    import shapely
-
     placed = [place for place, scene in enumerate(scenes) if scene.geobox.crs is not None]
-    if not placed:
-        return
-    extents = [scenes[place].geobox.extent.to_crs("EPSG:4326").geom for place in placed]
-    # Footprints in degrees are good to a fraction of a pixel: neighbours that only touch may be
-    # joined, which costs nothing, and none that overlap is missed.
-    left, right = shapely.STRtree(extents).query(extents, predicate="intersects")
-    for one, other in zip(left.tolist(), right.tolist(), strict=True):
-        if shapely.area(shapely.intersection(extents[one], extents[other])) > 0:
-            yield placed[one], placed[other]
+    boxes = [scenes[place].geobox for place in placed]
+    outlines = Outlines(boxes)
+    for one, box in enumerate(boxes):
+        for other in outlines.near(box):
+            if other > one and share_ground(box, boxes[other], ROUNDING_PX):
+                yield placed[one], placed[other]
 
 
 def told_of_pieces(scenes: Sequence[Scene]) -> str | None:

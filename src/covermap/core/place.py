@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -106,29 +107,42 @@ def _span(bounds: Sequence[Bounds], start: float) -> tuple[float, float]:
     return (min(wests), max(easts)) if max(easts) <= start + 360 else (start, start + 360)
 
 
+def border(geobox: GeoBox, points: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """X and y along a grid's border in its own CRS, closed; so many points a side, or enough."""
+    along = np.linspace(0, 1, points or _POINTS_A_SIDE, endpoint=False)
+    none, full = np.zeros_like(along), np.ones_like(along)
+    cols = np.concatenate([none, along, full, 1 - along, [0]]) * int(geobox.shape[1])
+    rows = np.concatenate([along, full, 1 - along, none, [0]]) * int(geobox.shape[0])
+    affine = geobox.affine
+    return (
+        affine.a * cols + affine.b * rows + affine.c,
+        affine.d * cols + affine.e * rows + affine.f,
+    )
+
+
 def _ring(geobox: GeoBox) -> tuple[np.ndarray, np.ndarray] | None:
     """Longitudes and latitudes along a grid's border, closed, without jumps of 360 degrees."""
-    from pyproj import Transformer
-    from pyproj.exceptions import ProjError
-
     if geobox.crs is None:
         return None
-    height, width = (int(size) for size in geobox.shape)
-    along = np.linspace(0, 1, _POINTS_A_SIDE, endpoint=False)
-    none, full = np.zeros_like(along), np.ones_like(along)
-    cols = np.concatenate([none, along, full, 1 - along, [0]]) * width
-    rows = np.concatenate([along, full, 1 - along, none, [0]]) * height
-    affine = geobox.affine
-    try:
-        to_degrees = Transformer.from_crs(geobox.crs.proj, "OGC:CRS84", always_xy=True)
-    except ProjError:
+    to_degrees = _to_degrees(geobox.crs)
+    if to_degrees is None:
         return None
-    lon, lat = to_degrees.transform(
-        affine.a * cols + affine.b * rows + affine.c, affine.d * cols + affine.e * rows + affine.f
-    )
+    lon, lat = to_degrees.transform(*border(geobox))
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
         return None
     return np.unwrap(lon, period=360), np.asarray(lat)
+
+
+# Chips of a scene ask for the same one again and again, and making one takes milliseconds.
+@lru_cache(maxsize=64)
+def _to_degrees(crs: Any) -> Any:
+    from pyproj import Transformer
+    from pyproj.exceptions import ProjError
+
+    try:
+        return Transformer.from_crs(crs.proj, "OGC:CRS84", always_xy=True)
+    except ProjError:
+        return None
 
 
 def _around_pole(lat: np.ndarray) -> BaseGeometry:

@@ -20,6 +20,7 @@ from covermap.chips.table import read_chips
 from covermap.core.errors import ProjectError
 from covermap.core.files import content_digest, file_digest, write_json
 from covermap.core.legend import Legend
+from covermap.core.place import joined_bounds
 from covermap.models.settings import AUTO, FOREST
 from covermap.project.steps import RunFolder, versions
 from covermap.verbs.calibrate import calibrate_folds
@@ -291,15 +292,15 @@ def _bundle(
 def _trained_on(
     scenes: Sequence[Any], chips: gpd.GeoDataFrame, training: Training
 ) -> dict[str, Any]:
-    """Scenes, dates and the footprint of the training chips as GeoJSON in OGC:CRS84."""
-    import shapely
-
+    """Scenes, dates and the bounds of the training chips in OGC:CRS84, as `Place` has them."""
     used = chips[chips["split"].isin(training.train)]
     shapes = [shape for shape in used.geometry if shape is not None]
-    outline = shapely.union_all(shapes).envelope if shapes else None
+    # A footprint that crosses the antimeridian has a part on either side of it.
+    parts = [part.bounds for shape in shapes for part in getattr(shape, "geoms", [shape])]
+    bounds = joined_bounds(parts) if parts else None
     return {
         "scenes": [scene.name for scene in scenes],
         "dates": [scene.date.isoformat() if scene.date else None for scene in scenes],
-        "bounds_crs84": None if outline is None else [round(v, 6) for v in outline.bounds],
+        "bounds_crs84": None if bounds is None else [round(v, 6) for v in bounds],
         "chips": len(used),
     }

@@ -1,0 +1,104 @@
+"""Whether grids show common ground."""
+
+import pytest
+import shapely
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+
+from covermap.core.common_ground import Outlines, outline_on, shape_on, share_ground
+from covermap.core.place import place_of
+from tiny import tiny_geobox
+
+BOX = tiny_geobox(64, 80)
+
+
+def degrees(west, north=-17.0, side=100, pixel=1e-4):
+    return GeoBox((side, side), Affine(pixel, 0, west, 0, -pixel, north), "EPSG:4326")
+
+
+def utm(zone, lon, lat=-17.0, side=512):
+    """A grid of 10 m whose upper left corner is near a place in the south."""
+    crs = f"EPSG:{32700 + zone}"
+    x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
+    return GeoBox((side, side), Affine(10, 0, round(x, -1), 0, -10, round(y, -1)), crs)
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(
+    east=st.floats(-110, 110),
+    south=st.floats(-90, 90),
+    scale=st.sampled_from([0.5, 1.0, 2.5]),
+    turn=st.sampled_from([0, 0, 30, 90]),
+)
+def test_grids_of_one_crs_share_what_their_outlines_share(east, south, scale, turn):
+    affine = BOX.affine * Affine.translation(east, south) * Affine.rotation(turn)
+    other = GeoBox((40, 30), affine * Affine.scale(scale), BOX.crs)
+    common = shapely.area(BOX.extent.geom & other.extent.geom) / 100
+    if common > 3:
+        assert share_ground(BOX, other, 0.02)
+        assert share_ground(other, BOX)
+    if not BOX.extent.geom.buffer(0.5).intersects(other.extent.geom):
+        assert not share_ground(BOX, other)
+    assert share_ground(BOX, other) <= (Outlines([other]).near(BOX) == [0])
+
+
+@pytest.mark.parametrize("aside", [(80, 0), (-80, 0), (0, 64), (80, 64)])
+def test_neighbours_on_a_lattice_share_nothing(aside):
+    assert not share_ground(BOX, BOX.translate_pix(*aside))
+    inward = [step - (step > 0) + (step < 0) for step in aside]
+    assert share_ground(BOX, BOX.translate_pix(*inward))
+
+
+def test_common_ground_is_as_wide_as_is_asked():
+    other = BOX.translate_pix(79.6, 10)
+    assert share_ground(BOX, other)
+    assert share_ground(BOX, other, 0.3)
+    assert not share_ground(BOX, other, 0.5)
+    assert not share_ground(BOX, BOX.translate_pix(80.5, 10))
+    assert share_ground(BOX, BOX.translate_pix(80.5, 10), -1)
+
+
+def test_a_picture_shares_ground_with_no_place():
+    picture = tiny_geobox(64, 80, crs=None)
+    assert not share_ground(picture, BOX)
+    assert not share_ground(BOX, picture)
+    assert share_ground(picture, picture.translate_pix(5, 5))
+    assert not share_ground(picture, picture.translate_pix(80, 0))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (degrees(180.0), degrees(-180.0), True),
+        (degrees(180.0), degrees(-180.00003), True),
+        (degrees(179.995), degrees(-180.0), True),
+        (degrees(179.98), degrees(-180.0), False),
+        (degrees(180.0), utm(60, 179.99), True),
+        (degrees(-180.0), utm(60, 179.99), True),
+        (degrees(-180.0), utm(1, -179.995), True),
+        (degrees(180.0), utm(1, -179.995), True),
+        (degrees(-0.02, pixel=4e-4), utm(60, 179.98), False),
+        (utm(60, 179.98), utm(1, -179.99), True),
+        (utm(60, 179.98), utm(60, 178.5), False),
+        (utm(60, 178.5), utm(1, -179.99), False),
+    ],
+)
+def test_ground_is_common_across_the_antimeridian(one, other, same):
+    assert share_ground(one, other) is same
+    assert share_ground(other, one) is same
+    for box, seen in ((one, other), (other, one)):
+        assert (Outlines([degrees(40.0), seen]).near(box) == [1]) is same
+
+
+def test_a_footprint_that_was_cut_is_whole_again_in_pixels():
+    for grid in (utm(60, 179.98), degrees(179.98, side=400)):
+        outline = place_of(grid).outline
+        assert outline.geom_type == "MultiPolygon"
+        found = shape_on(grid, outline)
+        height, width = grid.shape
+        whole = shapely.box(0, 0, width, height)
+        assert found.symmetric_difference(whole).area < 2 * height
+        assert outline_on(grid, grid).symmetric_difference(whole).area < 1e-3
