@@ -132,6 +132,42 @@ def test_the_audit_catches_ground_on_another_turn_around_the_earth(west):
     assert audit(apart.viewer, apart.chips, apart.split).passed
 
 
+def neighbours(form):
+    """Twelve scenes side by side: on a lattice, with pixels of two sizes, or of two UTM zones."""
+    row = tiny_geobox(64, 64)
+    boxes = [window_geobox(row, Window(0, 64 * n, 64, 64)) for n in range(12)]
+    if form == "pixels of two sizes":
+        boxes = [box.zoom_out(2) if n % 2 else box for n, box in enumerate(boxes)]
+    if form == "two zones":
+        # Apart, so that what is turned makes no common ground.
+        boxes = [window_geobox(row, Window(0, 66 * n, 64, 64)) for n in range(12)]
+        inner = [window_geobox(box, Window(12, 12, 40, 40)).extent.to_crs(32632) for box in boxes]
+        boxes[1::2] = [GeoBox.from_bbox(one.boundingbox, resolution=10) for one in inner[1::2]]
+    return [noisy_scene(box, f"p{n}", n) for n, box in enumerate(boxes)]
+
+
+@pytest.mark.parametrize("form", ["a lattice", "pixels of two sizes", "two zones"])
+@pytest.mark.parametrize("split", [{"by": "images"}, {"by": "images", "folds": 3}])
+def test_labels_that_teach_keep_their_distance_to_whole_scenes(form, split):
+    scenes = neighbours(form)
+    bare = prepared(scenes, Everywhere(), **split)
+    wide = prepared(scenes, Everywhere(), **split, buffer_m=180)
+    assert bare.split.ground.scenes == wide.split.ground.scenes
+    near, far = (audit(run.viewer, run.chips, run.split) for run in (bare, wide))
+    for was, item in zip(near.trainings, far.trainings, strict=True):
+        if item.scored_pixels:
+            assert was.least_distance_m < 180 <= item.least_distance_m < 180 + 2 * 30
+            assert item.scored_pixels == was.scored_pixels
+
+
+@pytest.mark.parametrize("by", ["images", "blocks"])
+def test_pictures_have_no_metres_to_keep_away(by):
+    message = r"buffer_m: 40 cannot be kept: 'p0' and 13 more images have no CRS.*leave buffer_m"
+    with pytest.raises(SplitError, match=message):
+        prepared(pictures(14), Everywhere(), by=by, buffer_m=40)
+    assert prepared(pictures(14), Everywhere(), by=by, buffer_m=0).split.ground.buffer_px == 0
+
+
 def test_the_audit_catches_images_that_overlap():
     run = prepared(overlapping(), Everywhere(), by="images", folds="each")
     found = audit(run.viewer, run.chips, run.split)

@@ -1,5 +1,6 @@
 """Whether grids show common ground."""
 
+import numpy as np
 import pytest
 import shapely
 from affine import Affine
@@ -7,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
+from scipy.ndimage import binary_dilation
 
-from covermap.core.common_ground import Outlines, outline_on, shape_on, share_ground
+from covermap.core.common_ground import Outlines, covered_by, outline_on, shape_on, share_ground
 from covermap.core.place import place_of
 from tiny import tiny_geobox
 
@@ -43,6 +45,29 @@ def test_grids_of_one_crs_share_what_their_outlines_share(east, south, scale, tu
     if not BOX.extent.geom.buffer(0.5).intersects(other.extent.geom):
         assert not share_ground(BOX, other)
     assert share_ground(BOX, other) <= (Outlines([other]).near(BOX) == [0])
+
+
+@settings(max_examples=40, derandomize=True, deadline=None)
+@given(
+    east=st.integers(-60, 90),
+    south=st.integers(-60, 70),
+    scale=st.sampled_from([0.5, 1.0, 2.0]),
+    part=st.sampled_from([0.0, 0.37]),
+)
+def test_a_grid_covers_the_pixels_that_it_touches(east, south, scale, part):
+    affine = BOX.affine * Affine.translation(east + part, south) * Affine.scale(scale)
+    other = GeoBox((30, 40), affine, BOX.crs)
+    rows, cols = np.indices(BOX.shape)
+    left, top = east + part, south
+    wide, high = 40 * scale, 30 * scale
+    common = (np.minimum(cols + 1, left + wide) - np.maximum(cols, left)).clip(0)
+    common = common * (np.minimum(rows + 1, top + high) - np.maximum(rows, top)).clip(0)
+    covered = covered_by(BOX, other)
+    assert covered[common > 0].all()
+    if scale == 1 and not part:
+        assert np.array_equal(covered, common > 0)
+    # Pixels that only share an edge may be taken for covered.
+    assert not (covered & ~binary_dilation(common > 0, np.ones((3, 3)))).any()
 
 
 @pytest.mark.parametrize("aside", [(80, 0), (-80, 0), (0, 64), (80, 64)])

@@ -141,9 +141,22 @@ def buffer_px(case: SplitCase, kind: str) -> int:
     """Width in pixels of the strip along held-out ground whose labels do not teach.
 
     Asked for in metres, that of the scene with the smallest pixels.
+
+    Raises
+    ------
+    SplitError
+        It is asked for in metres, and a scene has no CRS.
     """
     if case.settings.buffer_m is None:
         return _BUFFER_PX[kind]
+    lost = [scene.name for scene in case.scenes if scene.geobox.crs is None]
+    if case.settings.buffer_m > 0 and lost:
+        raise SplitError(
+            f"split: buffer_m: {case.settings.buffer_m:g} cannot be kept: '{lost[0]}'"
+            + (f" and {len(lost) - 1} more images have" if len(lost) > 1 else " has")
+            + " no CRS, so that nothing says how long a metre is or what lies beside it; leave "
+            "buffer_m out"
+        )
     return max(pixels_of(case.settings.buffer_m, scene.geobox) for scene in case.scenes)
 
 

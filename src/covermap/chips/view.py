@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 from scipy import ndimage
 
 from covermap.chips.ground import Ground
+from covermap.core.common_ground import Outlines, covered_by
 from covermap.core.grid import Window, resolution_m, same_lattice, whole, window_geobox
 from covermap.imagery.raster import Raster, Scene
 from covermap.labels.polygons import Polygons
@@ -132,7 +133,7 @@ class Viewer:
             usable=usable,
             inside=inside,
             target=target,
-            held=self._held(wide_box, wide_target, scene_name, whole_pixels=sliver > 0),
+            held=self._held(wide_box, wide_target, scene_name, sliver, buffer),
             counting=np.where(usable, counting, -1).astype(np.int16),
             groups=self.ground.group_numbers(box, target, scene_name),
             margin=margin,
@@ -172,18 +173,43 @@ class Viewer:
         }
 
     def _held(
-        self, geobox: GeoBox, target: Target, scene_name: str, whole_pixels: bool
+        self, geobox: GeoBox, target: Target, scene_name: str, sliver: int, buffer: int
     ) -> np.ndarray:
         """Bits of the parts that hold each pixel, uint8 or uint32 (H, W)."""
         dtype = np.dtype(np.uint8 if len(self.ground.parts) <= 8 else np.uint32)
         standing = self.ground.standing_on(geobox, target, scene_name)
         held = np.where(standing >= 0, _bits(np.maximum(standing, 0), dtype), dtype.type(0))
-        if whole_pixels and isinstance(self.labels, Polygons):
+        if self.ground.kind == "scenes" and buffer and geobox.crs is not None:
+            return self._held_around(geobox, scene_name, held)
+        if sliver and isinstance(self.labels, Polygons):
             # A polygon that holds no pixel centre here may hold one of another scene.
             owner = self.ground.part_of_source[:-1]
             for code in np.unique(owner[owner >= 0]):
                 held[self.labels.touched(geobox, owner == code)] |= _bits(code, dtype)
         return held
+
+    def _held_around(self, geobox: GeoBox, scene_name: str, own: np.ndarray) -> np.ndarray:
+        """What is held where a scene ends: the ground of the scenes beside it.
+
+        Within a scene its own part holds: that others show the same ground is for the audit to say.
+        """
+        names, outlines = self._footprints
+        around = np.zeros_like(own)
+        for place in outlines.near(geobox):
+            code, _ = self.ground.scenes[names[place]]
+            covered = covered_by(geobox, self.scenes[names[place]].geobox)
+            around[covered] |= _bits(np.asarray(code), own.dtype)
+        return np.where(covered_by(geobox, self.scenes[scene_name].geobox), own, around)
+
+    @cached_property
+    def _footprints(self) -> tuple[list[str], Outlines]:
+        """Names and outlines of the scenes of some part, where these are held out whole."""
+        names = [
+            name
+            for name, scene in self.scenes.items()
+            if scene.geobox.crs is not None and self.ground.scenes.get(name, (-1, -1))[0] >= 0
+        ]
+        return names, Outlines([self.scenes[name].geobox for name in names])
 
 
 def scenes_by_name(scenes: Sequence[Scene]) -> dict[str, Scene]:

@@ -72,6 +72,26 @@ def outline_on(grid: GeoBox, other: GeoBox) -> BaseGeometry | None:
     return None if points is None else shapely.Polygon(points)
 
 
+def covered_by(grid: GeoBox, other: GeoBox) -> np.ndarray:
+    """Pixels of a grid that another grid covers, even in part; bool (H, W)."""
+    from rasterio.features import rasterize
+
+    shape = (int(grid.shape[0]), int(grid.shape[1]))
+    other = on_one_turn(grid, other)
+    offset = same_lattice(grid, other)
+    if offset is not None:
+        covered = np.zeros(shape, dtype=bool)
+        placed = Window(*offset, int(other.shape[0]), int(other.shape[1]))
+        common = placed.intersection(whole(grid))
+        if common is not None:
+            covered[common.slices] = True
+        return covered
+    outline = outline_on(grid, other)
+    if outline is None:
+        return np.ones(shape, dtype=bool)
+    return np.asarray(rasterize([outline], shape, all_touched=True) > 0)
+
+
 def shape_on(grid: GeoBox, shape: BaseGeometry) -> BaseGeometry | None:
     """A shape in longitude and latitude, in pixels (column, row) of a grid with a CRS.
 
