@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from covermap.chips.contents import Contents, read_contents
-from covermap.chips.filters import reason_counts, reasons_against, select
+from covermap.chips.filters import Selection, reason_counts, reasons_against, select
 from covermap.chips.placing import Placement, placements
 from covermap.chips.scan import CELL, scan
 from covermap.chips.settings import ChipSettings
@@ -113,6 +113,27 @@ def test_ground_of_rejected_windows_is_not_dealt_out(ground):
     ]
     assert parted[0] | parted[1] >= windows
     assert not parted[0] & parted[1]
+
+
+def test_each_kept_window_is_looked_at_for_its_own_scene_alone(ground):
+    scene, labels = ground
+    item = scan(scene, labels, CHANNELS)
+    asked = []
+
+    class Counted(Placement):
+        def __getattribute__(self, name):
+            if name == "scene":
+                asked.append(name)
+            return super().__getattribute__(name)
+
+    scenes = [replace(scene, name=f"s{n}") for n in range(40)]
+    places = tuple(Counted(f"s{n}", Window(0, 32 * n % 96, 32, 32)) for n in range(40))
+    asked.clear()
+    left = Selection(places, ("something",)).within([item] * 40, scenes)
+    assert len(asked) == len(places)
+    for scan_, place in zip(left, places, strict=True):
+        cells = scan_.cells[:, :2]
+        assert (cells == (0, place.window.col_off // CELL)).all()
 
 
 def test_cells_cut_by_the_border_stay_with_their_window(ground):

@@ -51,8 +51,11 @@ class Selection:
         """
         if not self.rejected:
             return list(scans)
+        kept: dict[str, list[Placement]] = {scene.name: [] for scene in scenes}
+        for place in self.kept:
+            kept[place.scene].append(place)
         return [
-            _within(item, scene, [place for place in self.kept if place.scene == scene.name])
+            _within(item, scene, kept[scene.name])
             for item, scene in zip(scans, scenes, strict=True)
         ]
 

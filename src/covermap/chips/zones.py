@@ -49,16 +49,18 @@ class ZoneCounts:
         that are chips count where their chips show them.
         """
         cropped = _cropped(case.regions)
+        elsewhere = sorted({region.row for own in cropped.values() for region in own})
         found = [np.empty((0, 5), dtype=np.int64)]
         for place, (scene, item) in enumerate(zip(case.scenes, case.scans, strict=True)):
             held = [
                 _held(scene, item, case.labels, window, rows, zone_of)
                 for window, rows in _windows(item)
             ]
-            held = [rows[~np.isin(rows[:, 2], cropped)] for rows in held]
-            for (name, _), region in case.regions.items() if len(cropped) else ():
-                if name == scene.name and region.row in cropped:
-                    held.append(_shown(scene, item, case.labels, region, zone_of))
+            held = [rows[~np.isin(rows[:, 2], elsewhere)] for rows in held]
+            held += [
+                _shown(scene, item, case.labels, region, zone_of)
+                for region in cropped.get(scene.name, ())
+            ]
             found += [np.column_stack([np.full(len(rows), place), rows]) for rows in held]
         table = np.concatenate(found)
         zones, table[:, 1] = np.unique(table[:, 1], return_inverse=True)
@@ -190,11 +192,20 @@ def _crossed(
     return _counted(zones[inside], target, chosen)
 
 
-def _cropped(regions: Mapping[tuple[str, Window], Region]) -> np.ndarray:
-    """Rows of polygons that may be larger than what their chips show: as large as chips can be."""
-    shapes = np.asarray([region.box.shape for region in regions.values()]).reshape(-1, 2)
-    rows = np.asarray([region.row for region in regions.values()], dtype=np.int64)
-    return np.unique(rows[(shapes >= shapes.max(axis=0, initial=0)).any(axis=1)])
+def _cropped(regions: Mapping[tuple[str, Window], Region]) -> dict[str, list[Region]]:
+    """By scene, polygons that may be larger than what a chip shows: as large as chips can be."""
+    height = max((region.box.height for region in regions.values()), default=0)
+    width = max((region.box.width for region in regions.values()), default=0)
+    found = {
+        region.row
+        for region in regions.values()
+        if region.box.height == height or region.box.width == width
+    }
+    by_scene: dict[str, list[Region]] = {}
+    for (name, _), region in regions.items():
+        if region.row in found:
+            by_scene.setdefault(name, []).append(region)
+    return by_scene
 
 
 def _shown(scene: Scene, item: Scan, labels: Labels, region: Region, zone_of: ZoneOf) -> np.ndarray:
