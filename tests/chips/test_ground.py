@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from covermap.chips.ground import ANY_PART, NO_PART, Ground, lattice_of
+from covermap.chips.ground import ANY_PART, NO_PART, Ground, blocks_of_pixels, lattice_of
 from covermap.core.grid import Window, window_geobox
 from drawings import polygons
 from tiny import tiny_geobox
@@ -78,6 +80,30 @@ def test_other_grids_are_told_by_their_pixels_centres(labels, box):
     standing = found.standing_on(box, labels.burn(box))
     assert np.array_equal(standing, by_hand(box, found.blocks, 0))
     assert len(np.unique(standing)) > 1
+
+
+@settings(max_examples=40, derandomize=True, deadline=None)
+@given(
+    form=st.sampled_from(["shifted", "turned", "coarse", "the zone beside", "degrees"]),
+    block_px=st.sampled_from([32, 64, 224]),
+    west=st.integers(-400, 400),
+    north=st.integers(-400, 400),
+    shape=st.tuples(st.integers(1, 150), st.integers(1, 150)),
+)
+def test_blocks_of_other_lattices_are_those_of_their_pixels(form, block_px, west, north, shape):
+    origin = tiny_geobox(96, 96)
+    grids = {
+        "shifted": GeoBox(shape, origin.affine * Affine.translation(0.3, 0.6), origin.crs),
+        "turned": GeoBox(shape, origin.affine * Affine.rotation(40), origin.crs),
+        "coarse": GeoBox(shape, origin.affine * Affine.scale(7), origin.crs),
+        "the zone beside": GeoBox(shape, Affine(10, 0, 972_000, 0, -10, 5_010_000), "EPSG:32632"),
+        "degrees": GeoBox(shape, Affine(1e-4, 0, 15, 0, -1e-4, 45.15), "EPSG:4326"),
+    }
+    box = window_geobox(grids[form], Window(north, west, *shape))
+    expected = [axis // block_px for axis in lattice_of(origin, box)]
+    found = blocks_of_pixels(origin, {}, block_px, box, "any")
+    assert np.array_equal(found[0], expected[0])
+    assert np.array_equal(found[1], expected[1])
 
 
 def test_a_small_polygon_counts_only_on_the_side_of_its_home(labels):

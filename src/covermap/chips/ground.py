@@ -12,8 +12,12 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from covermap.chips.regions import Regions
-from covermap.core.grid import same_lattice, shortest_side_m
+from covermap.core.grid import pixel_size_m, same_lattice, shortest_side_m
 from covermap.labels.target import Target
+
+# Tiles of so many pixels, each at most so long, have sides that are straight to within a pixel in
+# any CRS, but for those at a pole.
+_TILE, _STRAIGHT_M = 32, 300.0
 
 NO_PART = -1
 ANY_PART = -2
@@ -157,11 +161,37 @@ def blocks_of_pixels(
     if frame is not None:
         rows, cols = lattice_of(frame.grid, geobox)
         rows += frame.first_row
-    elif origin is not None:
-        rows, cols = lattice_of(origin, geobox)
-    else:
+    elif origin is None:
         raise ValueError(f"scene '{scene_name}' has no place on the lattice of blocks")
+    elif same_lattice(origin, geobox) is None and pixel_size_m(geobox) < _STRAIGHT_M:
+        return _blocks_elsewhere(origin, block_px, geobox)
+    else:
+        rows, cols = lattice_of(origin, geobox)
     return np.floor_divide(rows, block_px), np.floor_divide(cols, block_px)
+
+
+def _blocks_elsewhere(
+    origin: GeoBox, block_px: int, geobox: GeoBox
+) -> tuple[np.ndarray, np.ndarray]:
+    """Block of each pixel of another lattice: projected are those near borders of blocks alone."""
+    shape = (int(geobox.shape[0]), int(geobox.shape[1]))
+    starts = [np.arange(0, side, _TILE) for side in shape]
+    sizes = [np.minimum(_TILE, side - first) for first, side in zip(starts, shape, strict=True)]
+    # A tile whose corners, a pixel further out, lie in one block lies in it: blocks are convex.
+    rows, cols = (
+        np.stack([first - 1, first + size]) for first, size in zip(starts, sizes, strict=True)
+    )
+    corners = np.broadcast_arrays(rows[:, None, :, None], cols[None, :, None, :])
+    found = np.stack(pixels_on_lattice(origin, geobox, *corners)) // block_px
+    crossed = (found != found[:, :1, :1]).any(axis=(0, 1, 2))
+    blocks, mask = (
+        np.repeat(np.repeat(array, sizes[0], axis=-2), sizes[1], axis=-1)
+        for array in (found[:, 0, 0], crossed)
+    )
+    places = np.nonzero(mask)
+    near = np.stack(pixels_on_lattice(origin, geobox, *places)) // block_px
+    blocks[0][places], blocks[1][places] = near
+    return blocks[0], blocks[1]
 
 
 def part_at_home(home: np.ndarray, codes: np.ndarray) -> np.ndarray:
