@@ -132,6 +132,18 @@ def test_the_audit_catches_ground_on_another_turn_around_the_earth(west):
     assert audit(apart.viewer, apart.chips, apart.split).passed
 
 
+@pytest.mark.parametrize("turn", [0, 360])
+def test_the_audit_catches_ground_of_a_zone_beside_degrees_on_any_turn(turn):
+    zone = GeoBox((64, 64), Affine(10, 0, 184_000, 0, -10, 8_118_000), "EPSG:32701")
+    corner = zone.extent.to_crs("EPSG:4326").boundingbox
+    affine = Affine(1e-4, 0, corner.left + turn, 0, -1e-4, corner.top)
+    scenes = [noisy_scene(zone, "a", 1), noisy_scene(GeoBox((64, 64), affine, "EPSG:4326"), "b", 2)]
+    for test, train in ("ab", "ba"):
+        run = prepared(scenes, Everywhere(), by="list", train=[train], val=[], test=[test])
+        (found,) = audit(run.viewer, run.chips, run.split).trainings
+        assert found.shared_pixels > 2000
+
+
 def neighbours(form):
     """Twelve scenes side by side: on a lattice, with pixels of two sizes, or of two UTM zones."""
     row = tiny_geobox(64, 64)
