@@ -14,7 +14,7 @@ from covermap.chips.loading import Share, share_of
 from covermap.chips.parts import HOLDOUT_PARTS, Split, Training
 from covermap.chips.table import windows_of
 from covermap.chips.view import Viewer
-from covermap.core.common_ground import Outlines, on_all_turns, on_one_turn, share_ground
+from covermap.core.common_ground import Outlines, on_one_turn, share_ground
 from covermap.core.errors import SplitError
 from covermap.core.grid import Window, same_lattice, window_geobox
 from covermap.core.progress import progress
@@ -286,21 +286,19 @@ def _read_on(viewer: Viewer, share: Share, place: int, box: GeoBox) -> np.ndarra
     from rasterio.enums import Resampling
     from rasterio.warp import reproject
 
-    for turned in on_all_turns(box, other):
-        taken = np.zeros(tuple(box.shape), dtype=np.uint8)
-        reproject(
-            seen.astype(np.uint8),
-            taken,
-            src_transform=turned.affine,
-            src_crs=turned.crs.to_wkt(),
-            dst_transform=box.affine,
-            dst_crs=box.crs.to_wkt(),
-            # Shown is shown, however little of a pixel it is.
-            resampling=Resampling.max,
-            tolerance=0,
-        )
-        result |= taken > 0
-    return result
+    taken = np.zeros(tuple(box.shape), dtype=np.uint8)
+    reproject(
+        seen.astype(np.uint8),
+        taken,
+        src_transform=other.affine,
+        src_crs=other.crs.to_wkt(),
+        dst_transform=box.affine,
+        dst_crs=box.crs.to_wkt(),
+        # Shown is shown, however little of a pixel it is.
+        resampling=Resampling.max,
+        tolerance=0,
+    )
+    return taken > 0
 
 
 def _in_order(part: str) -> tuple[int, int, str]:

@@ -123,21 +123,6 @@ def on_one_turn(grid: GeoBox, other: GeoBox) -> GeoBox:
     return GeoBox(other.shape, Affine.translation(360 * turns, 0) * other.affine, other.crs)
 
 
-def on_all_turns(grid: GeoBox, other: GeoBox) -> list[GeoBox]:
-    """The other grid on each turn around the Earth on which a grid may meet it.
-
-    Longitudes come out of a projection between -180 and 180, those of a geographic grid may go on.
-    """
-    if grid.crs == other.crs:
-        return [on_one_turn(grid, other)]
-    degrees = [box for box in (grid, other) if box.crs.geographic]
-    beyond = any(abs(x) > 180 for box in degrees for x in box.extent.boundingbox.range_x)
-    if not other.crs.geographic or not beyond:
-        return [other]
-    turns = (Affine.translation(360 * turn, 0) * other.affine for turn in (-1, 0, 1))
-    return [GeoBox(other.shape, affine, other.crs) for affine in turns]
-
-
 class Outlines:
     """Where grids with a CRS lie, so that those near a grid are found without asking all."""
 
