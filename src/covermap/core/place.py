@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 Bounds = tuple[float, float, float, float]
 
-# Points of a grid's side that are projected: a straight side is a curve in degrees.
-_POINTS_A_SIDE = 64
+# Points of a grid's side that are projected: a straight side is a curve in degrees. Sides of small
+# grids, of which there are many, bend less than a hundredth of their pixels between fewer points.
+_POINTS_A_SIDE, _FEWEST_POINTS, _PIXELS_A_POINT = 64, 8, 16
 # 1e-7 degrees are a centimetre (RFC 7946 section 11.2).
 _DECIMALS = 7
 _METRES_PER_DEGREE = 111_320.0
@@ -109,7 +110,9 @@ def _span(bounds: Sequence[Bounds], start: float) -> tuple[float, float]:
 
 def border(geobox: GeoBox, points: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """X and y along a grid's border in its own CRS, closed; so many points a side, or enough."""
-    along = np.linspace(0, 1, points or _POINTS_A_SIDE, endpoint=False)
+    fitting = max(geobox.shape) // _PIXELS_A_POINT
+    points = points or int(np.clip(fitting, _FEWEST_POINTS, _POINTS_A_SIDE))
+    along = np.linspace(0, 1, points, endpoint=False)
     none, full = np.zeros_like(along), np.ones_like(along)
     cols = np.concatenate([none, along, full, 1 - along, [0]]) * int(geobox.shape[1])
     rows = np.concatenate([along, full, 1 - along, none, [0]]) * int(geobox.shape[0])
