@@ -213,7 +213,8 @@ def test_files_of_points_and_areas_are_inputs(tmp_path):
     write(tmp_path / "p.gpkg", at((0.5, 0.5)))
     write(tmp_path / "a.gpkg", [box(LEFT, TOP - 30, LEFT + 30, TOP)])
     settings = DensitySettings(points="p.gpkg", areas="a.gpkg")
-    assert label_files(settings, tmp_path) == [tmp_path / "p.gpkg", tmp_path / "a.gpkg"]
+    files = {"points": [tmp_path / "p.gpkg"], "areas": [tmp_path / "a.gpkg"]}
+    assert label_files(settings, tmp_path, [scene()]) == files
     found = read_labels(settings, tmp_path, [scene()])
     assert found.files == (tmp_path / "p.gpkg", tmp_path / "a.gpkg")
     assert found.checked_on([scene()]) == ("1 points are counted",)

@@ -271,18 +271,23 @@ def test_files_say_which_kind_labels_are(folder):
     assert are_masks(LabelSettings(path="masks"), folder)
     assert are_masks(LabelSettings(path="masks/*.png"), folder)
     assert not are_masks(LabelSettings(path="labels.gpkg"), folder)
-    assert label_files(LabelSettings(path="masks"), folder) == [folder / "masks" / "a.tif"]
+    scenes = open_scenes(ImagerySettings(path="images"), folder)
+    mask = folder / "masks" / "a.tif"
+    assert label_files(LabelSettings(path="masks"), folder, scenes) == {"mask of a": [mask]}
     side = folder / "masks" / "a.tif.aux.xml"
     side.write_text("<PAMDataset></PAMDataset>")
-    assert side in label_files(LabelSettings(path="masks"), folder)
-    scenes = open_scenes(ImagerySettings(path="images"), folder)
+    found = label_files(LabelSettings(path="masks"), folder, scenes)
+    assert found == {"mask of a": [mask, side]}
     assert read_labels(LabelSettings(path="masks"), folder, scenes).dense
 
 
 def test_a_glob_finds_masks_in_a_project_folder_of_any_name(tmp_path):
     base = tmp_path / "proj [v2]"
-    write_ids(base / "masks" / "a.tif", INDEX)
-    assert label_files(LabelSettings(path="masks/*.tif"), base) == [base / "masks" / "a.tif"]
+    mask = write_ids(base / "masks" / "a.tif", INDEX)
+    write_picture(base / "images" / "a.png", INDEX)
+    scenes = open_scenes(ImagerySettings(path="images"), base)
+    found = label_files(LabelSettings(path="masks/*.tif"), base, scenes)
+    assert found == {"mask of a": [mask]}
 
 
 def test_white_that_is_no_label_and_black_that_is_a_class(tmp_path):

@@ -53,7 +53,7 @@ def test_the_folder_of_a_picture_is_its_class_everywhere(tmp_path, scenes):
     assert (target.index == 2).all()
     assert (target.source == -1).all()
     assert found.pictures == (1, 2, 1)
-    assert label_files(TagSettings(tags="folders"), tmp_path) == []
+    assert label_files(TagSettings(tags="folders"), tmp_path, scenes) == {}
 
 
 def test_equal_ids_merge_folders_and_ignored_ones_are_unlabelled(tmp_path, scenes):
@@ -185,7 +185,7 @@ def test_pictures_of_one_name_need_their_folder(tmp_path):
 
 def test_no_table_and_no_label_at_all_are_told(tmp_path, scenes):
     with pytest.raises(LabelError, match="no such table"):
-        label_files(TagSettings(tags="none.csv"), tmp_path)
+        label_files(TagSettings(tags="none.csv"), tmp_path, scenes)
     nothing = {scene.name: np.full(1, np.nan) for scene in scenes}
     found = Tags(Legend.of({1: "x"}), tmp_path, nothing, False)
     with pytest.raises(LabelError, match="no picture has a label"):

@@ -8,7 +8,10 @@ from rasterio.shutil import copy
 
 import covermap
 from covermap.core.errors import CovermapError
-from covermap.verbs.prepare import OUTPUTS
+from covermap.core.files import content_digest
+from covermap.verbs.prepare import OUTPUTS, prepare_inputs
+from covermap.verbs.sources import reading_digest
+from covermap.verbs.workspace import Workspace
 from drawings import scattered, squares
 from tiny import tiny_geobox, write_scene
 
@@ -105,3 +108,76 @@ def test_another_seed_is_another_split(tmp_path):
     path.write_text(path.read_text() + "seed: 7\n")
     covermap.prepare(path, tmp_path / "two")
     assert bytes_of(tmp_path / "one") != bytes_of(tmp_path / "two")
+
+
+def pair(folder):
+    """Two scenes of other dates and scales, each with a mask, and points within areas."""
+    for number, name in enumerate("ab"):
+        write_scene(folder / name / f"{name}.tif", height=SIDE, width=SIDE, crs=None, seed=number)
+        codes = np.random.default_rng(number).integers(1, 3, (1, SIDE, SIDE)).astype(np.uint8)
+        write_scene(folder / name / "mask.tif", values=codes, bands=("cover",), crs=None)
+    write_scene(folder / "place.tif", height=SIDE, width=SIDE)
+    for number, name in enumerate(("points", "areas")):
+        cells = scattered(9, SIDE, SIDE, number)
+        squares(folder / f"{name}.gpkg", cells, ["x"] * 9, geobox=tiny_geobox(SIDE, SIDE))
+    return folder
+
+
+ENTRIES = """
+imagery:
+  - {path: FIRST, name: spring, date: 2020-05-01, scale: 0.5}
+  - {path: SECOND, name: later, date: 2021-05-01, scale: 0.25}
+labels: {path: place.tif}
+"""
+MASKS = "imagery: '?/?.tif'\nlabels: {path: '*/mask.tif'}\n"
+DENSITY = "imagery: place.tif\naoi: areas.gpkg\nlabels: {points: points.gpkg, areas: areas.gpkg}\n"
+
+
+def inputs_of(folder, text):
+    (folder / "project.yaml").write_text(text)
+    workspace = Workspace.open(folder / "project.yaml", folder / "run", "prepare")
+    read = [reading_digest(workspace, scene) for scene in workspace.scenes]
+    return content_digest(prepare_inputs(workspace)), read
+
+
+def exchanged(one, other):
+    scratch = one.rename(one.with_name("scratch"))
+    other.rename(one)
+    scratch.rename(other)
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        (MASKS, ("a/a.tif", "b/b.tif")),
+        (MASKS, ("a/mask.tif", "b/mask.tif")),
+        (DENSITY, ("points.gpkg", "areas.gpkg")),
+    ],
+)
+def test_files_that_change_places_are_other_inputs(tmp_path, text, files):
+    folder = pair(tmp_path / "here")
+    before = inputs_of(folder, text)
+    shutil.copytree(folder, tmp_path / "there")
+    assert inputs_of(tmp_path / "there", text) == before
+    exchanged(*(folder / name for name in files))
+    assert inputs_of(folder, text)[0] != before[0]
+    exchanged(*(folder / name for name in files))
+    assert inputs_of(folder, text) == before
+
+
+def test_images_that_change_their_entries_are_other_inputs(tmp_path):
+    folder = pair(tmp_path)
+    write_scene(folder / "other.tif", height=SIDE, width=SIDE, seed=7)
+
+    def read(text, first, second):
+        return inputs_of(folder, text.replace("FIRST", first).replace("SECOND", second))
+
+    before, read_before = read(ENTRIES, "place.tif", "other.tif")
+    after, read_after = read(ENTRIES, "other.tif", "place.tif")
+    assert before != after
+    # Each scene, by its name, is read as it was.
+    assert read_before == read_after
+    unnamed = ENTRIES.replace("name: spring, ", "").replace("name: later, ", "")
+    _, read_before = read(unnamed, "place.tif", "other.tif")
+    _, read_after = read(unnamed, "other.tif", "place.tif")
+    assert len({*read_before, *read_after}) == 4

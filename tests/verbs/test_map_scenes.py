@@ -416,6 +416,14 @@ def test_a_changed_source_of_a_virtual_raster_is_another_map(tmp_path, bundle):
     assert map_key(read_bundle(bundle), scene) != before
 
 
+def test_files_of_bands_that_change_their_names_are_another_map(tmp_path, bundle):
+    for number, folder in enumerate(("one", "two")):
+        for band in range(3):
+            write_scene(tmp_path / folder / f"B0{1 + number + band}.tif", bands=("x",), seed=band)
+    one, two = (open_scene(tmp_path / folder) for folder in ("one", "two"))
+    assert map_key(read_bundle(bundle), one) != map_key(read_bundle(bundle), two)
+
+
 @pytest.mark.parametrize("content", ["{half", "[]", '{"steps": {}}', '{"steps": {}, "choices": 1}'])
 def test_a_strangers_run_beside_a_copied_bundle_says_nothing(tmp_path, bundle, content):
     (bundle.parent / "run.json").write_text(content)

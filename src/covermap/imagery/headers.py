@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +128,13 @@ def parts_of_image(path: Path) -> list[Path]:
         waiting += [item for item in more if item not in found]
         found.update(dict.fromkeys(parts))
     return list(found)
+
+
+def parts_of_images(paths: Iterable[Path]) -> list[Path]:
+    """The same of several images, in their order, each file once."""
+    return list(
+        dict.fromkeys(part for path in dict.fromkeys(paths) for part in parts_of_image(path))
+    )
 
 
 @dataclass(frozen=True)

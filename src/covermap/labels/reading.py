@@ -11,7 +11,7 @@ from covermap.imagery.raster import Scene
 from covermap.labels.coding import legend_path
 from covermap.labels.density import read_density
 from covermap.labels.kind_settings import FOLDERS, AnyLabelSettings, DensitySettings, TagSettings
-from covermap.labels.mask_finding import is_raster, mask_files
+from covermap.labels.mask_finding import is_raster, mask_files, paired
 from covermap.labels.masks import read_masks
 from covermap.labels.polygons import read_polygons
 from covermap.labels.protocol import Labels
@@ -52,22 +52,28 @@ def are_masks(settings: LabelSettings, base: Path) -> bool:
     return path.suffix.lower() in SUFFIXES or len(settings.paths) > 1 or "*" in path.name
 
 
-def label_files(settings: AnyLabelSettings, base: Path) -> list[Path]:
-    """All files that the labels depend on, without reading them.
+def label_files(
+    settings: AnyLabelSettings, base: Path, scenes: Sequence[Scene]
+) -> dict[str, list[Path]]:
+    """All files that the labels depend on, without reading them, by what each is to the labels.
 
-    Names of folders are no file: where they are the tags, the paths of the images are the labels.
+    The key of a mask is the name of the scene that it belongs to: two masks that change places are
+    other labels. Names of folders are no file: where they are the tags, the paths of the images are
+    the labels.
     """
     if isinstance(settings, TagSettings):
-        return [] if settings.tags == FOLDERS else _table(base / settings.tags)
+        return {} if settings.tags == FOLDERS else {"tags": _table(base / settings.tags)}
     if isinstance(settings, DensitySettings):
         named = {"points": settings.points, "areas": settings.areas}
-        return [part for key, name in named.items() if name for part in _parts(base / name, key)]
-    if are_masks(settings, base):
-        found = [part for mask in mask_files(settings, base) for part in parts_of_image(mask)]
-    else:
-        found = _vector(settings, base)
+        return {key: _parts(base / name, key) for key, name in named.items() if name}
     legend = legend_path(settings.base_legend, base)
-    return [*found, *([legend] if legend else [])]
+    found = {} if legend is None else {"legend": [legend]}
+    if not are_masks(settings, base):
+        return {"path": _parts(base / settings.paths[0], "path"), **found}
+    masks = mask_files(settings, base)
+    pairs, _ = paired(settings, scenes, masks, base / settings.paths[0])
+    parts = {mask: parts_of_image(mask) for mask in dict.fromkeys(pairs.values())}
+    return {**{f"mask of {scene}": parts[mask] for scene, mask in pairs.items()}, **found}
 
 
 def parts_of(path: Path) -> list[Path]:
@@ -75,10 +81,6 @@ def parts_of(path: Path) -> list[Path]:
     if path.suffix.lower() != ".shp":
         return [path]
     return [p for p in (path.with_suffix(s) for s in _SHAPEFILE_PARTS) if p.exists()]
-
-
-def _vector(settings: LabelSettings, base: Path) -> list[Path]:
-    return _parts(base / settings.paths[0], "path")
 
 
 def _parts(path: Path, key: str) -> list[Path]:

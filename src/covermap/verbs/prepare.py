@@ -30,6 +30,7 @@ from covermap.labels.protocol import Labels
 from covermap.labels.settings import LabelSettings
 from covermap.labels.top_classes import without_classes
 from covermap.project.steps import RunFolder
+from covermap.verbs.sources import source_digests
 from covermap.verbs.workspace import Workspace
 
 # Pixels that differ by less are of one size, as when a bundle meets a scene.
@@ -80,11 +81,7 @@ def prepare_inputs(workspace: Workspace) -> dict[str, Any]:
     return workspace.inputs(
         "prepare",
         {
-            # Names pair masks with images, so a renamed file is another input; folders are not.
-            "files": sorted(
-                f"{Path(path).name} {digest}" for path, digest in workspace.source_digests.items()
-            ),
-            "imagery": [item.model_dump(mode="json", exclude={"path"}) for item in project.imagery],
+            "sources": source_digests(workspace),
             "bands": project.bands,
             "labels": labels,
             "class_folders": workspace.class_folders,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from covermap.bundle.facts import Bundle
 from covermap.core.errors import ImageryError, NothingToMapError
 from covermap.core.files import content_digest, file_digest
 from covermap.core.progress import say
-from covermap.imagery.headers import parts_of_image
+from covermap.imagery.headers import parts_of_images
 from covermap.imagery.raster import Scene
 from covermap.mapping.catalog_item import MappedScene
 from covermap.mapping.filling import Filler, fill_here
@@ -29,6 +29,10 @@ Outcome = MapResult | ImageryError
 _MOST_SHOWN = 5
 
 
+def _by_its_files(scene: Scene) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class SceneMaps:
     """Maps of one call: by one model, with the same settings.
@@ -38,8 +42,8 @@ class SceneMaps:
     bundle : Bundle
     predictor : Predictor
     settings : MapSettings
-    reading : str
-        Digest of how the scenes are read, where more than their files says it.
+    reading : callable
+        Digest of how a scene is read, where more than its files says it; else empty.
     is_anew : bool
         Whether finished maps are made again.
     """
@@ -47,13 +51,13 @@ class SceneMaps:
     bundle: Bundle
     predictor: Predictor
     settings: MapSettings
-    reading: str = ""
+    reading: Callable[[Scene], str] = _by_its_files
     is_anew: bool = False
 
     def key(self, scene: Scene) -> str:
         """Digest of all that a map of a scene is made from."""
-        key = map_key(self.bundle, scene)
-        return content_digest([key, self.reading]) if self.reading else key
+        key, reading = map_key(self.bundle, scene), self.reading(scene)
+        return content_digest([key, reading]) if reading else key
 
     def made(self, scene: Scene, target: Path, fill: Filler = fill_here) -> MapResult:
         """The map of a scene at `target`; what looks wrong about scene and map is told.
@@ -160,9 +164,13 @@ def mapped_scenes(
 def map_key(bundle: Bundle, scene: Scene) -> str:
     """Digest of the contents of a bundle and a scene: work of the same key may be taken up."""
     assert bundle.folder is not None
-    files = dict.fromkeys(part for path in scene.files for part in parts_of_image(path))
-    digests = [seen_digest(path) if path.is_file() else file_digest(path) for path in files]
-    return content_digest([seen_bundle_digest(bundle.folder), *digests])
+    files = [
+        seen_digest(path) if path.is_file() else file_digest(path)
+        for path in parts_of_images(scene.files)
+    ]
+    # Files of one band each say by their names which it is.
+    bands = [band.name for band in scene.bands]
+    return content_digest([seen_bundle_digest(bundle.folder), bands, files])
 
 
 def preview_of_map(bundle: Bundle, path: Path, out: Path, title: str) -> None:

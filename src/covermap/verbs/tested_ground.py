@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from covermap.core.grid import window_geobox
 from covermap.mapping.settings import MapSettings
 from covermap.verbs.run_engine import run_predictor
 from covermap.verbs.scene_maps import map_key
+from covermap.verbs.sources import reading_digest
 from covermap.verbs.workspace import Workspace
 
 
@@ -44,13 +46,12 @@ def map_tested(
 
     predictor = run_predictor(workspace, bundle)
     settings: MapSettings = workspace.project.map.model_copy(update={"outputs": outputs})
-    for name in dict.fromkeys(scene for scene, _ in score.windows):
+    windows = defaultdict(list)
+    for name, window in score.windows:
+        windows[name].append(window)
+    for name, tested in windows.items():
         scene = workspace.viewer.scenes[name]
-        shapes = [
-            window_geobox(scene.geobox, window).extent.geom
-            for other, window in score.windows
-            if other == name
-        ]
+        shapes = [window_geobox(scene.geobox, window).extent.geom for window in tested]
         path = path_of(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         map_scene(
@@ -61,5 +62,7 @@ def map_tested(
             settings,
             ground=shapely.union_all(shapes),
             title=title,
-            key=content_digest([map_key(bundle, scene), workspace.reading_digest, bundle.combiner]),
+            key=content_digest(
+                [map_key(bundle, scene), reading_digest(workspace, scene), bundle.combiner]
+            ),
         )

@@ -14,19 +14,18 @@ from covermap.chips.parts import Split
 from covermap.chips.split_file import read_split
 from covermap.chips.view import Viewer, scenes_by_name
 from covermap.core.errors import CovermapError, LabelError, ProjectError, repeated
-from covermap.core.files import content_digest, file_digest
 from covermap.core.grid import Window
 from covermap.core.progress import say
-from covermap.imagery.headers import parts_of_image
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
+from covermap.imagery.settings import ImagerySettings
 from covermap.labels.areas import polygons_in
 from covermap.labels.density import Cap
 from covermap.labels.kind_settings import FOLDERS, TagSettings
 from covermap.labels.numbers import Numbers, read_numbers
 from covermap.labels.polygons import Polygons
 from covermap.labels.protocol import Labels, MergeableLabels
-from covermap.labels.reading import label_files, parts_of, read_labels
+from covermap.labels.reading import read_labels
 from covermap.labels.regions import Region, regions_by_window
 from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.labels.tags import Tags, class_folder
@@ -76,16 +75,25 @@ class Workspace:
     @cached_property
     def scenes(self) -> list[Scene]:
         """All scenes of the project, clipped to its `aoi`, names all different."""
-        scenes: list[Scene] = []
-        for item in self.project.imagery:
-            scenes.extend(open_scenes(item, self.base))
-        twice = repeated(scene.name for scene in scenes)
+        return [scene for scenes in self._opened for scene in scenes]
+
+    @cached_property
+    def entries(self) -> dict[str, ImagerySettings]:
+        """The entry of `imagery` that each scene comes from, by the scene's name."""
+        opened = zip(self.project.imagery, self._opened, strict=True)
+        return {scene.name: item for item, scenes in opened for scene in scenes}
+
+    @cached_property
+    def _opened(self) -> list[list[Scene]]:
+        opened = [open_scenes(item, self.base) for item in self.project.imagery]
+        names = [scene.name for scenes in opened for scene in scenes]
+        twice = repeated(names)
         if twice:
             raise ProjectError(
                 f"{self.project_path}: two scenes are called '{twice[0]}'; give one of them "
                 "another name: imagery: [{path: ..., name: ...}]"
             )
-        pair = in_the_way(scene.name for scene in scenes)
+        pair = in_the_way(names)
         if pair is not None:
             raise ProjectError(
                 f"{self.project_path}: one scene is called '{pair[1]}', as a map beside that of "
@@ -93,8 +101,10 @@ class Workspace:
                 "name: ...}]"
             )
         if self.project.aoi is None:
-            return scenes
-        return clipped_to(scenes, self.base / self.project.aoi)
+            return opened
+        flat = [scene for scenes in opened for scene in scenes]
+        clipped = iter(clipped_to(flat, self.base / self.project.aoi))
+        return [[next(clipped) for _ in scenes] for scenes in opened]
 
     @cached_property
     def own_labels(self) -> Labels:
@@ -211,30 +221,6 @@ class Workspace:
         # Rows keep their numbers, which burnt pixels name; what has no class makes no chip.
         drawn = labels.table.geometry.where(labels.table["index"] >= 0)
         return regions_by_window(drawn, grids, settings.regions)
-
-    @cached_property
-    def source_digests(self) -> dict[str, str]:
-        """Digest of every file that the project reads, by path relative to it where possible."""
-        images = dict.fromkeys(path for scene in self.scenes for path in scene.files)
-        files = [part for path in images for part in parts_of_image(path)]
-        files += label_files(self.project.labels, self.base)
-        if self.project.aoi is not None:
-            files += parts_of(self.base / self.project.aoi)
-        return {str(path): file_digest(path) for path in dict.fromkeys(files)}
-
-    @cached_property
-    def reading_digest(self) -> str:
-        """Digest of how the project has its images read, which files and bundle do not tell.
-
-        Nodata, quality, scale and the area of interest decide which pixels a map holds.
-        """
-        aoi = [] if self.project.aoi is None else parts_of(self.base / self.project.aoi)
-        return content_digest(
-            [
-                [item.model_dump(mode="json", exclude={"path"}) for item in self.project.imagery],
-                [file_digest(path) for path in aoi],
-            ]
-        )
 
     def require_files(self) -> None:
         """Tell files that only later steps read and that are missing now, not after the training.
