@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 from shapely.geometry import Point
+from sklearn.metrics import accuracy_score, confusion_matrix
 
 from command_line import covermap
 from drawings import squares
@@ -164,6 +165,53 @@ def test_the_mean_density_of_chips_is_learnt_and_mapped(tmp_path):
     with rasterio.open(tmp_path / "run" / "map.tif") as dataset:
         mapped = dataset.read(1)
     assert mapped[index == 2].mean() > mapped[index == 0].mean()
+
+
+@pytest.mark.parametrize("names", [["corn", "soy"], ["corn"]])
+def test_pictures_without_any_label_teach_and_are_scored(tmp_path, names):
+    """Scores against scikit-learn's, from what the table of tested chips says."""
+    random = np.random.default_rng(0)
+    truth = {f"p{n}.png": [int(n % 4 == k) for k in range(len(names))] for n in range(48)}
+    for number, has in enumerate(truth.values()):
+        cover = (random.random((32, 32)) < 0.3 + 0.6 * has[0]).astype(int) + has[-1]
+        write_picture(tmp_path / "pictures" / f"p{number}.png", cover, number)
+    rows = "".join(f"{name},{','.join(map(str, has))}\n" for name, has in truth.items())
+    (tmp_path / "table.csv").write_text(f"file,{','.join(names)}\n{rows}")
+    metrics = run(
+        tmp_path,
+        "imagery: pictures/*.png\ntask: multilabel\nmodel: {name: shallow-cnn}\n"
+        f"labels: {{tags: table.csv, name: file, column: [{', '.join(names)}]}}\n"
+        "split: {by: images, fractions: {train: 0.5, val: 0.25, test: 0.25}}\n"
+        "training: {epochs: 6, batch_size: 8, precision: float32}\n",
+    )
+    chips = gpd.read_parquet(tmp_path / "run" / "chips.parquet")
+    assert len(chips) == len(truth)
+    tested = chips.loc[chips["split"] == "test", "scene"]
+    with (tmp_path / "run" / "evaluation" / "chips.csv").open() as file:
+        scored = list(csv.DictReader(file))
+    assert sorted(row["scene"] for row in scored) == sorted(tested)
+    found = [[name in row["prediction"].split(";") for name in names] for row in scored]
+    said, is_so = np.array(found), np.array([truth[f"{row['scene']}.png"] for row in scored])
+    assert not is_so.any(axis=1).all()
+    test, majority = metrics["test"], metrics["baselines"]["majority"]
+    assert test["chips"] == test["complete_chips"] == len(tested)
+    taught = chips.loc[chips["split"] == "train", "scene"]
+    usual = np.array([truth[f"{name}.png"] for name in taught]).mean(axis=0) > 0.5
+    for place, name in enumerate(names):
+        row = test["per_label"][name]
+        one, other = is_so[:, place], said[:, place]
+        assert row["positive_rate"] == pytest.approx(one.mean())
+        assert row["accuracy"] == pytest.approx(accuracy_score(one, other))
+        assert row["confusion_matrix"] == confusion_matrix(one, other, labels=[0, 1]).tolist()
+        always = np.full(len(one), usual[place])
+        assert majority["per_label"][name]["accuracy"] == pytest.approx(accuracy_score(one, always))
+    assert test["exact_match"] == pytest.approx((said == is_so).all(axis=1).mean())
+
+    said = covermap("predict", "run/bundle", "pictures", "--out", "table2.csv", cwd=tmp_path)
+    assert said.status == 0, said.err
+    with (tmp_path / "table2.csv").open() as file:
+        told = {(row["path"].split("/")[-1], row["class"]) for row in csv.DictReader(file)}
+    assert told == {(picture, name) for picture in truth for name in names}
 
 
 OF_SHARES = (

@@ -109,7 +109,38 @@ def test_columns_of_bits_may_hold_unknown_ones(tmp_path, scenes):
     np.testing.assert_equal(vectors(found)["b"], [1, np.nan])
     assert vectors(found)["c"] == [0, 0]
     assert np.isnan(vectors(found)["d"]).all()
-    assert not found.burn(BOX, "c").labelled.any()
+    assert not found.burn(BOX, "d").labelled.any()
+
+
+def test_pictures_that_are_known_to_have_no_label_are_labelled(tmp_path, scenes):
+    text = "file,corn,soy\na.png,1,0\nb.png,0,\nc.png,0,0\nd.png,,\n"
+    found = tagged(tmp_path, scenes, text)
+    assert found.legend.names == ("corn", "soy")
+    assert [found.touches(BOX, name) for name in "abcd"] == [True, True, True, False]
+    assert [found.burn(BOX, name).labelled.all() for name in "abcd"] == [True, True, True, False]
+    strata = found.strata
+    assert strata.legend.names == ("corn", "soy", "no label")
+    assert [int(strata.burn(BOX, name).index[0, 0]) for name in "abc"] == [0, 2, 2]
+    assert np.array_equal(strata.presence_of("c"), [0, 0])
+    notes = found.checked_on(scenes)
+    assert "2 pictures have none of these labels, which is learnt too" in notes
+    assert notes[-1] == "1 pictures have no label and are unlabelled: d"
+    # Of one class such a picture has none.
+    alone = found.of_one_label()
+    assert [alone.touches(BOX, name) for name in "abcd"] == [True, False, False, False]
+    assert alone.strata is alone
+
+
+def test_one_column_of_bits_in_a_list_is_one_label(tmp_path, scenes):
+    text = "file,corn\na.png,1\nb.png,0\nc.png,\nd.png,no\n"
+    found = tagged(tmp_path, scenes, text, column=["corn"])
+    assert found.multilabel
+    assert found.legend.names == ("corn",)
+    np.testing.assert_equal(vectors(found), {"a": [1], "b": [0], "c": [np.nan], "d": [0]})
+    assert tagged(tmp_path, scenes, text, column="corn").legend.names == ("0", "1", "no")
+    text = "file,cover\na,x\nb,x\nc,y\nd,y\n"
+    told = complaint(tmp_path, scenes, text, column=["cover"])
+    assert "named without brackets: labels: {column: cover}" in told
 
 
 def test_a_known_label_is_stronger_than_an_unknown_one_of_its_class(tmp_path, scenes):
@@ -222,7 +253,7 @@ def test_measured_numbers_are_no_classes(tmp_path):
 
 def test_pictures_of_several_labels_have_no_single_class(tmp_path, scenes):
     one = "file,labels\na.png,river\nb.png,wood\nc.png,wood\nd.png,wood\n"
-    tagged(tmp_path, scenes, one).require_one_label()
+    assert tagged(tmp_path, scenes, one).of_one_label().pictures == (1, 3)
     several = tagged(tmp_path, scenes, one.replace("river", "river;wood"))
     with pytest.raises(LabelError, match=r"1 pictures carry several labels, such as a \(river, wo"):
-        several.require_one_label()
+        several.of_one_label()

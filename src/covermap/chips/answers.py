@@ -73,6 +73,13 @@ class ChipClass:
         found = main_class(class_counts(place.view.target, place.counted, self.classes))
         return Answer(np.asarray(found or 0, dtype=np.int64), np.asarray(found is not None))
 
+    def of_counts(self, scene_name: str, counts: np.ndarray, pixels: int) -> np.ndarray:
+        """Float32 (K,): 1 for the class of a chip; as `ChipTags.of_counts`."""
+        found = main_class(counts)
+        if found is None:
+            return np.full(self.classes, np.nan, dtype=np.float32)
+        return np.eye(self.classes, dtype=np.float32)[found]
+
 
 @dataclass(frozen=True)
 class ChipTags:
@@ -94,14 +101,30 @@ class ChipTags:
         known = ~np.isnan(found)
         return Answer(np.where(known, found, 0).astype(np.float32), known)
 
+    def of_counts(self, scene_name: str, counts: np.ndarray, pixels: int) -> np.ndarray:
+        """Which labels a chip has: float32 (K,), 1 or 0, NaN where that is unknown.
+
+        Parameters
+        ----------
+        scene_name : str
+        counts : ndarray of int, shape (K,)
+            Counted pixels of each class.
+        pixels : int
+            All pixels of the chip within its scene.
+        """
+        if isinstance(self.labels, Tags):
+            return self.labels.presence_of(scene_name)
+        return presence(counts, pixels, self.rule)
+
     def _presence(self, place: Place) -> np.ndarray:
         classes = len(self.labels.legend)
         if not place.counted.any():
             return np.full(classes, np.nan, dtype=np.float32)
         if isinstance(self.labels, Tags):
+            # Pixels of a picture stand for one of its labels, or for none, which is no class.
             return self.labels.presence_of(place.scene.name)
         counts = class_counts(place.view.target, place.counted, classes)
-        return presence(counts, int(place.view.inside.sum()), self.rule)
+        return self.of_counts(place.scene.name, counts, int(place.view.inside.sum()))
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ class TagSettings(Settings):
     name : str, optional
         Column with the pictures' file names; found and told when not given.
     column : str or list of str, optional
-        Column of the class, or several columns of 0 and 1, one for each label; found and told when
-        not given.
+        Column of the class, or a list of columns of 0 and 1, one for each label; found and told
+        when not given.
     separator : str
         What stands between several labels in one cell.
     multilabel : bool, optional
@@ -69,8 +69,11 @@ class TagSettings(Settings):
             raise ValueError("a picture lies in one folder: tags: folders cannot be multilabel")
         if self.column is not None and not self.column:
             raise ValueError("column: expected the name of a column or a list of names")
-        if isinstance(self.column, list) and len(self.column) > 1 and self.multilabel is False:
-            raise ValueError("several columns of labels are multilabel; leave multilabel out")
+        if isinstance(self.column, list) and self.multilabel is False:
+            raise ValueError(
+                "a list of columns of 0 and 1 is multilabel; leave multilabel out, or name one "
+                "column of classes without brackets"
+            )
         return self
 
 

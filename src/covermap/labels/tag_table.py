@@ -79,9 +79,10 @@ def read_tag_table(settings: TagSettings, path: Path, images: Mapping[str, Path]
     table = _read(path)
     notes: list[str] = []
     name = _name_column(table, settings, path, images, notes)
-    columns, multilabel = _label_columns(table.drop(columns=name), settings, path, notes)
+    columns, of_bits = _label_columns(table.drop(columns=name), settings, path, notes)
+    multilabel = of_bits or _several_in_cells(settings, table[columns[0]])
     row_of = _rows(table[name], path, name, images, notes)
-    if len(columns) > 1:
+    if of_bits:
         said, unknown = _of_bits(table, columns, path)
     else:
         cells = as_text(table[columns[0]])
@@ -98,7 +99,7 @@ def read_tag_table(settings: TagSettings, path: Path, images: Mapping[str, Path]
         by_scene[scene] = said[rows[0]]
     values = (
         tuple(columns)
-        if len(columns) > 1
+        if of_bits
         # A class that only rows without a picture have is no class of these pictures.
         else tuple(dict.fromkeys(value for labels in by_scene.values() for value in labels or ()))
     )
@@ -156,19 +157,22 @@ def _name_column(
 def _label_columns(
     table: pd.DataFrame, settings: TagSettings, path: Path, notes: list[str]
 ) -> tuple[list[str], bool]:
-    """The columns of labels, and whether pictures may have several."""
+    """The columns of labels, and whether they hold 0 and 1: those that a list names do."""
     columns = list(table.columns)
-    if settings.column is not None:
-        chosen = [settings.column] if isinstance(settings.column, str) else settings.column
-        for column in chosen:
-            _require_column(column, columns, path)
-    else:
+    if settings.column is None:
         chosen = _found_columns(table, path, notes)
-    if len(chosen) > 1:
-        return list(chosen), True
+        return chosen, len(chosen) > 1
+    named = [settings.column] if isinstance(settings.column, str) else settings.column
+    for column in named:
+        _require_column(column, columns, path)
+    return list(named), isinstance(settings.column, list)
+
+
+def _several_in_cells(settings: TagSettings, cells: pd.Series) -> bool:
+    """Whether pictures may have several labels in one cell."""
     if settings.multilabel is not None:
-        return list(chosen), settings.multilabel
-    return list(chosen), any(settings.separator in cell for cell in table[chosen[0]])
+        return settings.multilabel
+    return any(settings.separator in cell for cell in cells)
 
 
 def _found_columns(table: pd.DataFrame, path: Path, notes: list[str]) -> list[str]:
@@ -254,8 +258,9 @@ def _of_bits(
         for column, word in zip(columns, words, strict=True):
             if word not in _BITS and word not in _UNKNOWN:
                 raise LabelError(
-                    f"{path}: row {row + 2}, column '{column}' holds '{word}'; several columns of "
-                    "labels hold 1 (has it), 0 (has it not) or nothing (unknown)"
+                    f"{path}: row {row + 2}, column '{column}' holds '{word}'; columns that are "
+                    "listed hold 1 (has the label), 0 (has it not) or nothing (unknown). A column "
+                    f"of classes is named without brackets: labels: {{column: {column}}}"
                 )
         open_ = tuple(c for c, word in zip(columns, words, strict=True) if word in _UNKNOWN)
         has = tuple(c for c, word in zip(columns, words, strict=True) if _BITS.get(word))

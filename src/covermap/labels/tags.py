@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import LabelError, hint
-from covermap.core.legend import Legend
+from covermap.core.legend import Legend, LegendClass
 from covermap.imagery.raster import Scene
 from covermap.labels.classes import legend_of_column
 from covermap.labels.kind_settings import FOLDERS, TagSettings
@@ -20,6 +20,8 @@ from covermap.labels.settings import LabelSettings
 from covermap.labels.tag_table import TagTable, read_tag_table
 from covermap.labels.target import Target
 
+# What a split calls pictures that have none of the labels.
+NO_LABEL = "no label"
 _NAMED = 4
 
 # As many different numbers with decimals may still be codes.
@@ -51,10 +53,25 @@ class Tags(NothingDrawn):
     multilabel: bool
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
-    _leading: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    _leading: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._leading.update(_leading_labels(self.by_scene, len(self.legend)))
+        self._leading.update(_leading_labels(self.by_scene))
+
+    @property
+    def strata(self) -> Tags:
+        """The same with a class for pictures of which only is known what they have not.
+
+        So a split deals them out as it does those of each label; nothing learns this class.
+        """
+        none = len(self.legend)
+        if none not in self._leading.values():
+            return self
+        name = NO_LABEL
+        while name in self.legend.names:
+            name += " of these"
+        bare = LegendClass(max(self.legend.ids) + 1, name, "#888888")
+        return replace(self, legend=Legend((*self.legend.classes, bare)))
 
     @property
     def pictures(self) -> tuple[int, ...]:
@@ -66,8 +83,9 @@ class Tags(NothingDrawn):
         """The picture's class at every pixel of a grid, whatever window of the picture it is.
 
         Of several labels the one that fewest pictures have stands for the picture, so that a split
-        by class keeps rare labels on all sides; `presence_of` tells all of them. A picture without
-        any label, known or unknown, is unlabelled.
+        by class keeps rare labels on all sides; `presence_of` tells all of them. For a picture that
+        is known to lack labels and has none K stands, which only `strata` has a class for. A
+        picture of which nothing is known is unlabelled.
         """
         shape = (int(geobox.shape[0]), int(geobox.shape[1]))
         place = self._leading.get(scene_name)
@@ -85,7 +103,7 @@ class Tags(NothingDrawn):
         return np.array(vector, dtype=np.float32)
 
     def touches(self, geobox: GeoBox, scene_name: str = "") -> bool:
-        """Whether the picture has a label."""
+        """Whether it is known of some label whether the picture has it."""
         return scene_name in self._leading
 
     def checked_on(self, scenes: Sequence[Scene]) -> tuple[str, ...]:
@@ -96,7 +114,7 @@ class Tags(NothingDrawn):
         LabelError
             No picture has any.
         """
-        if not any(scene.name in self._leading for scene in scenes):
+        if not any(self.pictures):
             raise LabelError(f"{self.path}: no picture has a label")
         told = ", ".join(
             f"{name} ({number})"
@@ -113,13 +131,16 @@ class Tags(NothingDrawn):
                 f"no picture has the label {_listed(unseen)}: it cannot be learnt; add pictures, "
                 "or take it out"
             )
+        none = sum(place == len(self.by_scene[name]) for name, place in self._leading.items())
+        if none:
+            notes.append(f"{none} pictures have none of these labels, which is learnt too")
         bare = [scene.name for scene in scenes if scene.name not in self._leading]
         if bare:
             notes.append(f"{len(bare)} pictures have no label and are unlabelled: {_listed(bare)}")
         return tuple(notes)
 
-    def require_one_label(self) -> None:
-        """Stop where pictures have several labels and are to have one class.
+    def of_one_label(self) -> Tags:
+        """The same where pictures are to have one class: those without a label are unlabelled.
 
         Raises
         ------
@@ -128,7 +149,11 @@ class Tags(NothingDrawn):
         """
         several = {name: row for name, row in self.by_scene.items() if (row == 1).sum() > 1}
         if not several:
-            return
+            nothing = np.full(len(self.legend), np.nan, dtype=np.float32)
+            rows = {
+                name: row if (row == 1).any() else nothing for name, row in self.by_scene.items()
+            }
+            return replace(self, by_scene=rows)
         name, row = next(iter(several.items()))
         labels = [self.legend.names[k] for k in np.flatnonzero(row == 1)]
         raise LabelError(
@@ -242,17 +267,20 @@ def _vector(table: TagTable, name: str, index_of: Mapping[str, int], classes: in
     return vector
 
 
-def _leading_labels(by_scene: Mapping[str, np.ndarray], classes: int) -> dict[str, int]:
-    """The label of each picture that fewest pictures have; of equally rare ones the first."""
-    present = {name: np.flatnonzero(vector == 1) for name, vector in by_scene.items()}
-    counts = np.zeros(classes, dtype=np.int64)
-    for places in present.values():
-        counts[places] += 1
-    return {
-        name: int(places[counts[places].argmin()])
-        for name, places in present.items()
-        if len(places)
-    }
+def _leading_labels(by_scene: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """The label of each picture that fewest pictures have; of equally rare ones the first.
+
+    K where a picture has none of the labels that are known of it; pictures of which nothing is
+    known are left out.
+    """
+    known = {name: vector for name, vector in by_scene.items() if not np.isnan(vector).all()}
+    if not known:
+        return {}
+    has = np.array([vector == 1 for vector in known.values()])
+    counts = has.sum(axis=0)
+    rarity = np.where(has, counts, len(known) + 1)
+    leading = np.where(has.any(axis=1), rarity.argmin(axis=1), has.shape[1])
+    return dict(zip(known, leading.tolist(), strict=True))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from covermap.chips.answers import ChipClass
+from covermap.chips.planned import chip_answers
 from covermap.core.progress import say
 from covermap.verbs.workspace import Workspace
 
@@ -24,7 +26,7 @@ def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
     project, split = workspace.project, workspace.split
     counts, unit = class_pixels(chips), "pixels"
     if workspace.of_chips:
-        counts, unit = class_chips(chips), "chips"
+        counts, unit = class_chips(workspace, chips), "chips"
     polygons = workspace.labels.drawn
     say(f"\n{project.name}")
     width = max(len(name) for name in workspace.labels.legend.names)
@@ -54,13 +56,13 @@ def class_pixels(chips: gpd.GeoDataFrame) -> dict[str, int]:
     return {name: round(total) for name, total in totals.items()}
 
 
-def class_chips(chips: gpd.GeoDataFrame) -> dict[str, int]:
-    """How many chips hold each class; of chips of one class, how many are of it."""
-    totals: dict[str, int] = {}
-    for shares in chips.drop_duplicates(["scene", "row_off", "col_off", "region"])["class_shares"]:
-        for name, share in shares.items():
-            totals[name] = totals.get(name, 0) + int(share > 0)
-    return totals
+def class_chips(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, int]:
+    """How many chips have each label; of chips of one class, how many are of it."""
+    names = workspace.labels.legend.names
+    of_numbers = workspace.project.task == "regression"
+    answers = ChipClass(len(names)) if of_numbers else workspace.answers()
+    found = chip_answers(chips, answers, names, workspace.split.ground.parts)
+    return dict(zip(names, np.nansum(found, axis=0).astype(int).tolist(), strict=True))
 
 
 def forecast(

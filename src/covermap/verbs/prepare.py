@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from covermap.chips.audit import audit, require_passed
 from covermap.chips.filters import reason_counts, select
 from covermap.chips.parts import Split, SplitCase
 from covermap.chips.placing import Placement, placements
+from covermap.chips.planned import assessed_by_chips, require_answers
 from covermap.chips.scan import CELL, Scan, scan
 from covermap.chips.split import (
     auto_chip_size,
@@ -104,12 +106,13 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     for note in (*labels.notes, *labels.checked_on(workspace.scenes)):
         say(f"{labels.path.name}: {note}")
     top = workspace.asks_for_top_classes
-    scanned = without_classes(workspace.mergeable_labels) if top else labels
+    scanned = without_classes(workspace.mergeable_labels) if top else workspace.strata
     scans = [scan(scene, scanned, workspace.channels) for scene in workspace.scenes]
     _require_usable(labels, scans)
     size = _chip_size(workspace, scans)
-    places = _places(workspace, scans, labels, size)
-    selection = select(places, workspace.scenes, labels, workspace.channels, project.chips)
+    dealt = labels if top else workspace.strata
+    places = _places(workspace, scans, dealt, size)
+    selection = select(places, workspace.scenes, dealt, workspace.channels, project.chips)
     if selection.rejected:
         say(f"chips: the filters leave {len(selection.kept)} of {len(places)} windows")
     scans = selection.within(scans, workspace.scenes)
@@ -122,6 +125,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
         )
     viewer = workspace.viewer
     plan = plan_chips(selection, split, viewer)
+    split = workspace.__dict__["split"] = _assessed_as_scored(workspace, plan, split)
     found = audit(viewer, plan.chips, split, workspace.around)
     _say_rejected(plan)
     for reason in split.reasons:
@@ -197,7 +201,7 @@ def _split(workspace: Workspace, scans: list[Scan], size: int) -> Split:
     case = SplitCase(
         scenes=workspace.scenes,
         scans=scans,
-        labels=workspace.mergeable_labels if top else workspace.own_labels,
+        labels=workspace.mergeable_labels if top else workspace.strata,
         settings=project.split,
         size=size,
         seed=project.seed,
@@ -207,6 +211,16 @@ def _split(workspace: Workspace, scans: list[Scan], size: int) -> Split:
     if top and isinstance(settings, LabelSettings):
         return split_with_top_classes(case, workspace.channels, settings)
     return decide_split(case)
+
+
+def _assessed_as_scored(workspace: Workspace, plan: Plan, split: Split) -> Split:
+    """The split with the classes that can be assessed of whole chips, where these are scored."""
+    if not workspace.of_chips or workspace.project.task == "regression":
+        return split
+    labels, answers = workspace.labels, workspace.answers()
+    assessed = assessed_by_chips(plan.chips, answers, labels.legend.names, split.trainings)
+    require_answers(assessed, answers, labels)
+    return replace(split, assessed=assessed)
 
 
 def _say_rejected(plan: Plan) -> None:
@@ -230,10 +244,12 @@ def _say_pieces(workspace: Workspace, split: Split) -> None:
 def _say_not_assessed(workspace: Workspace, split: Split) -> None:
     missed = [name for name in workspace.labels.legend.names if name not in split.assessed]
     if missed and split.assessed:
-        say(
-            f"split: not assessed: {', '.join(missed)} (too little separate ground to teach and "
-            "to test; trained all the same)"
-        )
+        why = "too little separate ground to teach and to test"
+        if workspace.of_chips and workspace.project.task != "regression":
+            one = workspace.project.task == "classification"
+            of_them = "of it" if one else "with and without it"
+            why = f"no chips {of_them} both to teach and to test"
+        say(f"split: not assessed: {', '.join(missed)} ({why}; trained all the same)")
 
 
 def _require_other_run(workspace: Workspace) -> None:

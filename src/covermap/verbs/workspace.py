@@ -113,7 +113,7 @@ class Workspace:
             return read_numbers(self.project.labels, self.base, self.scenes)
         labels = read_labels(self.project.labels, self.base, self.scenes)
         if self.project.task == "classification" and isinstance(labels, Tags):
-            labels.require_one_label()
+            return labels.of_one_label()
         return labels
 
     @property
@@ -170,6 +170,11 @@ class Workspace:
         return labels
 
     @property
+    def strata(self) -> Labels:
+        """The labels as chips are planned and dealt out by; see `Tags.strata`."""
+        return self.labels.strata if isinstance(self.labels, Tags) else self.labels
+
+    @property
     def asks_for_top_classes(self) -> bool:
         """Whether the legend is the most frequent classes of training ground."""
         labels = self.project.labels
@@ -199,7 +204,7 @@ class Workspace:
     def viewer(self) -> Viewer:
         return Viewer(
             scenes_by_name(self.scenes),
-            self.labels,
+            self.strata,
             self.channels,
             self.split.ground,
             self.regions,

@@ -1,0 +1,119 @@
+"""What the planned chips are as wholes, and which classes and labels can so be assessed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from covermap.chips.answers import Answers, ChipClass, ChipTags
+from covermap.chips.parts import Training
+from covermap.core.errors import SplitError
+from covermap.labels.protocol import Labels
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+# What tells one window from another in `chips.parquet`, which has a row for each part of one.
+_WINDOW = ["scene", "row_off", "col_off", "region"]
+
+
+def chip_answers(
+    chips: gpd.GeoDataFrame, answers: Answers, names: Sequence[str], parts: Sequence[str]
+) -> np.ndarray:
+    """Answers of all chips that hold labels of some parts, by what the table says of them.
+
+    Parameters
+    ----------
+    chips : GeoDataFrame
+        Of `plan_chips`. Its pixels are those of the plan: strips along held-out ground, and pixels
+        that several windows show, are not taken off.
+    answers : ChipClass or ChipTags
+    names : sequence of str
+        The K classes.
+    parts : sequence of str
+        Whose labels count; those of one window count together.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, K)
+        1 for the class of a chip and for labels that it has, 0 for others, NaN where unknown.
+    """
+    if not isinstance(answers, ChipClass | ChipTags):
+        raise TypeError(f"{type(answers).__name__} is no answer of whole chips")
+    rows = chips[chips["split"].isin(list(parts))]
+    shares = [[held.get(name, 0.0) for name in names] for held in rows["class_shares"]]
+    pixels = (rows["width"] * rows["height"]).to_numpy()
+    held = np.array(shares, dtype=np.float64).reshape(-1, len(names))
+    held *= (rows["share_labelled"].to_numpy() * pixels)[:, None]
+    window = rows.groupby(_WINDOW, sort=False, dropna=False).ngroup().to_numpy()
+    first = np.unique(window, return_index=True)[1]
+    counts = np.zeros((len(first), len(names)))
+    np.add.at(counts, window, held)
+    scenes = rows["scene"].to_numpy()
+    found = [
+        answers.of_counts(
+            str(scenes[row]), np.rint(counts[place]).astype(np.int64), int(pixels[row])
+        )
+        for place, row in enumerate(first)
+    ]
+    return np.array(found, dtype=np.float32).reshape(-1, len(names))
+
+
+def assessed_by_chips(
+    chips: gpd.GeoDataFrame,
+    answers: Answers,
+    names: tuple[str, ...],
+    trainings: Sequence[Training],
+) -> tuple[str, ...]:
+    """Classes, or labels, that some network is taught and tested by whole chips.
+
+    A class must be that of a chip that teaches and of one that is tested: one that is never the
+    commonest of a chip is never learnt. Of a label there must be chips with and without it on both
+    sides.
+
+    Parameters
+    ----------
+    chips, answers, names
+        As for `chip_answers`.
+    trainings : sequence of Training
+        Of the split.
+    """
+    assessed = np.zeros(len(names), dtype=bool)
+    for training in trainings:
+        if training.score:
+            sides = [
+                chip_answers(chips, answers, names, parts)
+                for parts in (training.train, training.score)
+            ]
+            wanted = (1, 0) if isinstance(answers, ChipTags) else (1,)
+            assessed |= np.all(
+                [(side == value).any(axis=0) for side in sides for value in wanted], axis=0
+            )
+    return tuple(name for name, ok in zip(names, assessed, strict=True) if ok)
+
+
+def require_answers(assessed: Sequence[str], answers: Answers, labels: Labels) -> None:
+    """Stop where whole chips leave nothing to be assessed: one class alone, or no label.
+
+    Raises
+    ------
+    SplitError
+        Saying which classes there are.
+    """
+    if len(assessed) >= (1 if isinstance(answers, ChipTags) else 2):
+        return
+    names = ", ".join(labels.legend.names)
+    if isinstance(answers, ChipTags):
+        raise SplitError(
+            f"{labels.path}: at least one label needs chips that have it and chips that have it "
+            f"not, some of both to teach and some to test; none of {names} does. Label more "
+            "images, or use smaller chips"
+        )
+    which = f"only '{assessed[0]}'" if assessed else "none"
+    raise SplitError(
+        f"{labels.path}: a chip has the class that most of its labelled pixels have, and at least "
+        "two classes must be that of chips that teach and of chips that are tested; "
+        f"{which} of {names} is. Label more images, or use smaller chips"
+    )
