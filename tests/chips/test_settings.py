@@ -43,6 +43,28 @@ def test_a_mistake_says_what_to_write(values, told):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"by": "random", "folds": 4}, "`folds` belongs to `by: auto` or `by: blocks`"),
+        ({"by": "list", "train": "a", "test": "b", "folds": 5}, "`folds` belongs to"),
+        ({"by": "date", "train": "2021", "test": "2022", "folds": 5}, "leave one of them out"),
+        ({"by": "blocks", "folds": "each"}, "write folds: 5, or by: images"),
+        ({"keep": "old/chips.parquet", "folds": 3}, "leave folds out"),
+        ({"keep": "old/chips.parquet", "buffer_m": 100}, "leave buffer_m out"),
+        (
+            {"by": "polygons", "fractions": {"train": 0.5, "val": 0.25, "test": 0.25}},
+            "leave fractions out (folds: 5",
+        ),
+    ],
+)
+def test_what_another_key_makes_meaningless_is_refused(values, message):
+    with pytest.raises(ProjectError) as caught:
+        parse(SplitSettings, values, "split")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
         ({"by": "images", "together": "(["}, "is no regular expression"),
         ({"by": "images", "together": "tile"}, "catches nothing"),
         ({"by": "blocks", "together": "(a)"}, "`together` belongs to `by: images`"),

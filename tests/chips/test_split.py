@@ -48,6 +48,29 @@ def decide(scenes, scans, labels, size=32, seed=0, **split):
     return decide_split(SplitCase(scenes, scans, labels, SplitSettings(**split), size, seed))
 
 
+@pytest.mark.parametrize("by", ["auto", "blocks", "polygons"])
+def test_folds_that_are_asked_for_are_made(many, by):
+    split = decide(*many, by=by, folds=3)
+    assert split.scheme == "kfold"
+    assert split.ground.kind == ("blocks" if by == "blocks" else "polygons")
+    assert [training.name for training in split.trainings] == ["fold1", "fold2", "fold3", "final"]
+    assert split.reasons[0] == "asked for by the project"
+    if by == "blocks":
+        parts = [part for part, _ in split.ground.blocks.values()]
+        assert np.bincount(parts).min() >= 10
+
+
+def test_folds_of_blocks_that_are_not_there_are_refused(many):
+    with pytest.raises(SplitError, match="folds: 5 needs as many blocks with labels, and there ar"):
+        decide(*many, size=96, by="blocks", folds=5)
+
+
+def test_by_itself_no_block_is_left_out_at_a_time(tmp_path):
+    scenes, scans, labels = case(tmp_path, grid_cells(16), alternating(grid_cells(16)), True)
+    with pytest.raises(SplitError, match="folds: each leaves out one image or group at a time"):
+        decide(scenes, scans, labels, folds="each")
+
+
 def test_many_labels_are_split_by_blocks_into_three_parts(many):
     scenes, scans, labels = many
     split = decide(scenes, scans, labels)

@@ -54,6 +54,13 @@ def test_codes_of_any_type_and_size_keep_their_ids(folder, dtype):
     assert np.array_equal(index, INDEX)
 
 
+@pytest.mark.parametrize(("key", "value"), [("tolerance", 9), ("strict", True)])
+def test_what_is_for_colours_is_told_to_change_nothing_of_codes(folder, key, value):
+    write_ids(folder / "masks" / "a.tif", INDEX)
+    found, _ = masks_of(folder, **{key: value})
+    assert f"labels: {key} changes nothing: no mask holds colours" in found.notes
+
+
 def test_zero_is_a_class(folder):
     write_ids(folder / "masks" / "a.tif", INDEX)
     assert burnt(folder)[0].legend.ids == (0, 1, 2)

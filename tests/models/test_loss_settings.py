@@ -41,6 +41,7 @@ def test_written_settings_are_read_as_the_same(values):
         ({"cross_entropy": {"label_smoothng": 0.1}}, "did you mean 'label_smoothing'?"),
         ({"cross_entropy": {"label_smoothing": 1.0}}, "cross_entropy.label_smoothing: "),
         ({"cross_entropy": {"class_weights": "inverse"}}, "inverse-frequency or effective-number"),
+        ({"cross_entropy": {"beta": 0.9}}, "beta is of class_weights: effective-number"),
         ({"tversky": {"alpha": 0.0}}, "tversky.alpha: "),
     ],
 )

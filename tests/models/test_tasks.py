@@ -85,6 +85,13 @@ def test_every_term_of_a_loss_serves_a_task():
         ("segmentation", {"name": "classifier"}, {}, "write model: {name: unet}"),
         ("regression", {"name": FOREST}, {"mse": 1.0}, "random-forest does not serve"),
         ("segmentation", {"activation": "sigmoid"}, {}, "activation: sigmoid is for task"),
+        ("segmentation", {"window": 9}, {}, "leave it out: unet sees its surroundings by itself"),
+        (
+            "classification",
+            {"name": FOREST, "window": 9},
+            {"cross_entropy": 1},
+            "of task classification the forest is told statistics of whole chips",
+        ),
     ],
 )
 def test_what_does_not_serve_a_task_is_named(task, model, loss, message):
@@ -92,6 +99,11 @@ def test_what_does_not_serve_a_task_is_named(task, model, loss, message):
         check_task(task_of(task), ModelSettings(**model), LossSettings(**loss))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [FOREST, "auto"])
+def test_a_forest_may_be_told_of_the_surroundings(name):
+    check_task(task_of("segmentation"), ModelSettings(name=name, window=9), LossSettings())
 
 
 def test_an_unknown_task_is_named_with_the_nearest():

@@ -222,6 +222,40 @@ def test_what_changes_nothing_is_named(tmp_path):
     assert [line.split(" (")[0] for line in with_map.without_effect] == ["map"]
 
 
+def test_settings_of_a_split_or_batch_that_change_nothing_are_named(tmp_path):
+    def told(more):
+        return [line.split(" (")[0] for line in read(tmp_path, LEAST + more).without_effect]
+
+    shares = "fractions: {train: 0.5, val: 0.25, test: 0.25}"
+    assert told(f"split: {{by: images, {shares}}}\n") == []
+    assert told(f"split: {{by: images, folds: 3, {shares}}}\n") == ["split: fractions"]
+    listed = f"split: {{by: list, train: [a], test: [b], {shares}}}\n"
+    assert told(listed) == []
+    assert told(listed.replace("test: [b]", "val: [c], test: [b]")) == ["split: fractions"]
+    assert told("training: {batch_size: 1}\n") == ["training: batch_size: 1"]
+    forest = "model: {name: random-forest, dropout: 0.1, stem: random}\n"
+    assert told(forest) == ["model: dropout", "model: stem"]
+    points = "imagery: scene.tif\nlabels: {points: p.gpkg, cap: 5}\n"
+    (line,) = read(tmp_path, points).without_effect
+    assert line == "labels: cap (classes are by levels)"
+
+
+@pytest.mark.parametrize(
+    ("labels", "more", "told"),
+    [
+        ("presence: {threshold: 0.3}", "task: classification", "presence out, or write task: mult"),
+        ("values: ids, tolerance: 3", "", "tolerance is for colours, and values: ids takes codes"),
+        ("values: ids, strict: true", "", "strict is for colours, and values: ids takes codes"),
+        ("values: colors, band: 2", "", "band: 2 is for class codes"),
+    ],
+)
+def test_settings_of_labels_that_would_be_passed_over_are_refused(tmp_path, labels, more, told):
+    with pytest.raises(ProjectError) as caught:
+        read(tmp_path, f"imagery: scene.tif\nlabels: {{path: masks, {labels}}}\n{more}\n")
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_map_of_values_has_no_confidence(tmp_path):
     text = (
         "imagery: scene.tif\nlabels: {points: tracks.gpkg}\ntask: regression\n"

@@ -26,6 +26,23 @@ def test_what_is_said_is_done():
     assert (resolved.optimizer, resolved.precision) == ("sgd", "float32")
 
 
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ({"name": "cosine", "every": 3}, "every is of step and plateau; leave it out with cosine"),
+        ({"name": "poly", "factor": 0.5}, "or write {name: step, factor: 0.5}"),
+        ({"name": "step", "power": 2}, "power is of poly; leave it out with step"),
+        ({"factor": 0.5}, "leave it out with one-cycle"),
+    ],
+)
+def test_a_key_of_another_schedule_is_refused(schedule, message):
+    with pytest.raises(ProjectError) as caught:
+        parse(TrainingSettings, {"schedule": schedule}, "training")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert parse(TrainingSettings, {"schedule": {"name": "step", "every": 3}}, "training")
+
+
 def test_a_step_takes_the_gradients_of_several_batches():
     resolved = resolve(TrainingSettings(epochs=3, batch_size=2, accumulate=4), 10, 64)
     assert (resolved.batches, resolved.steps_per_epoch, resolved.steps) == (5, 2, 6)

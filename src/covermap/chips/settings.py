@@ -128,8 +128,8 @@ class SplitSettings(Settings):
     fractions : Fractions
         For hold-outs.
     folds : int or "each", optional
-        Number of folds, for polygons and scenes; `each` leaves one group of scenes out at a time.
-        Chosen when not given; given, it asks for a k-fold of scenes however many there are.
+        Number of folds; `each` leaves one group (scenes, polygons, regions) out at a time. Chosen
+        when not given; given, it asks for a k-fold however much ground there is.
     buffer_m : float, optional
         Training labels nearer than this to held-out ground are left out; chosen when not given.
     allow_leak : bool
@@ -218,11 +218,36 @@ class SplitSettings(Settings):
                 raise ValueError(
                     f"`{key}` belongs to `by: {'` or `by: '.join(kinds)}`, not to `by: {self.by}`"
                 )
+        self._require_effect()
         for kind, keys in _NEEDED_KEYS.items():
             missing = [key for key in keys if not getattr(self, key)]
             if self.by == kind and missing:
                 raise ValueError(f"`by: {kind}` needs `{missing[0]}`: {_EXAMPLES[kind]}")
         return self
+
+    def _require_effect(self) -> None:
+        """Refuse what another key makes meaningless."""
+        if self.keep is not None:
+            for key in ("folds", "buffer_m"):
+                if getattr(self, key) is not None:
+                    raise ValueError(
+                        f"`keep` takes the parts of the earlier run with its {key}; leave {key} out"
+                    )
+        if self.folds is not None and self.named:
+            raise ValueError(
+                f"`folds` asks for a k-fold, and `{next(iter(self.named))}` names a part of a "
+                "hold-out; leave one of them out"
+            )
+        if self.folds == "each" and self.by == "blocks":
+            raise ValueError(
+                "`folds: each` leaves out one image or group at a time, and blocks are too many; "
+                "write folds: 5, or by: images"
+            )
+        if self.by == "polygons" and self.fractions != Fractions():
+            raise ValueError(
+                "`by: polygons` is a k-fold, and `fractions` are of a hold-out; leave fractions "
+                "out (folds: 5 says how many), or write by: blocks"
+            )
 
 
 _KEYS_OF_KINDS = {
@@ -234,7 +259,10 @@ _KEYS_OF_KINDS = {
     "period": ("date",),
     "together": ("images", "scene", "overlap"),
     "keep": ("auto",),
-}
+    "folds": (
+        "auto", "blocks", "polygons", "images", "scene", "overlap", "attribute", "region", "date",
+    ),
+}  # fmt: skip
 _NEEDED_KEYS = {"list": ("train", "test"), "attribute": ("attribute",), "region": ("regions",)}
 _EXAMPLES = {
     "list": "split: {by: list, train: train.txt, val: val.txt, test: test.txt}",

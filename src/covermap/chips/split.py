@@ -27,6 +27,7 @@ from covermap.chips.split_scenes import (
     split_by_images,
     split_by_overlap,
 )
+from covermap.core.errors import SplitError
 from covermap.imagery.raster import Scene
 from covermap.labels.polygons import Polygons
 
@@ -36,6 +37,7 @@ _GOOD_GROUPS, _FEWEST_GROUPS = 50, 8
 # Where groups are few, a k-fold is likely, which trains one network after the other.
 _LARGEST_OF_FEW = 128
 _LARGEST_PICTURE = 512
+_ASKED = "asked for by the project"
 
 
 def auto_chip_size(scenes: Sequence[Scene], scans: Sequence[Scan]) -> int:
@@ -97,19 +99,44 @@ def split_by_auto(case: SplitCase) -> Split:
         groups = scene_groups(case.scenes, join=True)
         if enough_scenes(groups, case.scans):
             return split_by_overlap(case)
-    blocks = blocks_of(case)
-    split = holdout_of_blocks(case, blocks)
-    if isinstance(split, Split):
-        return split
+    why = _ASKED
+    if case.settings.folds is None:
+        blocks = blocks_of(case)
+        split = holdout_of_blocks(case, blocks)
+        if isinstance(split, Split):
+            return split
+        why = split
     if labels.dense or not isinstance(labels, Polygons):
-        return kfold_of_blocks(case, blocks, split)
-    return kfold_of_polygons(case, (split,))
+        return _folds_of_blocks(case, why)
+    return kfold_of_polygons(case, (why,))
+
+
+def split_by_blocks_or_folds(case: SplitCase) -> Split:
+    """A hold-out of blocks, or a k-fold of them where the project asks for folds."""
+    return split_by_blocks(case) if case.settings.folds is None else _folds_of_blocks(case, _ASKED)
+
+
+def _folds_of_blocks(case: SplitCase, why: str) -> Split:
+    blocks, folds = blocks_of(case), case.settings.folds
+    if folds == "each":
+        raise SplitError(
+            f"split: folds: each leaves out one image or group at a time, and here blocks of "
+            f"{case.size} px are held out ({len(blocks.keys)} hold labels); write split: {{folds: "
+            "5}, or name what is held out: split: {by: images, folds: each}"
+        )
+    if folds is not None and len(blocks.keys) < folds + case.spare:
+        raise SplitError(
+            f"split: folds: {folds} needs as many blocks with labels, and there are "
+            f"{len(blocks.keys)} of {case.size} px; ask for fewer folds, or use smaller chips: "
+            "chips: {size: 32}"
+        )
+    return kfold_of_blocks(case, blocks, why)
 
 
 # A kind of split is a file and a line here (and its name in SplitSettings.by).
 KINDS: dict[str, Callable[[SplitCase], Split]] = {
     "auto": split_by_auto,
-    "blocks": split_by_blocks,
+    "blocks": split_by_blocks_or_folds,
     "polygons": split_by_polygons,
     "images": split_by_images,
     "scene": split_by_images,

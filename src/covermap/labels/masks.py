@@ -211,6 +211,11 @@ def read_masks(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> 
     chosen = isinstance(settings.legend, TopLegendSettings)
     coding = described or _found_coding(list(by_scene.values()), chosen, notes)
     _require_palette(by_scene, coding)
+    of_colors = (
+        "tolerance" if settings.tolerance is not None else "strict" if settings.strict else ""
+    )
+    if of_colors and all(mask.kind == "ids" for mask in by_scene.values()):
+        notes.append(f"labels: {of_colors} changes nothing: no mask holds colours")
     legend_file = legend_path(settings.base_legend, base)
     read = [mask.path for mask in by_scene.values()]
     return Masks(

@@ -283,6 +283,22 @@ class LabelSettings(Settings):
             raise ValueError("give either `legend: top ...` or `complete`, not both")
         return self
 
+    @model_validator(mode="after")
+    def _keys_of_the_values(self) -> LabelSettings:
+        of_colors = {"tolerance": self.tolerance is not None, "strict: true": self.strict}
+        given = [key for key, is_given in of_colors.items() if is_given]
+        if self.values == "ids" and given:
+            raise ValueError(
+                f"{given[0].split(':')[0]} is for colours, and values: ids takes codes, of which "
+                "any that the legend does not name is an error; leave it out"
+            )
+        if self.values == "colors" and self.band != 1:
+            raise ValueError(
+                f"band: {self.band} is for class codes, and values: colors takes red, green and "
+                "blue; leave it out"
+            )
+        return self
+
     @field_validator("path")
     @classmethod
     def _some_path(cls, value: str | list[str]) -> str | list[str]:

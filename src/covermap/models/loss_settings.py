@@ -49,6 +49,16 @@ class CrossEntropySettings(TermSettings):
             raise ValueError(f"expected {' or '.join(_RULES)}, a list, or weights by class name")
         return value
 
+    @model_validator(mode="after")
+    def _beta_of_its_rule(self) -> CrossEntropySettings:
+        if self.beta != type(self).model_fields["beta"].default and (
+            self.class_weights != "effective-number"
+        ):
+            raise ValueError(
+                "beta is of class_weights: effective-number; write that too, or leave beta out"
+            )
+        return self
+
 
 class FocalSettings(TermSettings):
     """Focal loss; `alpha` scales it, in the one-vs-rest form it weighs positives against 1."""

@@ -128,11 +128,22 @@ def check_task(task: Task, model: ModelSettings, loss: LossSettings) -> None:
             f"model: activation: {model.activation} is for task regression; leave it out, "
             f"{task.name} turns a network's outputs into probabilities itself"
         )
+    if model.window > 1 and (model.name not in (FOREST, AUTO) or task.name != "segmentation"):
+        raise ProjectError(
+            f"model: window: {model.window} is what a random forest is told around each pixel; "
+            f"leave it out: {_no_window(task, model)}"
+        )
     for term in loss.terms:
         if term not in task.terms:
             raise ProjectError(
                 f"loss: {term} does not serve task {task.name}; {nearest(term, task.terms)}"
             )
+
+
+def _no_window(task: Task, model: ModelSettings) -> str:
+    if model.name == FOREST:
+        return f"of task {task.name} the forest is told statistics of whole chips"
+    return f"{model.name} sees its surroundings by itself"
 
 
 def loss_of(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from covermap.chips.settings import ChipSettings, SplitSettings
+from covermap.chips.settings import ChipSettings, Fractions, SplitSettings
 from covermap.core.errors import ProjectError
 from covermap.core.settings import Settings, parse
 from covermap.core.yaml_text import loaded
@@ -139,6 +139,8 @@ class Project(Settings):
                         f"labels: {key} is for whole chips, such as task: classification, not for "
                         f"{self.task}; leave it out"
                     )
+        if isinstance(self.labels, LabelSettings) and self.task == "classification":
+            self._require_no_presence()
         regions = self.labels.regions if isinstance(self.labels, LabelSettings) else None
         if regions is not None and self.task != "classification":
             raise ValueError(
@@ -146,6 +148,14 @@ class Project(Settings):
                 f"classification, or leave regions out (task is {self.task})"
             )
         return self
+
+    def _require_no_presence(self) -> None:
+        if isinstance(self.labels, LabelSettings) and self.labels.presence is not None:
+            raise ValueError(
+                "labels: presence says which of several labels a chip has, and of task: "
+                "classification it has its commonest class; leave presence out, or write task: "
+                "multilabel"
+            )
 
     def _require_numbers(self) -> None:
         """Labels of a regression are counted points, or a column of numbers of pictures."""
@@ -217,6 +227,24 @@ class Project(Settings):
                 lines.append("loss (a random forest has none)")
             if self.training != TrainingSettings():
                 lines.append("training (a random forest has no epochs, sampling or augmentation)")
+            lines += [
+                f"model: {key} (a random forest has none)"
+                for key in ("dropout", "stem")
+                if getattr(self.model, key) != ModelSettings.model_fields[key].default
+            ]
+        elif self.training.batch_size == 1:
+            lines.append(
+                "training: batch_size: 1 (batch normalisation needs two: batches are of 2 chips)"
+            )
+        split = self.split
+        if split.fractions != Fractions():
+            if split.folds is not None:
+                lines.append("split: fractions (folds asks for a k-fold)")
+            elif split.named and "val" in split.named:
+                lines.append("split: fractions (all parts are named)")
+        of_levels = isinstance(self.labels, DensitySettings) and self.task == "segmentation"
+        if of_levels and "cap" in self.labels.model_fields_set:
+            lines.append("labels: cap (classes are by levels)")
         if isinstance(self.labels, TagSettings) and self.map != MapSettings():
             lines.append("map (of whole pictures a table is written)")
         return tuple(lines)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from covermap.core.errors import ModelError
 from covermap.core.settings import Settings
@@ -70,6 +70,13 @@ class AugmentationSettings(Settings):
     holes: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
+_KEYS_OF_SCHEDULES: dict[str, tuple[ScheduleName, ...]] = {
+    "every": ("step", "plateau"),
+    "factor": ("step", "plateau"),
+    "power": ("poly",),
+}
+
+
 class ScheduleSettings(Settings):
     """The key `training.schedule`: how the learning rate runs; a name, or a mapping with `name`.
 
@@ -90,6 +97,17 @@ class ScheduleSettings(Settings):
     every: _Count = 15
     factor: float = Field(default=0.1, gt=0.0, lt=1.0)
     power: float = Field(default=0.9, gt=0.0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _keys_of_the_schedule(self) -> ScheduleSettings:
+        for key, names in _KEYS_OF_SCHEDULES.items():
+            usual = type(self).model_fields[key].default
+            if self.name not in names and getattr(self, key) != usual:
+                raise ValueError(
+                    f"{key} is of {' and '.join(names)}; leave it out with {self.name}, or write "
+                    f"{{name: {names[0]}, {key}: {getattr(self, key):g}}}"
+                )
+        return self
 
 
 class TrainingSettings(Settings):
