@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from covermap.assessment.tally import GroupedTally, Tally
+from covermap.assessment.tally import GroupedSum, GroupedTally, Tally
 
 
 def test_rows_are_reference_and_columns_prediction():
@@ -68,6 +68,42 @@ def test_groups_of_one_window_hold_their_own_pixels():
     assert grouped.groups["4"].matrix.tolist() == [[1, 1], [0, 1]]
     assert grouped.groups["7"].matrix.tolist() == [[0, 0], [0, 1]]
     assert grouped.pooled == Tally.of(reference, prediction, counted, 2)
+
+
+@pytest.fixture
+def windows():
+    generator = np.random.default_rng(0)
+    shape, everything = (4, 4), np.ones((4, 4), bool)
+    return [
+        GroupedTally.of(
+            *generator.integers(0, 3, (2, *shape)), everything, np.full(shape, number % 300), 3
+        )
+        for number in range(400)
+    ]
+
+
+def test_a_sum_of_windows_is_that_of_adding_them_one_by_one(windows):
+    start = sum(windows[:2], GroupedTally({}))
+    before = dict(start.groups)
+    found = GroupedSum(start)
+    for window in windows[2:]:
+        found.add(window)
+    assert found.tally == sum(windows, GroupedTally({}))
+    assert start.groups == before
+    half = found.tally
+    found.add(windows[0])
+    assert half != found.tally
+
+
+def test_adding_a_window_does_not_look_at_all_groups_again(windows, monkeypatch):
+    looked = []
+    monkeypatch.setattr(
+        Tally, "classes", property(lambda tally: looked.append(1) or tally.matrix.shape[0])
+    )
+    found = GroupedSum()
+    for window in windows:
+        found.add(window)
+    assert len(looked) < 4 * len(windows)
 
 
 def test_rows_with_one_name_are_one_group():

@@ -10,6 +10,7 @@ import numpy as np
 
 from covermap.assessment import scores
 from covermap.assessment.scores import ClassScores
+from covermap.assessment.sums import SumsByGroup
 from covermap.assessment.tally import Tally
 
 
@@ -88,13 +89,17 @@ class GroupedLabels:
     """
 
     def __init__(self, labels: int) -> None:
-        self.groups: dict[str, MultilabelTally] = {}
+        self._sums: SumsByGroup[str, MultilabelTally] = SumsByGroup()
         self._nothing = MultilabelTally.zero(labels)
 
     def add(self, group: int, tally: MultilabelTally) -> None:
         """Count pictures of a group."""
-        name = str(group)
-        self.groups[name] = self.groups.get(name, self._nothing) + tally
+        self._sums.add(str(group), tally)
+
+    @property
+    def groups(self) -> dict[str, MultilabelTally]:
+        """The tally of each group by its name."""
+        return self._sums.groups
 
     @property
     def pooled(self) -> MultilabelTally:

@@ -17,6 +17,7 @@ from covermap.assessment.intervals import (
 )
 from covermap.assessment.joint import LEVELS, JointCounts, level_pairs
 from covermap.assessment.regression import NO_SPREAD, RegressionTally
+from covermap.assessment.sums import SumsByGroup
 
 
 class GroupedNumbers:
@@ -32,7 +33,7 @@ class GroupedNumbers:
 
     def __init__(self, threshold: float, low: float = 0.0, high: float = 1.0) -> None:
         self._threshold, self._low, self._high = threshold, low, high
-        self._tallies: dict[int, RegressionTally] = {}
+        self._sums: SumsByGroup[int, RegressionTally] = SumsByGroup()
         self._cells: dict[int, Counter[int]] = {}
 
     def add(
@@ -52,19 +53,19 @@ class GroupedNumbers:
         for group in np.unique(groups[counted]).tolist():
             here = counted & (groups == group)
             tally = RegressionTally.of(truth, prediction, here, self._threshold)
-            self._tallies[group] = self._tallies.get(group, RegressionTally()) + tally
+            self._sums.add(group, tally)
             pairs = level_pairs(truth[here], prediction[here], self._low, self._high)
             cells, times = np.unique(pairs, return_counts=True)
             own = self._cells.setdefault(group, Counter())
             own.update(dict(zip(cells.tolist(), times.tolist(), strict=True)))
 
     def __len__(self) -> int:
-        return len(self._tallies)
+        return len(self._sums.groups)
 
     @property
     def pooled(self) -> RegressionTally:
         """All groups as one tally."""
-        return sum((self._tallies[group] for group in self._ordered), RegressionTally())
+        return sum((self._sums.groups[group] for group in self._ordered), RegressionTally())
 
     @property
     def joint(self) -> JointCounts:
@@ -95,13 +96,13 @@ class GroupedNumbers:
 
     @property
     def _ordered(self) -> list[int]:
-        return sorted(self._tallies)
+        return sorted(self._sums.groups)
 
     def _facts(self, middle: float) -> np.ndarray:
         """Float64 (G, F): what adds up over groups; moments about the mean of all cells."""
         rows = []
         for group in self._ordered:
-            own = self._tallies[group]
+            own = self._sums.groups[group]
             off = own.mean_truth - middle
             rows.append(
                 (

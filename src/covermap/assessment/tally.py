@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from covermap.assessment.sums import SumsByGroup
+
 
 @dataclass(frozen=True, eq=False)
 class Tally:
@@ -152,18 +154,15 @@ class GroupedTally:
         cells = classes * classes
         counts = np.bincount(place.ravel() * cells + pairs, minlength=len(numbers) * cells)
         matrices = counts.reshape(len(numbers), classes, classes)
-        merged: dict[str, Tally] = {}
+        sums: SumsByGroup[str, Tally] = SumsByGroup()
         for number, matrix in zip(numbers.tolist(), matrices, strict=True):
-            name = str(number) if names is None else names[number]
-            tally = Tally(matrix)
-            merged[name] = merged[name] + tally if name in merged else tally
-        return cls(merged)
+            sums.add(str(number) if names is None else names[number], Tally(matrix))
+        return cls(sums.groups)
 
     def __add__(self, other: GroupedTally) -> GroupedTally:
-        merged = dict(self.groups)
-        for name, tally in other.groups.items():
-            merged[name] = merged[name] + tally if name in merged else tally
-        return GroupedTally(merged)
+        sums = GroupedSum(self)
+        sums.add(other)
+        return sums.tally
 
     @property
     def pooled(self) -> Tally:
@@ -177,6 +176,29 @@ class GroupedTally:
         """The groups with at least one pixel, in order of name."""
         return GroupedTally({name: self.groups[name] for name in sorted(self.groups)
                              if self.groups[name].total})  # fmt: skip
+
+
+class GroupedSum:
+    """The grouped tallies of many windows, added up as they come.
+
+    Parameters
+    ----------
+    start : GroupedTally, optional
+        It is not changed itself.
+    """
+
+    def __init__(self, start: GroupedTally | None = None) -> None:
+        self._sums: SumsByGroup[str, Tally] = SumsByGroup(None if start is None else start.groups)
+
+    def add(self, found: GroupedTally) -> None:
+        """Count a window."""
+        for name, tally in found.groups.items():
+            self._sums.add(name, tally)
+
+    @property
+    def tally(self) -> GroupedTally:
+        """What was counted so far."""
+        return GroupedTally(dict(self._sums.groups))
 
 
 def _pairs(

@@ -15,7 +15,7 @@ import numpy as np
 
 from covermap.assessment.lead import lead
 from covermap.assessment.scores import class_mean_iou, true_classes
-from covermap.assessment.tally import GroupedTally
+from covermap.assessment.tally import GroupedSum, GroupedTally
 from covermap.chips.loading import Chips, Share
 from covermap.chips.sample import Sample
 
@@ -100,13 +100,15 @@ def context_of(
 
 def tally_of(answer: Answer, chips: Chips, classes: int) -> GroupedTally:
     """How a model answers for the counted pixels of chips, by group."""
-    total = GroupedTally({})
+    total = GroupedSum()
     for place in range(len(chips)):
         sample = chips[place]
         if sample.counted.any():
             groups = chips.share.read(place).groups
-            total += GroupedTally.of(sample.target, answer(sample), sample.counted, groups, classes)
-    return total
+            total.add(
+                GroupedTally.of(sample.target, answer(sample), sample.counted, groups, classes)
+            )
+    return total.tally
 
 
 def _surrounded(share: Share) -> Sequence[int]:

@@ -11,7 +11,7 @@ import numpy as np
 from covermap.assessment.kept_scores import kept_scores, told_score
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.reliability import Reliability
-from covermap.assessment.tally import GroupedTally
+from covermap.assessment.tally import GroupedSum, GroupedTally
 from covermap.bundle.facts import Bundle
 from covermap.bundle.folder import read_bundle, write_scores
 from covermap.chips.audit import Audit, shares_of
@@ -33,7 +33,7 @@ from covermap.verbs.evaluate_chip_numbers import chip_number_metrics
 from covermap.verbs.evaluate_chips import chip_metrics
 from covermap.verbs.evaluate_numbers import number_metrics
 from covermap.verbs.evaluate_weak import weak_metrics
-from covermap.verbs.tested_ground import map_tested
+from covermap.verbs.tested_ground import map_tested, require_mapped
 from covermap.verbs.train import bundle_folder, train_inputs
 from covermap.verbs.truth import Truth
 from covermap.verbs.workspace import Workspace
@@ -136,10 +136,10 @@ def _pixel_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, A
         if training.score:
             found.add(training, *_score_training(workspace, chips, training))
     metrics: dict[str, Any] = {
-        "test": metrics_of(found.model, legend, split.assessed, seed),
+        "test": metrics_of(found.model.tally, legend, split.assessed, seed),
         "baselines": {
-            "majority": metrics_of(found.majority, legend, split.assessed, seed),
-            "random_forest": metrics_of(found.forest, legend, split.assessed, seed),
+            "majority": metrics_of(found.majority.tally, legend, split.assessed, seed),
+            "random_forest": metrics_of(found.forest.tally, legend, split.assessed, seed),
         },
     }
     metrics["test"] |= found.reliability.to_dict()
@@ -162,23 +162,20 @@ class _Found:
 
     def __init__(
         self,
-        model: GroupedTally,
-        majority: GroupedTally,
-        forest: GroupedTally,
         doubts: DoubtCounts,
         truth: Truth | None,
     ) -> None:
-        self.model, self.majority, self.forest = model, majority, forest
+        self.model, self.majority, self.forest = GroupedSum(), GroupedSum(), GroupedSum()
         self.doubts, self.truth = doubts, truth
         self.reliability = Reliability.zero()
 
     @classmethod
     def empty(cls, workspace: Workspace) -> _Found:
-        project, nothing = workspace.project, GroupedTally({})
+        project = workspace.project
         truth = None
         if project.truth is not None:
             truth = Truth(workspace.base / project.truth, workspace.labels.legend)
-        return cls(nothing, nothing, nothing, DoubtCounts(len(workspace.labels.legend)), truth)
+        return cls(DoubtCounts(len(workspace.labels.legend)), truth)
 
     def add(self, training: Training, scorer: _Scorer, baselines: Baselines) -> None:
         for place in range(len(scorer.share.windows)):
@@ -236,15 +233,14 @@ class _Scorer:
         counted = sample.counted
         predicted, mapped = self._read(scene, window)
         confidence = self._read_confidence(scene, window)
-        if (counted & ~mapped).any():
-            raise RuntimeError(f"{self.map_path(name)}: scored pixels are not mapped")
+        require_mapped(counted, mapped, self.map_path(name))
         classes, reference = len(self.legend), view.target.index
         by_forest = baselines.predict(sample)
         always = np.full(counted.shape, baselines.majority, np.int16)
         groups = view.groups
-        found.model += GroupedTally.of(reference, predicted, counted, groups, classes)
-        found.forest += GroupedTally.of(reference, by_forest, counted, groups, classes)
-        found.majority += GroupedTally.of(reference, always, counted, groups, classes)
+        found.model.add(GroupedTally.of(reference, predicted, counted, groups, classes))
+        found.forest.add(GroupedTally.of(reference, by_forest, counted, groups, classes))
+        found.majority.add(GroupedTally.of(reference, always, counted, groups, classes))
         # Of whole per cents, as the maps that are delivered state them.
         found.reliability += Reliability.of(confidence, predicted == reference, counted)
         found.doubts.add(view.target.source, predicted, confidence, counted)

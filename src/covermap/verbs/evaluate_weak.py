@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from covermap.assessment.metrics import metrics_of
-from covermap.assessment.tally import GroupedTally
+from covermap.assessment.tally import GroupedSum, GroupedTally
 from covermap.bundle.facts import Bundle
 from covermap.bundle.folder import read_bundle
 from covermap.chips.audit import shares_of
@@ -22,7 +22,7 @@ from covermap.models.weak import MapReading, reading_from_dict
 from covermap.verbs.bundle_statistics import statistics_of_bundle
 from covermap.verbs.combine import fitted_combiner
 from covermap.verbs.evaluate_chips import tag_scores
-from covermap.verbs.tested_ground import map_tested
+from covermap.verbs.tested_ground import map_tested, require_mapped
 from covermap.verbs.train import bundle_folder
 from covermap.verbs.workspace import Workspace
 
@@ -77,7 +77,7 @@ def _scores(
     workspace: Workspace, lessons: list[_Lesson], name: CombinerName
 ) -> dict[str, Any] | None:
     """Scores of the test ground by one combiner, with what taught it."""
-    legend, found = workspace.labels.legend, GroupedTally({})
+    legend, found = workspace.labels.legend, GroupedSum()
     dense, reported_as = 0, ""
     for lesson in lessons:
         try:
@@ -90,11 +90,13 @@ def _scores(
         for place, (scene, window) in enumerate(lesson.score.windows):
             view = lesson.score.read(place)
             ids = read_map_window(folder / f"{lesson.name}_{scene}.tif", window, legend.nodata)
-            predicted, _ = legend.to_index(ids)
-            found += GroupedTally.of(
-                view.target.index, predicted, lesson.score.counted(view), view.groups, len(legend)
+            predicted, mapped = legend.to_index(ids)
+            counted = lesson.score.counted(view)
+            require_mapped(counted, mapped, folder)
+            found.add(
+                GroupedTally.of(view.target.index, predicted, counted, view.groups, len(legend))
             )
-    scores = metrics_of(found, legend, workspace.split.assessed, workspace.project.seed)
+    scores = metrics_of(found.tally, legend, workspace.split.assessed, workspace.project.seed)
     leading = [f"{key}{end}" for key in _KEPT_SCORES for end in ("", "_low", "_high")]
     return {
         **{key: scores[key] for key in leading},

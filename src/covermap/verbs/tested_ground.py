@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from covermap.bundle.facts import Bundle
 from covermap.chips.loading import Share
 from covermap.core.files import content_digest
@@ -15,6 +17,18 @@ from covermap.verbs.run_engine import run_predictor
 from covermap.verbs.scene_maps import map_key
 from covermap.verbs.sources import reading_digest
 from covermap.verbs.workspace import Workspace
+
+
+def require_mapped(counted: np.ndarray, mapped: np.ndarray, path: Path) -> None:
+    """Stop where a pixel is scored that the map at `path` has no class for; both bool (H, W).
+
+    Raises
+    ------
+    RuntimeError
+        The engine left out what it was asked for: no mistake of a user.
+    """
+    if (counted & ~mapped).any():
+        raise RuntimeError(f"{path}: scored pixels are not mapped")
 
 
 def map_tested(
