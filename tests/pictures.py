@@ -31,10 +31,21 @@ def write_picture(path: Path, index: np.ndarray, seed: int = 0) -> Path:
 
 
 def write_colors(
-    path: Path, index: np.ndarray, palette: Sequence[tuple[int, int, int]] = PALETTE
+    path: Path,
+    index: np.ndarray,
+    palette: Sequence[tuple[int, int, int]] = PALETTE,
+    nodata: int | None = None,
 ) -> Path:
-    """A mask in red, green and blue."""
-    return _png(path, np.moveaxis(np.asarray(palette, "uint8")[index], -1, 0))
+    """A mask in red, green and blue, each of which may declare a level to be no data."""
+    values = np.moveaxis(np.asarray(palette, "uint8")[index], -1, 0)
+    if path.suffix != ".tif":
+        return _png(path, values)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 3, "photometric": "RGB"}
+    profile |= {"height": index.shape[0], "width": index.shape[1], "nodata": nodata}
+    with rasterio.open(path, "w", **profile) as out:
+        out.write(values)
+    return path
 
 
 def write_table(path: Path, index: np.ndarray, palette: Sequence[tuple[int, int, int]]) -> Path:

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from covermap.core.errors import LabelError
+from covermap.labels.coding import coding_of, legend_settings
 from covermap.labels.found_legend import found_legend
+from covermap.labels.mask_file import open_mask
+from covermap.labels.settings import LegendSettings
 from pictures import PALETTE, quarters, write_colors, write_ids, write_picture
 from tiny import shared_data
 
@@ -41,6 +44,24 @@ def test_noise_and_strays_are_no_classes(tmp_path):
     found = found_legend([write_colors(tmp_path / "a.png", index, (*PALETTE, (9, 200, 90)))])
     assert len(found.pixels) == 3
     assert found.ignored == {"#09c85a": 2}
+
+
+@pytest.mark.parametrize(("nodata", "classes"), [(None, 3), (0, 2), (255, 3)])
+def test_a_colour_that_is_declared_no_data_is_no_class(tmp_path, nodata, classes):
+    palette = ((0, 0, 0), (255, 0, 0), (0, 0, 255))
+    path = write_colors(tmp_path / "a.tif", INDEX, palette, nodata)
+    found = found_legend([path])
+    # Red and blue hold the level that is no data, too, but not in all bands.
+    assert len(found.settings.classes) == classes
+    labelled = np.ones_like(INDEX, bool) if classes == 3 else INDEX > 0
+    assert sum(found.pixels.values()) == labelled.sum()
+    mask = open_mask(path, "auto", 1, palette=True)
+    coding = coding_of(legend_settings(found.settings, tmp_path))
+    assert np.array_equal(mask.positions(mask.geobox, coding, 0.0) >= 0, labelled)
+    # A legend that names it makes it a class.
+    named = LegendSettings(classes={1: {"name": "dark", "color": "#000000"}})
+    dark = mask.positions(mask.geobox, coding_of(named), 0.0)
+    assert np.array_equal(dark == 0, INDEX == 0)
 
 
 def test_photographs_are_no_masks(tmp_path):

@@ -73,6 +73,30 @@ def test_zero_is_no_class_where_the_file_declares_it_nodata(folder):
     assert ((index == -1) == (INDEX == 0)).all()
 
 
+def test_no_data_is_that_of_the_band_that_is_read(folder):
+    path = folder / "masks" / "a.tif"
+    write_scene(
+        path, values=np.stack([INDEX, INDEX]), bands=("score", "ids"), dtype="uint8", crs=None,
+        descriptions=False,
+    )  # fmt: skip
+    # GeoTIFF has one value for all bands; a virtual raster has one for each.
+    text = (
+        f'<VRTDataset rasterXSize="{INDEX.shape[1]}" rasterYSize="{INDEX.shape[0]}">'
+        + "".join(
+            f'<VRTRasterBand dataType="Byte" band="{band}"><NoDataValue>{nodata}</NoDataValue>'
+            f'<SimpleSource><SourceFilename relativeToVRT="1">source.tif</SourceFilename>'
+            f"<SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"
+            for band, nodata in ((1, 0), (2, 2))
+        )
+        + "</VRTDataset>"
+    )
+    path.rename(folder / "masks" / "source.tif")
+    (folder / "masks" / "a.vrt").write_text(text)
+    found, index = burnt(folder, masks="masks/a.vrt", band=2)
+    assert found.legend.ids == (0, 1)
+    assert np.array_equal(index >= 0, INDEX < 2)
+
+
 def test_a_declared_nodata_that_the_legend_names_is_a_class(folder):
     write_ids(folder / "masks" / "a.tif", INDEX, nodata=0)
     _, index = burnt(folder, legend={"classes": {0: "farmland", 1: "roof", 2: "lake"}})

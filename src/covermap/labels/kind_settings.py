@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -122,17 +123,22 @@ class DensitySettings(Settings):
     layer: str | None = None
     areas: str | None = None
     areas_layer: str | None = None
-    cap: float | CapSettings = CapSettings()
+    cap: Annotated[float, Field(allow_inf_nan=False)] | CapSettings = CapSettings()
     levels: list[int] = Field(default_factory=lambda: [1], min_length=1)
     time: str | None = None
     since: datetime.date | None = None
     until: datetime.date | None = None
 
-    @field_validator("cap")
+    @field_validator("cap", mode="before")
     @classmethod
-    def _some_count(cls, value: float | CapSettings) -> float | CapSettings:
-        if isinstance(value, float) and not value > 0:
-            raise ValueError("a fixed cap is a count above 0")
+    def _some_count(cls, value: Any) -> Any:
+        if isinstance(value, bool) or (
+            isinstance(value, int | float) and not (value > 0 and math.isfinite(value))
+        ):
+            raise ValueError(
+                "a fixed cap is a number of points above 0, such as 45; a mapping says how it is "
+                "taken from training ground: {percentile: 97}"
+            )
         return value
 
     @field_validator("levels")

@@ -37,7 +37,8 @@ class MaskFile:
     band : int
         Number of the band with class codes, from 1.
     nodata : float, optional
-        What the file declares to be no data.
+        What the file declares to be no data in the band that is read; of colours the packed one
+        whose red, green and blue are all declared so.
     alpha : int, optional
         Number of a band that is 0 where the mask is transparent.
     table : tuple of int
@@ -69,7 +70,10 @@ class MaskFile:
         if self.alpha is not None:
             there = there & (raw[-1] > 0)
         if self.kind == "colors":
-            return packed_colors(*raw[:3]).astype(np.int64), there
+            packed = packed_colors(*raw[:3]).astype(np.int64)
+            if self.nodata is not None and not nodata_too:
+                there = there & (packed != self.nodata)
+            return packed, there
         if self.nodata is not None and not nodata_too:
             # In the file's own type: the usual nodata of float32 is no integer of 64 bits.
             with np.errstate(over="ignore"):
@@ -78,7 +82,8 @@ class MaskFile:
 
     def positions(self, geobox: GeoBox, coding: Coding, tolerance: float | None) -> np.ndarray:
         """Position of each pixel's class, int16 (H, W); -1 for none, -2 for what is unknown."""
-        found, there = self.read(geobox, nodata_too=self.nodata in coding.codes)
+        known = coding.colors if self.kind == "colors" else coding.codes
+        found, there = self.read(geobox, nodata_too=self.nodata in known)
         if self.kind == "ids":
             positions = coding.of_codes(np.where(there, found, _any_code(coding)))
         else:
@@ -141,20 +146,29 @@ def open_mask(
     is_rgb = header.colors[:3] == ("red", "green", "blue") and header.dtypes[0] == "uint8"
     alpha = header.count if header.colors[-1] == "alpha" and header.count in (2, 4) else None
     table = _color_table(path) if header.colors[0] == "palette" and header.count == 1 else ()
-    nodata = header.nodata[0]
     if values == "colors" and not (is_rgb or table):
         raise LabelError(
             f"{path}: holds no colours (bands: {', '.join(header.colors)}); leave labels: values "
             "out, or write values: ids"
         )
     if is_rgb and values != "ids":
-        return MaskFile(path, header.geobox, "colors", alpha=alpha)
+        nodata = _nodata_color(header.nodata[:3])
+        return MaskFile(path, header.geobox, "colors", nodata=nodata, alpha=alpha)
     is_table = bool(table) and palette and path.suffix.lower() in _TABLE_SUFFIXES
     if table and (values == "colors" or (values == "auto" and is_table)):
         return MaskFile(path, header.geobox, "table", table=table)
     if band > header.count:
         raise LabelError(f"{path}: has {header.count} band(s), no band {band}; labels: {{band: 1}}")
+    nodata = header.nodata[band - 1]
     return MaskFile(path, header.geobox, "ids", band, nodata, alpha if alpha != band else None)
+
+
+def _nodata_color(declared: tuple[float | None, ...]) -> float | None:
+    """The packed colour that is no data in red, green and blue; None where one band has none."""
+    levels = [value for value in declared if value is not None and value in range(256)]
+    if len(levels) < len(declared):
+        return None
+    return float(packed_colors(*(np.asarray(level, np.int64) for level in levels)))
 
 
 def _color_table(path: Path) -> tuple[int, ...]:

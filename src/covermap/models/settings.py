@@ -164,6 +164,12 @@ class ModelSettings(Settings):
             parts.append(f"{self.decoder} decoder")
         return ", ".join([*parts, f"weights: {self.initial_weights}"])
 
+    def described_for(self, task: str) -> str:
+        """The same for a task: a forest that classifies chips is told of chips, not of pixels."""
+        if self.name == FOREST and task == "classification":
+            return "random forest, chip statistics"
+        return self.described
+
     @property
     def as_network(self) -> ModelSettings:
         """The network of `auto`; any other settings as they are."""

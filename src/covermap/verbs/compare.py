@@ -81,7 +81,7 @@ def _run(item: Compared) -> ComparedRun:
     return ComparedRun(
         name=item.variant.name,
         folder=item.variant.folder,
-        model=item.variant.project.model.described,
+        model=item.variant.project.model.described_for(item.variant.project.task),
         tested_on=_tested_on(metrics["split"]["scheme"], metrics["split"]["reasons"]),
         leaky=leak_stamp(metrics, item.variant.project.split.allow_leak),
         metrics=metrics,

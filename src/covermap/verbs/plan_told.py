@@ -10,6 +10,7 @@ import numpy as np
 from covermap.chips.answers import ChipClass
 from covermap.chips.planned import chip_answers
 from covermap.core.progress import say
+from covermap.models.settings import FOREST
 from covermap.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -40,10 +41,26 @@ def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
     say(f"  split     {told} ({split.scheme} of {split.ground.kind})")
     say(f"  channels  {', '.join(workspace.channels)}")
     model = project.model
-    say(f"  network   {model.described}")
+    say(f"  network   {model.described_for(project.task)}")
     say(f"  device    {device_name()}")
-    for line in project.without_effect:
+    for line in (*project.without_effect, *_without_validation(workspace, chips)):
         say(f"  no effect {line}")
+
+
+def _without_validation(workspace: Workspace, chips: gpd.GeoDataFrame) -> list[str]:
+    """What a training is told to do by validation, where none of the split's ground validates."""
+    if workspace.project.model.name == FOREST:
+        return []
+    parts = [part for training in workspace.split.trainings for part in training.validate]
+    if chips["split"].isin(parts).any():
+        return []
+    training = workspace.project.training
+    asked = {
+        "schedule: plateau": training.schedule.name == "plateau",
+        f"patience: {training.patience}": isinstance(training.patience, int),
+    }
+    why = "no ground validates in this split, so all epochs are trained and the last is kept"
+    return [f"training: {key} ({why})" for key, is_asked in asked.items() if is_asked]
 
 
 def class_pixels(chips: gpd.GeoDataFrame) -> dict[str, int]:

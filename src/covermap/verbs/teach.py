@@ -153,7 +153,10 @@ def taught_chip_forest(settings: ModelSettings, lesson: Lesson) -> Taught:
         settings=settings,
         weights=forest_to_bytes(forest),
         receptive_radius=lesson.teach[0].valid.shape[0] // 2,
-        told={"model": "random forest, chip statistics", "summary": f"{len(lesson.teach)} chips"},
+        told={
+            "model": settings.described_for(lesson.project.task),
+            "summary": f"{len(lesson.teach)} chips",
+        },
         answer=lambda sample: forest.predict(chip_features(sample.values)[None]),
     )
 

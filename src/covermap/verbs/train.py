@@ -292,8 +292,13 @@ def _bundle(
 def _trained_on(
     scenes: Sequence[Any], chips: gpd.GeoDataFrame, training: Training
 ) -> dict[str, Any]:
-    """Scenes, dates and the bounds of the training chips in OGC:CRS84, as `Place` has them."""
+    """Scenes that taught, their dates, and the bounds of the training chips in OGC:CRS84.
+
+    The bounds are as `Place` has them.
+    """
     used = chips[chips["split"].isin(training.train)]
+    taught = set(used["scene"])
+    scenes = [scene for scene in scenes if scene.name in taught]
     shapes = [shape for shape in used.geometry if shape is not None]
     # A footprint that crosses the antimeridian has a part on either side of it.
     parts = [part.bounds for shape in shapes for part in getattr(shape, "geoms", [shape])]

@@ -1,0 +1,74 @@
+"""What is said before a training begins."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from covermap.chips.table import read_chips
+from covermap.verbs.plan_told import tell_plan
+from covermap.verbs.prepare import prepare
+from covermap.verbs.train import train
+from covermap.verbs.workspace import Workspace
+from pictures import write_ids, write_picture
+
+PROJECT = """
+imagery: images/*.png
+labels: {path: masks, legend: {classes: {0: a, 1: b}}}
+chips: {size: 32}
+split: {by: list, train: [s0, s1], val: VAL, test: [s3]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number in range(4):
+        index = np.kron([[0, 1], [1, 0]], np.ones((32, 32), int))
+        write_picture(tmp_path / "images" / f"s{number}.png", index, number)
+        write_ids(tmp_path / "masks" / f"s{number}.tif", index)
+    return tmp_path
+
+
+def prepared(folder, more, val="[]"):
+    (folder / "project.yaml").write_text(PROJECT.replace("VAL", val) + more)
+    prepare(folder / "project.yaml", folder / "run")
+    return Workspace.open(folder / "project.yaml", folder / "run", "test")
+
+
+def told(folder, capsys, more, val="[]"):
+    workspace = prepared(folder, more, val)
+    capsys.readouterr()
+    tell_plan(workspace, read_chips(folder / "run" / "chips.parquet"))
+    return capsys.readouterr().err
+
+
+def test_a_forest_of_chips_is_not_told_as_one_of_pixels(folder, capsys):
+    forest = "model: {name: random-forest}\n"
+    assert "network   random forest, by pixel" in told(folder, capsys, forest)
+    of_chips = told(folder, capsys, forest + "task: classification\n")
+    assert "network   random forest, chip statistics" in of_chips
+
+
+@pytest.mark.parametrize("key", ["schedule: plateau", "patience: 5"])
+def test_what_waits_for_validation_is_told_where_nothing_validates(folder, capsys, key):
+    training = f"training: {{{key}}}\n"
+    line = f"no effect training: {key} (no ground validates in this split"
+    assert line in told(folder, capsys, training)
+    assert "no effect" not in told(folder, capsys, training, val="[s2]")
+    assert "no effect" not in told(folder, capsys, "training: {patience: none}\n")
+
+
+def test_a_batch_of_one_chip_is_told_to_be_of_two(folder, capsys):
+    said = told(folder, capsys, "training: {batch_size: 1}\n")
+    assert "no effect training: batch_size: 1 (batch normalisation needs two" in said
+
+
+def test_a_bundle_names_the_scenes_that_taught_it(folder):
+    prepared(folder, "model: {name: random-forest}\n", val="[s2]")
+    train(folder / "project.yaml", folder / "run")
+    facts = json.loads((folder / "run" / "bundle" / "bundle.json").read_text())["trained_on"]
+    assert facts["scenes"] == ["s0", "s1"]
+    assert facts["dates"] == [None, None]
+    assert facts["chips"] == 8
