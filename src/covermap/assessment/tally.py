@@ -160,9 +160,10 @@ class GroupedTally:
         return cls(sums.groups)
 
     def __add__(self, other: GroupedTally) -> GroupedTally:
-        sums = GroupedSum(self)
-        sums.add(other)
-        return sums.tally
+        sums = SumsByGroup(self.groups)
+        for name, tally in other.groups.items():
+            sums.add(name, tally)
+        return GroupedTally(sums.groups)
 
     @property
     def pooled(self) -> Tally:
@@ -179,16 +180,10 @@ class GroupedTally:
 
 
 class GroupedSum:
-    """The grouped tallies of many windows, added up as they come.
+    """The grouped tallies of many windows, added up in place: `+` copies all groups each time."""
 
-    Parameters
-    ----------
-    start : GroupedTally, optional
-        It is not changed itself.
-    """
-
-    def __init__(self, start: GroupedTally | None = None) -> None:
-        self._sums: SumsByGroup[str, Tally] = SumsByGroup(None if start is None else start.groups)
+    def __init__(self) -> None:
+        self._sums: SumsByGroup[str, Tally] = SumsByGroup()
 
     def add(self, found: GroupedTally) -> None:
         """Count a window."""
