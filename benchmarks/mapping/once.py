@@ -40,7 +40,7 @@ def map_once(asked: dict[str, Any]) -> dict[str, Any]:
     from covermap.mapping.engine import map_scene
     from covermap.mapping.engines import Engine, opened
     from covermap.mapping.settings import MapSettings
-    from covermap.verbs.map_scenes import open_for
+    from covermap.verbs.open_for import open_for
 
     imported = time.perf_counter()
     bundle = read_bundle(Path(asked["bundle"]))
@@ -51,7 +51,9 @@ def map_once(asked: dict[str, Any]) -> dict[str, Any]:
     # Compiling belongs to the preparation; the map's own size is compiled once more, within.
     predictor.probabilities(np.zeros((1, len(bundle.channels), 64, 64), np.float32))
     prepared = time.perf_counter()
-    result = map_scene(scene, bundle, predictor, Path(asked["out"]), settings, key=_KEY)
+    out = Path(asked["out"])
+    # A map of an earlier round stays where it is made of the same.
+    result = map_scene(scene, bundle, predictor, out, settings, key=_KEY, is_anew=True)
     seconds = time.perf_counter() - prepared
     found = {
         "seconds": seconds,
@@ -112,7 +114,7 @@ def untiled(asked: dict[str, Any]) -> dict[str, Any]:
     from covermap.core.grid import whole
     from covermap.mapping.engines import REFERENCE, opened
     from covermap.mapping.source import Normalisation
-    from covermap.verbs.map_scenes import open_for
+    from covermap.verbs.open_for import open_for
 
     bundle = read_bundle(Path(asked["bundle"]))
     scene = open_for(bundle, Path(asked["scene"]), tell=False)

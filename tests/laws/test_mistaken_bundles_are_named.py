@@ -5,6 +5,7 @@ import pickle
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -50,8 +51,7 @@ def bundles(tmp_path_factory):
             ("grey.tif",),
             "lacks band_2, band_3 (expected band_1, band_2, band_3; the scene has band_1)",
         ),
-        (("pictures/0.png", "cut.png"), "cut.png: damaged or cut short"),
-        (("pictures/0.png", "notes.txt"), "notes.txt: cannot be opened as an image"),
+        (("cut.png",), "cut.png: damaged or cut short"),
     ],
 )
 def test_pictures_that_do_not_fit_leave_no_table(pictures, bundles, complaint, words, told):
@@ -65,6 +65,23 @@ def test_pictures_that_do_not_fit_leave_no_table(pictures, bundles, complaint, w
     )  # fmt: skip
     assert told in complaint("predict", bundles / "chips", *words, "--out", "t.csv")
     assert not (pictures / "t.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("cut.png", "cut.png: damaged or cut short"),
+        ("notes.txt", "notes.txt: cannot be opened as an image"),
+    ],
+)
+def test_pictures_that_cannot_be_read_are_named_beside_the_table_of_the_others(
+    pictures, bundles, complaint, wrong, told
+):
+    (pictures / "notes.txt").write_text("no picture")
+    (pictures / "cut.png").write_bytes((pictures / "pictures" / "1.png").read_bytes()[:300])
+    words = "pictures/0.png", wrong, "--out", "t.csv"
+    assert told in complaint("predict", bundles / "chips", *words)
+    assert set(pd.read_csv(pictures / "t.csv")["path"]) == {"pictures/0.png"}
 
 
 def test_predict_refuses_a_model_of_pixels_and_a_table_that_is_none(pictures, bundles, complaint):

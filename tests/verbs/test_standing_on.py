@@ -122,10 +122,10 @@ def test_a_map_that_was_stopped_is_not_taken_up_for_another_area(finished, tmp_p
     with monkeypatch.context() as patch:
         publish = engine.publish
 
-        def stopped(scratch, out, *rest):
-            if out.name == "map.tif":
+        def stopped(scratch, *rest):
+            if scratch.target.name == "map.tif":
                 raise Stopped
-            publish(scratch, out, *rest)
+            publish(scratch, *rest)
 
         patch.setattr(engine, "publish", stopped)
         with pytest.raises(Stopped):

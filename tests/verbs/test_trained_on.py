@@ -20,7 +20,8 @@ EAST, WEST = shapely.box(179.98, -17.1, 180, -17), shapely.box(-180, -17.1, -179
     ],
 )
 def test_bounds_of_the_training_chips_go_across_the_antimeridian(shapes, bounds):
-    chips = gpd.GeoDataFrame({"split": ["train"] * len(shapes)}, geometry=shapes, crs="OGC:CRS84")
+    columns = {"split": ["train"] * len(shapes), "scene": ["a"] * len(shapes)}
+    chips = gpd.GeoDataFrame(columns, geometry=shapes, crs="OGC:CRS84")
     told = _trained_on((), chips, Training("final", ("train",), (), ()))
     assert told["bounds_crs84"] == bounds
     assert told["chips"] == len(shapes)
