@@ -72,6 +72,15 @@ def test_an_aoi_is_read_once_for_all_scenes(tmp_path, monkeypatch):
     assert all(scene.area is first.area for scene in others)
 
 
+def test_an_aoi_of_several_layers_is_asked_which(tmp_path):
+    table = gpd.GeoDataFrame(geometry=[rectangle(BOX, (5, 5, 10, 10))], crs=str(BOX.crs))
+    for layer in ("fields", "roads"):
+        table.to_file(tmp_path / "two.gpkg", layer=layer)
+    scene = open_scene(write_scene(tmp_path / "a.tif", height=SIDE, width=SIDE))
+    with pytest.raises(LabelError, match=r"2 layers \(fields, roads\).*ogr2ogr aoi_alone.gpkg"):
+        clipped_to([scene], tmp_path / "two.gpkg")
+
+
 class Name(str):
     """Counts how often names are compared."""
 

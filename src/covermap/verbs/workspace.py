@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -332,7 +333,8 @@ def clipped_to(scenes: Sequence[Scene], path: Path) -> list[Scene]:
     Raises
     ------
     LabelError
-        The file cannot be read, holds no polygon, or does not meet a scene; there is no CRS.
+        The file cannot be read, holds several layers or no polygon, or does not meet a scene;
+        there is no CRS.
     """
     import pyogrio
     import shapely
@@ -340,7 +342,15 @@ def clipped_to(scenes: Sequence[Scene], path: Path) -> list[Scene]:
     if not path.exists():
         raise LabelError(f"{path}: no such file; check aoi: in the project")
     try:
+        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+        if len(layers) > 1:
+            raise LabelError(
+                f"{path}: holds {len(layers)} layers ({', '.join(layers)}); an aoi is a file of "
+                f"one: ogr2ogr aoi_alone.gpkg {shlex.quote(str(path))} {shlex.quote(layers[0])}"
+            )
         table = pyogrio.read_dataframe(path, columns=[])
+    except LabelError:
+        raise
     except Exception as error:
         raise LabelError(f"{path}: cannot be read as vector data ({error})") from None
     placed = "geometry" in table.columns and len(table) and table.crs is not None
