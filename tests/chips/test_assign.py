@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covermap.chips.assign import assign
+from covermap.chips.assign import assign, deal_folds
 
 HOLDOUT = (0.7, 0.15, 0.15)
 
@@ -125,3 +125,26 @@ def test_given_parts_stay_and_new_groups_fill_what_is_wanting(groups, seed, part
     counts = np.full((20, 1), 10)
     codes = assign(counts, (0.5, 0.5), seed, given=np.array([0] * 10 + [-1] * 10))
     assert codes[10:].tolist() == [1] * 10
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    groups=st.integers(4, 14),
+    classes=st.integers(1, 8),
+    folds=st.integers(2, 4),
+    spare=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_no_fold_is_left_empty_by_what_always_teaches(groups, classes, folds, spare, seed):
+    generator = np.random.default_rng(seed)
+    counts = generator.integers(1, 50, (groups, classes)) * (
+        generator.random((groups, classes)) < 0.25
+    )
+    counts[:, 0] = 5
+    dealt = folds + spare
+    codes = deal_folds(counts, (1 / dealt,) * dealt, folds, seed)
+    if groups >= dealt:
+        assert set(range(folds)) <= set(codes.tolist())
+    lonely = (counts[:, (counts > 0).sum(axis=0) == 1] > 0).any(axis=1)
+    if groups - lonely.sum() >= dealt:
+        assert (codes[lonely] == folds).all()

@@ -74,6 +74,35 @@ def assign(
     return best[1]
 
 
+def deal_folds(counts: np.ndarray, fractions: Sequence[float], folds: int, seed: int) -> np.ndarray:
+    """Fold of each group; groups with a class that no other holds teach in every fold.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (G, K)
+        Pixels of each class in each group.
+    fractions : sequence of float
+        See `covermap.chips.parts.fold_shares`.
+    folds : int
+    seed : int
+
+    Returns
+    -------
+    ndarray of int16, shape (G,)
+        From 0 on; `folds` for what always teaches. No fold is left empty by that: where too few
+        groups would remain, none teaches always.
+    """
+    codes = assign(counts, fractions, seed)
+    alone = (counts > 0).sum(axis=0) < 2
+    teaches = (counts[:, alone] > 0).any(axis=1)
+    if set(range(folds)) <= set(codes[~teaches].tolist()):
+        codes[teaches] = folds
+    elif int((~teaches).sum()) >= len(fractions):
+        codes[teaches] = folds
+        codes[~teaches] = assign(counts[~teaches], fractions, seed)
+    return codes
+
+
 def _deal(
     shares: np.ndarray, wanted: np.ndarray, start: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:

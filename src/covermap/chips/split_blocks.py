@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.chips.assign import assign
+from covermap.chips.assign import assign, deal_folds
 from covermap.chips.ground import ANY_PART, Frame, Ground, blocks_of_pixels, part_at_home
 from covermap.chips.parts import (
     HOLDOUT_PARTS,
@@ -153,12 +153,8 @@ def kfold_of_blocks(case: SplitCase, blocks: Blocks, why: str) -> Split:
     """A k-fold by blocks."""
     home = blocks.home()
     counts = blocks.counts.counting(home, len(case.labels.legend))
-    groups = (counts > 0).sum(axis=0)
     folds = fold_count(case.settings, len(blocks.keys))
-    codes = assign(counts, fold_shares(folds, case.spare), case.seed)
-    lonely = groups < 2
-    # A block that holds a class found nowhere else must teach in every fold.
-    codes[(counts[:, lonely] > 0).any(axis=1)] = folds
+    codes = deal_folds(counts, fold_shares(folds, case.spare), folds, case.seed)
 
     def ground(codes: np.ndarray, parts: tuple[str, ...]) -> Ground:
         return ground_of_blocks(case, blocks, codes, home, parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from covermap.chips.assign import assign
+from covermap.chips.assign import deal_folds
 from covermap.chips.ground import NO_PART, Ground
 from covermap.chips.parts import (
     Split,
@@ -60,11 +60,9 @@ def kfold_of_polygons(case: SplitCase, why: tuple[str, ...]) -> Split:
     group_of = groups_on_ground(labels)
     counts = counts_of_polygons(case, group_of)
     seen = counts.sum(axis=1) > 0
-    groups = (counts > 0).sum(axis=0)
     folds = fold_count(case.settings, int(seen.sum()))
     codes = np.full(len(counts), NO_PART, dtype=np.int16)
-    codes[seen] = assign(counts[seen], fold_shares(folds, case.spare), case.seed)
-    codes[(counts[:, groups < 2] > 0).any(axis=1)] = folds
+    codes[seen] = deal_folds(counts[seen], fold_shares(folds, case.spare), folds, case.seed)
     buffer, buffer_m = buffer_px(case, "polygons"), case.settings.buffer_m
 
     def ground(codes: np.ndarray, parts: tuple[str, ...]) -> Ground:
