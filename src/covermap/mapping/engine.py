@@ -256,8 +256,9 @@ def _tell_why(work: _Work, tags: dict[str, str]) -> None:
 
 def _tell_memory(work: _Work, plan: TilePlan, batch: int) -> None:
     needed = foretold_bytes(work.predictor, len(work.bundle.channels), work.settings, plan, batch)
+    told = "1 tile" if plan.count == 1 else f"{plan.count} tiles"
     say(
-        f"{work.title}: {plan.count} tiles of {plan.rows.tile} x {plan.cols.tile} px, at most "
+        f"{work.title}: {told} of {plan.rows.tile} x {plan.cols.tile} px, at most "
         f"{needed / 1e9:.1f} GB of memory"
     )
 
