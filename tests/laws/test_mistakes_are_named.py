@@ -358,7 +358,7 @@ def test_a_file_that_the_system_does_not_give_is_named(folder, prepare, monkeypa
     def refused(path):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr("covermap.verbs.sources.file_digest", refused)
+    monkeypatch.setattr("covermap.mapping.seen.file_digest", refused)
     expect(prepare(), r"scene\.tif: permission denied; choose another place, or ask for the right")
 
 

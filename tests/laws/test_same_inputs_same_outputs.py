@@ -9,8 +9,8 @@ from rasterio.shutil import copy
 import covermap
 from covermap.core.errors import CovermapError
 from covermap.core.files import content_digest
+from covermap.mapping import seen
 from covermap.verbs.prepare import OUTPUTS, prepare_inputs
-from covermap.verbs.sources import reading_digest
 from covermap.verbs.workspace import Workspace
 from drawings import scattered, squares
 from tiny import tiny_geobox, write_scene
@@ -136,7 +136,7 @@ DENSITY = "imagery: place.tif\naoi: areas.gpkg\nlabels: {points: points.gpkg, ar
 def inputs_of(folder, text):
     (folder / "project.yaml").write_text(text)
     workspace = Workspace.open(folder / "project.yaml", folder / "run", "prepare")
-    read = [reading_digest(workspace, scene) for scene in workspace.scenes]
+    read = [workspace.sources.reading_digest(scene) for scene in workspace.scenes]
     return content_digest(prepare_inputs(workspace)), read
 
 
@@ -181,3 +181,17 @@ def test_images_that_change_their_entries_are_other_inputs(tmp_path):
     _, read_before = read(unnamed, "place.tif", "other.tif")
     _, read_after = read(unnamed, "other.tif", "place.tif")
     assert len({*read_before, *read_after}) == 4
+
+
+def test_no_step_reads_the_files_again_for_their_digests(tmp_path, monkeypatch):
+    places = pair(tmp_path)
+    (places / "project.yaml").write_text(DENSITY)
+    read = []
+    monkeypatch.setattr(seen, "file_digest", lambda path: read.append(path.name) or path.name)
+    seen._digest.cache_clear()
+    workspace = Workspace.open(places / "project.yaml", places / "run", "prepare")
+    for _ in range(3):
+        prepare_inputs(workspace)
+        workspace.sources.reading_digest(workspace.scenes[0])
+    seen._digest.cache_clear()
+    assert sorted(read) == ["areas.gpkg", "place.tif", "points.gpkg"]

@@ -34,12 +34,13 @@ def test_the_windows_of_many_scenes_are_walked_through_once(tmp_path, monkeypatc
     mapped = {}
     monkeypatch.setattr(tested_ground, "run_predictor", lambda *_: None)
     monkeypatch.setattr(tested_ground, "map_key", lambda *_: "key")
-    monkeypatch.setattr(tested_ground, "reading_digest", lambda *_: "read")
     monkeypatch.setattr(
         engine, "map_scene", lambda scene, *_, ground, **__: mapped.update({scene.name: ground})
     )
     workspace = SimpleNamespace(
-        project=SimpleNamespace(map=MapSettings()), viewer=SimpleNamespace(scenes=scenes)
+        project=SimpleNamespace(map=MapSettings()),
+        viewer=SimpleNamespace(scenes=scenes),
+        sources=SimpleNamespace(reading_digest=lambda scene: "read"),
     )
     tested_ground.map_tested(
         workspace,

@@ -13,8 +13,9 @@ Look = tuple[Path, int, int]
 
 
 def seen_digest(path: Path) -> str:
-    """The digest of a file, as `covermap.core.files.file_digest`."""
-    return _digest(look_at(path))
+    """The digest of a file or folder, as `covermap.core.files.file_digest`."""
+    # A folder's size and time tell nothing of the files in it.
+    return _digest(look_at(path)) if path.is_file() else file_digest(path)
 
 
 def seen_bundle_digest(folder: Path) -> str:
@@ -29,7 +30,7 @@ def look_at(path: Path) -> Look:
     return path.absolute(), facts.st_size, facts.st_mtime_ns
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2**16)
 def _digest(look: Look) -> str:
     return file_digest(look[0])
 

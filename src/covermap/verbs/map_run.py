@@ -22,7 +22,6 @@ from covermap.verbs.scene_maps import (
     require_readable,
     require_some,
 )
-from covermap.verbs.sources import reading_digest
 from covermap.verbs.train import train_inputs
 from covermap.verbs.workspace import Workspace
 
@@ -109,9 +108,7 @@ def _map(workspace: Workspace, is_anew: bool) -> tuple[str, ...]:
     several = len(workspace.scenes) > 1
     if several:
         withdraw(list(paths.values()))
-    maps = SceneMaps(
-        bundle, predictor, project.map, lambda scene: reading_digest(workspace, scene), is_anew
-    )
+    maps = SceneMaps(bundle, predictor, project.map, workspace.sources.reading_digest, is_anew)
     make = maps.made_of_several if several else maps.made
     outcomes: list[Outcome] = [make(scene, paths[scene.name]) for scene in workspace.scenes]
     require_some(outcomes, folder / "maps")

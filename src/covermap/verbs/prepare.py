@@ -32,7 +32,6 @@ from covermap.labels.protocol import Labels
 from covermap.labels.settings import LabelSettings
 from covermap.labels.top_classes import without_classes
 from covermap.project.steps import RunFolder
-from covermap.verbs.sources import source_digests
 from covermap.verbs.workspace import Workspace
 
 # Pixels that differ by less are of one size, as when a bundle meets a scene.
@@ -83,7 +82,7 @@ def prepare_inputs(workspace: Workspace) -> dict[str, Any]:
     return workspace.inputs(
         "prepare",
         {
-            "sources": source_digests(workspace),
+            "sources": workspace.sources.digests,
             "bands": project.bands,
             "labels": labels,
             "class_folders": workspace.class_folders,

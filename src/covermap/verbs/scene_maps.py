@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from covermap.bundle.facts import Bundle
 from covermap.core.errors import ImageryError, NothingToMapError
-from covermap.core.files import content_digest, file_digest
+from covermap.core.files import content_digest
 from covermap.core.progress import say
 from covermap.imagery.headers import parts_of_images
 from covermap.imagery.raster import Scene
@@ -164,10 +164,7 @@ def mapped_scenes(
 def map_key(bundle: Bundle, scene: Scene) -> str:
     """Digest of the contents of a bundle and a scene: work of the same key may be taken up."""
     assert bundle.folder is not None
-    files = [
-        seen_digest(path) if path.is_file() else file_digest(path)
-        for path in parts_of_images(scene.files)
-    ]
+    files = [seen_digest(path) for path in parts_of_images(scene.files)]
     # Files of one band each say by their names which it is.
     bands = [band.name for band in scene.bands]
     return content_digest([seen_bundle_digest(bundle.folder), bands, files])

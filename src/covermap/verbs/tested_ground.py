@@ -15,7 +15,6 @@ from covermap.core.grid import window_geobox
 from covermap.mapping.settings import MapSettings
 from covermap.verbs.run_engine import run_predictor
 from covermap.verbs.scene_maps import map_key
-from covermap.verbs.sources import reading_digest
 from covermap.verbs.workspace import Workspace
 
 
@@ -77,6 +76,6 @@ def map_tested(
             ground=shapely.union_all(shapes),
             title=title,
             key=content_digest(
-                [map_key(bundle, scene), reading_digest(workspace, scene), bundle.combiner]
+                [map_key(bundle, scene), workspace.sources.reading_digest(scene), bundle.combiner]
             ),
         )

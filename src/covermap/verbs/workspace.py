@@ -34,6 +34,7 @@ from covermap.mapping.files import in_the_way
 from covermap.models.registry import output_of
 from covermap.project.schema import Project, read_project
 from covermap.project.steps import RunFolder, versions
+from covermap.verbs.sources import Sources
 from covermap.verbs.truth import require_class_raster
 
 # Most of what surroundings do to an answer they do within so many pixels: chips of 96 px of an
@@ -83,6 +84,11 @@ class Workspace:
         """The entry of `imagery` that each scene comes from, by the scene's name."""
         opened = zip(self.project.imagery, self._opened, strict=True)
         return {scene.name: item for item, scenes in opened for scene in scenes}
+
+    @cached_property
+    def sources(self) -> Sources:
+        """The files that the project reads, and their digests."""
+        return Sources(self.project, self.base, self.scenes, self.entries)
 
     @cached_property
     def _opened(self) -> list[list[Scene]]:
