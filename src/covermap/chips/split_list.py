@@ -21,7 +21,7 @@ from covermap.chips.parts import (
 )
 from covermap.chips.settings import SplitSettings
 from covermap.chips.split_scenes import counts_by_group, ground_of_scenes
-from covermap.core.errors import SplitError, nearest
+from covermap.core.errors import SplitError, listed, nearest
 from covermap.imagery.headers import SUFFIXES
 from covermap.imagery.raster import Scene
 from covermap.labels.mask_finding import image_path
@@ -107,7 +107,7 @@ def _with_validation(
     codes[chosen] = HOLDOUT_PARTS.index("val")
     names = [case.scenes[number].name for number in chosen]
     return codes, (
-        f"no val is named: {len(names)} of the training scenes validate ({_shown(names)}); "
+        f"no val is named: {len(names)} of the training scenes validate ({listed(names, _NAMED)}); "
         "val: [] keeps all as teachers",
     )
 
@@ -148,7 +148,7 @@ def listed_parts(
     if unused:
         notes.append(
             f"{len(unused)} of {len(scenes)} scenes are in no list, and their labels are not "
-            f"used: {_shown(unused)}"
+            f"used: {listed(unused, _NAMED)}"
         )
     return codes, tuple(notes)
 
@@ -223,7 +223,7 @@ class _Names:
         text = _without_suffix(entry.text)
         found = self._own.get(entry.text) or self._own.get(text) or self._keys.get(text, [])
         if len(found) > 1:
-            names = _shown([self._scenes[number].name for number in found])
+            names = listed([self._scenes[number].name for number in found], _NAMED)
             raise SplitError(
                 f"split: '{entry.text}' ({entry.place}) may be {len(found)} scenes ({names}); "
                 "write the name of one of them, or folder/name"
@@ -236,7 +236,7 @@ class _Names:
         """The scene that is called most like a name, or some scenes."""
         names = [scene.name for scene in self._scenes]
         told = nearest(_without_suffix(text), names)
-        return f"scenes: {_shown(names)}" if told.startswith("known: ") else told
+        return f"scenes: {listed(names, _NAMED)}" if told.startswith("known: ") else told
 
 
 def _keys(scene: Scene) -> list[str]:
@@ -255,8 +255,3 @@ def _without_suffix(text: str) -> str:
     path = text.replace("\\", "/").removeprefix("./")
     suffix = PurePosixPath(path).suffix
     return path.removesuffix(suffix) if suffix.lower() in SUFFIXES else path
-
-
-def _shown(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from covermap.core.errors import ImageryError
+from covermap.core.errors import ImageryError, listed
 
 # Pixels kept of each chip for the percentiles; taken evenly, so that no random state is needed.
 _KEPT = 512
@@ -86,5 +86,5 @@ def statistics_of(
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" * (len(names) > _NAMED))
+    shown = listed(names, _NAMED)
     return f"band {shown} has" if len(names) == 1 else f"bands {shown} have"

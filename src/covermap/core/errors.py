@@ -6,7 +6,7 @@ import difflib
 import errno
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class CovermapError(Exception):
@@ -100,6 +100,18 @@ def repeated(names: Iterable[str]) -> list[str]:
     ['a', 'b']
     """
     return sorted(name for name, number in Counter(names).items() if number > 1)
+
+
+def listed(names: Sequence[str], most: int, between: str = ", ") -> str:
+    """The first names, and how many there are beside them.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return between.join(names[:most]) + more
 
 
 _ADVICE = {

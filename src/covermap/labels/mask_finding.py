@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from covermap.core.errors import LabelError
+from covermap.core.errors import LabelError, listed
 from covermap.core.files import matching
 from covermap.imagery.headers import SUFFIXES
 from covermap.imagery.raster import Scene
@@ -74,15 +74,15 @@ def paired(
     pairing = pair_files(list(images), files, settings.tokens)
     if not pairing.pairs:
         raise LabelError(
-            f"{path}: no mask is called like an image: images {listed(list(images))}; masks "
-            f"{listed(files)}. Name the words that differ: labels: {{tokens: [word, word]}}"
+            f"{path}: no mask is called like an image: images {listed_files(list(images))}; masks "
+            f"{listed_files(files)}. Name the words that differ: labels: {{tokens: [word, word]}}"
         )
     _require_one_mask(pairing.images, files, settings.tokens)
     if pairing.images:
         raise LabelError(
             f"{path}: {len(pairing.images)} of {len(images)} images have no mask: "
-            f"{listed(pairing.images)}. Add their masks, or take these images out of imagery: (a "
-            "trained model maps them with covermap map)"
+            f"{listed_files(pairing.images)}. Add their masks, or take these images out of "
+            "imagery: (a trained model maps them with covermap map)"
         )
     return {images[image]: mask for image, mask in pairing.pairs}, list(pairing.masks)
 
@@ -93,8 +93,8 @@ def _require_one_mask(images: Sequence[Path], masks: Sequence[Path], tokens: Seq
         if len(several) > 1:
             raise LabelError(
                 f"{several[0].parent}: {len(several)} masks are called like the image "
-                f"{image.name}: {listed(several)}. Keep one of them, or name the masks meant by a "
-                "glob: labels: {path: masks/*_mask.tif}"
+                f"{image.name}: {listed_files(several)}. Keep one of them, or name the masks "
+                "meant by a glob: labels: {path: masks/*_mask.tif}"
             )
 
 
@@ -111,7 +111,6 @@ def _images(scenes: Sequence[Scene]) -> dict[Path, str]:
     return {path: scene.name for path, scene in zip(paths, scenes, strict=True)}
 
 
-def listed(paths: Sequence[Path]) -> str:
+def listed_files(paths: Sequence[Path], most: int = _NAMED) -> str:
     """The first names of files, and how many there are beside them."""
-    names = [path.name for path in paths[:_NAMED]]
-    return ", ".join(names) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
+    return listed([path.name for path in paths], most)

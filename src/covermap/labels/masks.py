@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.errors import LabelError, nearest
+from covermap.core.errors import LabelError, listed, nearest
 from covermap.core.grid import same_lattice, tiles, whole, window_geobox
 from covermap.core.legend import Legend
 from covermap.core.progress import progress
@@ -25,7 +25,7 @@ from covermap.labels.coding import (
     legend_settings,
 )
 from covermap.labels.mask_file import MaskFile, open_mask
-from covermap.labels.mask_finding import listed, mask_files, paired
+from covermap.labels.mask_finding import listed_files, mask_files, paired
 from covermap.labels.protocol import NothingDrawn
 from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.labels.target import Target
@@ -202,7 +202,9 @@ def read_masks(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> 
         mask = open_mask(pairs[scene.name], settings.values, settings.band, palette)
         by_scene[scene.name] = _placed(mask, scene, moved)
     if left_over:
-        notes.append(f"{len(left_over)} masks without an image passed over: {listed(left_over)}")
+        notes.append(
+            f"{len(left_over)} masks without an image passed over: {listed_files(left_over)}"
+        )
     if moved:
         notes.append(
             f"{len(moved)} masks lie on another grid or CRS than their image and are read by "
@@ -331,5 +333,4 @@ def _windows(geobox: GeoBox) -> Iterator[GeoBox]:
 
 
 def _counted(found: Counter[str]) -> str:
-    told = [f"{name} ({count:,} pixels)" for name, count in found.most_common(6)]
-    return ", ".join(told) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
+    return listed([f"{name} ({count:,} pixels)" for name, count in found.most_common()], 6)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from covermap.core.errors import LabelError, nearest
+from covermap.core.errors import LabelError, listed, nearest
 from covermap.labels.columns import as_text, choose_class_column
 from covermap.labels.kind_settings import TagSettings
 from covermap.labels.text_table import read_text_table
@@ -144,10 +144,10 @@ def _name_column(
     keys = _scene_keys(images)
     hits = [sum(_scene_of(cell, keys) is not None for cell in table[name]) for name in columns]
     if not max(hits):
+        shown = listed([image.name for image in images.values()], _NAMED)
         raise LabelError(
             f"{path}: no cell names a picture: row 2 holds {', '.join(table.iloc[0])}; pictures "
-            f"{_listed([image.name for image in images.values()])}. Write their file names into a "
-            "column, and name it: labels: {name: ...}"
+            f"{shown}. Write their file names into a column, and name it: labels: {{name: ...}}"
         )
     chosen = columns[hits.index(max(hits))]
     notes.append(f"pictures are named by column '{chosen}'")
@@ -178,7 +178,7 @@ def _several_in_cells(settings: TagSettings, cells: pd.Series) -> bool:
 def _found_columns(table: pd.DataFrame, path: Path, notes: list[str]) -> list[str]:
     bits = [name for name in table.columns if _is_bits(table[name])]
     if len(bits) > 1 and len(bits) == len(table.columns):
-        notes.append(f"labels taken from {len(bits)} columns of 0 and 1: {_listed(bits)}")
+        notes.append(f"labels taken from {len(bits)} columns of 0 and 1: {listed(bits, _NAMED)}")
         return bits
     choice = choose_class_column(table, fewest=1)
     if choice.column is None:
@@ -211,15 +211,16 @@ def _rows(
             row_of.setdefault(scenes[0], []).append(row)
     missing = [image.name for scene, image in images.items() if scene not in row_of]
     if missing:
-        rows = f" (rows without a picture: {_listed(strangers)})" if strangers else ""
+        rows = f" (rows without a picture: {listed(strangers, _NAMED)})" if strangers else ""
         raise LabelError(
-            f"{path}: {len(missing)} of {len(images)} pictures have no row: {_listed(missing)}"
-            f"{rows}. Add their rows (an empty class means unlabelled), or take these pictures out "
-            "of imagery:"
+            f"{path}: {len(missing)} of {len(images)} pictures have no row: "
+            f"{listed(missing, _NAMED)}{rows}. Add their rows (an empty class means "
+            "unlabelled), or take these pictures out of imagery:"
         )
     if strangers:
         notes.append(
-            f"{len(strangers)} rows name no picture and are passed over: {_listed(strangers)}"
+            f"{len(strangers)} rows name no picture and are passed over: "
+            f"{listed(strangers, _NAMED)}"
         )
     return row_of
 
@@ -288,8 +289,3 @@ def _require_column(name: str, columns: Sequence[str], path: Path) -> None:
 
 def _with_folder(image: Path) -> str:
     return "/".join(image.parts[-2:])
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

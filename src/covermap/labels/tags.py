@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.errors import LabelError, hint
+from covermap.core.errors import LabelError, hint, listed
 from covermap.core.legend import Legend, LegendClass
 from covermap.imagery.raster import Scene
 from covermap.labels.classes import legend_of_column
@@ -128,15 +128,17 @@ class Tags(NothingDrawn):
         ]
         if unseen:
             notes.append(
-                f"no picture has the label {_listed(unseen)}: it cannot be learnt; add pictures, "
-                "or take it out"
+                f"no picture has the label {listed(unseen, _NAMED)}: it cannot be learnt; add "
+                "pictures, or take it out"
             )
         none = sum(place == len(self.by_scene[name]) for name, place in self._leading.items())
         if none:
             notes.append(f"{none} pictures have none of these labels, which is learnt too")
         bare = [scene.name for scene in scenes if scene.name not in self._leading]
         if bare:
-            notes.append(f"{len(bare)} pictures have no label and are unlabelled: {_listed(bare)}")
+            notes.append(
+                f"{len(bare)} pictures have no label and are unlabelled: {listed(bare, _NAMED)}"
+            )
         return tuple(notes)
 
     def of_one_label(self) -> Tags:
@@ -281,8 +283,3 @@ def _leading_labels(by_scene: Mapping[str, np.ndarray]) -> dict[str, int]:
     rarity = np.where(has, counts, len(known) + 1)
     leading = np.where(has.any(axis=1), rarity.argmin(axis=1), has.shape[1])
     return dict(zip(known, leading.tolist(), strict=True))
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -15,7 +15,7 @@ from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.color_lists import color_list_notes
 from covermap.labels.found_legend import FoundLegend, found_legend
-from covermap.labels.mask_finding import image_path, is_raster
+from covermap.labels.mask_finding import image_path, is_raster, listed_files
 from covermap.labels.masks import read_masks
 from covermap.labels.pairing import (
     Pairing,
@@ -61,9 +61,9 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
     pairing, tokens = _pairing(list(named), mask_files)
     if not pairing.pairs:
         raise LabelError(
-            f"{masks}: no mask is called like an image: images {_listed(list(named))}; masks "
-            f"{_listed(mask_files)}. Rename them so that names agree but for words such as _sat "
-            "and _mask"
+            f"{masks}: no mask is called like an image: images "
+            f"{listed_files(list(named), _NAMED)}; masks {listed_files(mask_files, _NAMED)}. "
+            "Rename them so that names agree but for words such as _sat and _mask"
         )
     left_over = _left_over(pairing.images, pairing.masks)
     for text in left_over:
@@ -181,7 +181,7 @@ def _left_over(images: Sequence[Path], masks: Sequence[Path]) -> list[str]:
     for kind, paths in (("image", images), ("mask", masks)):
         if paths:
             many = "s" if len(paths) > 1 else ""
-            told.append(f"{len(paths)} {kind}{many}: {_listed(paths)}")
+            told.append(f"{len(paths)} {kind}{many}: {listed_files(paths, _NAMED)}")
     return told
 
 
@@ -191,11 +191,6 @@ def _color_lists(images: Path, masks: Path, found: FoundLegend) -> list[str]:
         return []
     roots = [path.resolve() if path.is_dir() else path.resolve().parent for path in (images, masks)]
     return color_list_notes([*roots, *(root.parent for root in roots)], found.colors)
-
-
-def _listed(paths: Sequence[Path]) -> str:
-    names = [path.name for path in paths[:_NAMED]]
-    return ", ".join(names) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
 
 
 def _verify(text: str, target: Path) -> None:

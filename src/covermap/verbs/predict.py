@@ -14,7 +14,7 @@ import numpy as np
 
 from covermap.bundle.facts import Bundle
 from covermap.bundle.folder import read_bundle
-from covermap.core.errors import BundleError, ImageryError, OutputError
+from covermap.core.errors import BundleError, ImageryError, OutputError, listed
 from covermap.core.files import complete_file, matching
 from covermap.core.grid import tiles, whole
 from covermap.core.progress import progress, say
@@ -199,9 +199,8 @@ def _rows(
 
 
 def _counted(failed: Sequence[str], pictures: int) -> str:
-    shown = "; ".join(failed[:_MOST_SHOWN])
-    more = f"; and {len(failed) - _MOST_SHOWN} more" if len(failed) > _MOST_SHOWN else ""
-    return f"{len(failed)} of {pictures} pictures could not be used ({shown}{more})"
+    shown = listed(failed, _MOST_SHOWN, "; ")
+    return f"{len(failed)} of {pictures} pictures could not be used ({shown})"
 
 
 def predictions(

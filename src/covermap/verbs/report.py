@@ -11,6 +11,7 @@ import numpy as np
 
 from covermap.assessment.areas import ClassArea, class_areas, class_pixels
 from covermap.chips.table import read_chips
+from covermap.core.errors import listed
 from covermap.core.files import complete_file, read_json
 from covermap.labels.polygons import Polygons
 from covermap.mapping.preview import map_picture
@@ -145,8 +146,7 @@ def unmapped_headlines(workspace: Workspace) -> list[str]:
     names = [scene.name for scene in workspace.scenes if scene.name not in mapped]
     if not names:
         return []
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return [f"Without a map, since no pixel of them is usable: {shown}."]
+    return [f"Without a map, since no pixel of them is usable: {listed(names, 5)}."]
 
 
 def model_word(metrics: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covermap.bundle.facts import Bundle
-from covermap.core.errors import ImageryError, NothingToMapError
+from covermap.core.errors import ImageryError, NothingToMapError, listed
 from covermap.core.files import content_digest
 from covermap.core.progress import say
 from covermap.imagery.headers import parts_of_images
@@ -135,12 +135,10 @@ def require_readable(outcomes: Sequence[Outcome], where: Path) -> None:
         if isinstance(outcome, ImageryError) and not isinstance(outcome, NothingToMapError)
     ]
     if failed:
-        shown = "; ".join(failed[:_MOST_SHOWN])
-        more = f"; and {len(failed) - _MOST_SHOWN} more" if len(failed) > _MOST_SHOWN else ""
         raise ImageryError(
             f"{where}: {len(failed)} of {len(outcomes)} scenes could not be mapped "
-            f"({shown}{more}). The maps of the others are finished: mend these, or leave "
-            "them out, and the same command makes what is missing"
+            f"({listed(failed, _MOST_SHOWN, '; ')}). The maps of the others are finished: mend "
+            "these, or leave them out, and the same command makes what is missing"
         )
 
 
