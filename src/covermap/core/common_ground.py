@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +11,13 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from covermap.core.grid import Window, same_lattice, whole
-from covermap.core.place import border, place_of
+from covermap.core.place import LON_LAT, border, place_of, transformer
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 # Two outlines of one line that were projected differ by less of a pixel.
 ROUNDING_PX = 0.05
-_LON_LAT = "OGC:CRS84"
 
 
 def share_ground(one: GeoBox, other: GeoBox, least_px: float = 0.0) -> bool:
@@ -67,7 +66,7 @@ def outline_on(grid: GeoBox, other: GeoBox) -> BaseGeometry | None:
     other = on_one_turn(grid, other)
     x, y = border(other, 1 if other.crs == grid.crs else None)
     if other.crs != grid.crs:
-        x, y = _transformer(other.crs, grid.crs).transform(x, y)
+        x, y = transformer(other.crs, grid.crs).transform(x, y)
     points = _in_pixels(grid, np.column_stack([x, y]))
     return None if points is None else shapely.Polygon(points)
 
@@ -103,7 +102,7 @@ def shape_on(grid: GeoBox, shape: BaseGeometry) -> BaseGeometry | None:
 
     def moved(points: np.ndarray) -> np.ndarray:
         nonlocal beyond
-        x, y = _transformer(_LON_LAT, grid.crs).transform(*points.T)
+        x, y = transformer(LON_LAT, grid.crs).transform(*points.T)
         found = _in_pixels(grid, np.column_stack([x, y]))
         beyond |= found is None
         return points if found is None else found
@@ -178,12 +177,3 @@ def _in_pixels(grid: GeoBox, points: np.ndarray) -> np.ndarray | None:
         x = x + 360 * np.round((_middle(grid) - (x.min() + x.max()) / 2) / 360)
     back = ~grid.affine
     return np.column_stack([back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f])
-
-
-# Grids ask for the same pair again and again, and making one takes milliseconds.
-@lru_cache(maxsize=64)
-def _transformer(source: Any, target: Any) -> Any:
-    from pyproj import Transformer
-
-    one, other = (getattr(crs, "proj", crs) for crs in (source, target))
-    return Transformer.from_crs(one, other, always_xy=True)

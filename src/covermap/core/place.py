@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 Bounds = tuple[float, float, float, float]
+LON_LAT = "OGC:CRS84"
 
 # Points of a grid's side that are projected: a straight side is a curve in degrees. Sides of small
 # grids, of which there are many, bend less than a hundredth of their pixels between fewer points.
@@ -125,10 +126,13 @@ def border(geobox: GeoBox, points: int | None = None) -> tuple[np.ndarray, np.nd
 
 def _ring(geobox: GeoBox) -> tuple[np.ndarray, np.ndarray] | None:
     """Longitudes and latitudes along a grid's border, closed, without jumps of 360 degrees."""
+    from pyproj.exceptions import ProjError
+
     if geobox.crs is None:
         return None
-    to_degrees = _to_degrees(geobox.crs)
-    if to_degrees is None:
+    try:
+        to_degrees = transformer(geobox.crs, LON_LAT)
+    except ProjError:
         return None
     lon, lat = to_degrees.transform(*border(geobox))
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
@@ -136,16 +140,20 @@ def _ring(geobox: GeoBox) -> tuple[np.ndarray, np.ndarray] | None:
     return np.unwrap(lon, period=360), np.asarray(lat)
 
 
-# Chips of a scene ask for the same one again and again, and making one takes milliseconds.
+# Grids and chips ask for the same one again and again, and making one takes milliseconds.
 @lru_cache(maxsize=64)
-def _to_degrees(crs: Any) -> Any:
-    from pyproj import Transformer
-    from pyproj.exceptions import ProjError
+def transformer(source: Any, target: Any) -> Any:
+    """What takes x and y (longitude and latitude) of one CRS to those of another.
 
-    try:
-        return Transformer.from_crs(crs.proj, "OGC:CRS84", always_xy=True)
-    except ProjError:
-        return None
+    Raises
+    ------
+    ProjError
+        There is no way from one to the other.
+    """
+    from pyproj import Transformer
+
+    one, other = (getattr(crs, "proj", crs) for crs in (source, target))
+    return Transformer.from_crs(one, other, always_xy=True)
 
 
 def _around_pole(lat: np.ndarray) -> BaseGeometry:
