@@ -110,12 +110,11 @@ def _home() -> str:
 def _remove_left(folder: Path) -> None:
     """Remove what killed processes of this machine left of files that never got complete."""
     ours = re.compile(rf"\..*-{_home()}-(\d+)-[a-z0-9_]{{8}}(?:[.-].*)?")
-    for name in os.listdir(folder):  # noqa: PTH208
-        match = ours.fullmatch(name)
+    for left in list(folder.iterdir()):
+        match = ours.fullmatch(left.name)
         if match is None or _lives(int(match[1])):
             continue
-        left = folder / name
-        if name.endswith(_OLD):
+        if left.name.endswith(_OLD):
             # Killed between two renames: what stood there is whole, and its place is empty.
             for item in left.iterdir():
                 if not (folder / item.name).exists():

@@ -10,6 +10,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 _SIDE = 64
+# What a compiled graph computes with the layer before it.
+_FUSED = (
+    torch.nn.modules.batchnorm._BatchNorm,
+    torch.nn.ReLU,
+    torch.nn.ReLU6,
+    torch.nn.SiLU,
+    torch.nn.GELU,
+    torch.nn.Hardswish,
+    torch.nn.Hardsigmoid,
+    torch.nn.Sigmoid,
+    torch.nn.Identity,
+    torch.nn.Dropout,
+)
 # Skip connections, and what a library keeps beside the largest layer's input and output. Measured
 # on U-Nets: 1.3 to 1.7 times that layer.
 _BESIDE_THE_LARGEST = 1.75
@@ -38,7 +51,7 @@ def activation_bytes(network: nn.Module, channels: int, fused: bool = False) -> 
 
     leaves = [module for module in network.modules() if not any(module.children())]
     if fused:
-        leaves = [leaf for leaf in leaves if not _is_fused(leaf)]
+        leaves = [leaf for leaf in leaves if not isinstance(leaf, _FUSED)]
     hooks = [leaf.register_forward_hook(note) for leaf in leaves]
     parameter = next(network.parameters())
     was_training = network.training
@@ -52,11 +65,3 @@ def activation_bytes(network: nn.Module, channels: int, fused: bool = False) -> 
         for hook in hooks:
             hook.remove()
     return int(_BESIDE_THE_LARGEST * max(sizes) / _SIDE**2)
-
-
-def _is_fused(layer: nn.Module) -> bool:
-    from torch import nn
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    elementwise = (_BatchNorm, nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish, nn.Hardsigmoid)
-    return isinstance(layer, (*elementwise, nn.Sigmoid, nn.Identity, nn.Dropout))

@@ -141,7 +141,7 @@ def map_scenes(
     if mosaic:
         keys = [map_key(model, scene) for scene in opened]
         # Also what it is made from: that is there while the mosaic is unfinished.
-        made = {**dict(zip(part_paths(targets[0], keys), keys, strict=True))}
+        made = dict(zip(part_paths(targets[0], keys), keys, strict=True))
         made[targets[0]] = mosaic_key(keys, opened)
         inputs = {path: partial(str, key) for path, key in made.items()}
     predictor, choice = open_chosen(model, opened, settings, kept_for(model, inputs))
@@ -242,9 +242,9 @@ def kept_in(folder: RunFolder) -> Choice | None:
 
 
 def _targets(scenes: Sequence[Scene], out: Path) -> list[Path]:
-    if len(scenes) == 1 and not out.is_dir() and out.suffix.lower() in _ENDINGS:
-        return [out]
     is_map = out.suffix.lower() in _ENDINGS
+    if len(scenes) == 1 and not out.is_dir() and is_map:
+        return [out]
     if not out.is_dir() and (is_map or out.exists()):
         one = out if is_map else out.with_suffix(".tif")
         raise OutputError(
