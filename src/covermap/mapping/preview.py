@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 from covermap.core.files import complete_file
 from covermap.core.grid import resolution_m, tiles, whole
 from covermap.core.legend import Legend
+from covermap.core.names import shortened
 from covermap.imagery.raster import Band, Scene
 from covermap.mapping.reading import pictures_allowed
 
@@ -140,7 +141,7 @@ def _draw_legend(figure: Figure, legend: Legend, present: set[int]) -> None:
             facecolor=item.color,
             edgecolor="#444444",
             linewidth=0.5,
-            label=_shortened(item.name, letters),
+            label=shortened(item.name, letters),
         )
         for item in shown
     ]
@@ -157,20 +158,6 @@ def _draw_legend(figure: Figure, legend: Legend, present: set[int]) -> None:
     )
     for text in drawn.get_texts():
         text.set_parse_math(False)
-
-
-def _shortened(name: str, letters: int) -> str:
-    """A name of at most so many letters; of a longer one its beginning and its end.
-
-    Examples
-    --------
-    >>> _shortened("broad-leaved forest on wet ground", 20)
-    'broad-leaved…ground'
-    """
-    if len(name) <= letters:
-        return name
-    begin = (letters - 1) * 2 // 3
-    return f"{name[:begin].rstrip()}…{name[begin + 1 - letters :].lstrip()}"
 
 
 def is_own_picture(path: Path) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from covermap.report.style import FAINT, blank_figure, shortened, style
+from covermap.core.names import shortened
+from covermap.report.style import FAINT, blank_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from covermap.core.names import shortened
 from covermap.report import figures
 from covermap.report.comparison_content import ERRORS, SCORES, Comparison
-from covermap.report.style import FAINT, blank_figure, shortened, style
+from covermap.report.style import FAINT, blank_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

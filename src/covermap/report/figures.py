@@ -14,8 +14,9 @@ import numpy as np
 
 from covermap.assessment.class_table import confusion_forms
 from covermap.core.legend import Legend
+from covermap.core.names import shortened
 from covermap.report.content import Curve, Panel
-from covermap.report.style import ACCENT, FAINT, INK, MUTED, blank_figure, shortened, style
+from covermap.report.style import ACCENT, FAINT, INK, MUTED, blank_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,8 @@ import numpy as np
 
 from covermap.assessment.joint import JointCounts
 from covermap.assessment.tally import Tally
-from covermap.report.style import ACCENT, FAINT, INK, MUTED, blank_figure, shortened, style
+from covermap.core.names import shortened
+from covermap.report.style import ACCENT, FAINT, INK, MUTED, blank_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

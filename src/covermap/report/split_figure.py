@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from covermap.core.names import shortened
 from covermap.report.content import SceneParts, SplitMap
 from covermap.report.figures import FOLD_COLORS, PART_COLORS
-from covermap.report.style import INK, blank_figure, shortened, style
+from covermap.report.style import INK, blank_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -49,8 +49,3 @@ def blank_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), facecolor="none")
-
-
-def shortened(name: str, length: int = 22) -> str:
-    """A name that is cut where it is too long."""
-    return name if len(name) <= length else name[: length - 1] + "…"
