@@ -64,3 +64,13 @@ def test_alike_pictures_of_a_group_do_not_make_an_interval_narrow():
             truth = np.ones((pictures, 1))
             found.add(group, MultilabelTally.of(truth, np.full((pictures, 1), bool(good))))
     assert multilabel_intervals(few.groups, 0) == multilabel_intervals(many.groups, 0)
+
+
+def test_means_of_some_labels_are_drawn_from_these_alone():
+    groups = grouped(7).groups
+    alone = {
+        name: MultilabelTally(tally.labels[:1], tally.exact, tally.complete)
+        for name, tally in groups.items()
+    }
+    assert multilabel_intervals(groups, 0, labels=[0]) == multilabel_intervals(alone, 0)
+    assert multilabel_intervals(groups, 0) != multilabel_intervals(alone, 0)

@@ -214,6 +214,36 @@ def test_pictures_without_any_label_teach_and_are_scored(tmp_path, names):
     assert told == {(picture, name) for picture in truth for name in names}
 
 
+def test_a_label_that_all_tested_pictures_have_is_named_and_not_scored(tmp_path):
+    random = np.random.default_rng(0)
+    truth = {f"p{n:02}.png": (n % 2, int(n >= 18 or n % 3 > 0)) for n in range(24)}
+    for number, (name, (corn, _)) in enumerate(truth.items()):
+        cover = (random.random((32, 32)) < 0.3 + 0.6 * corn).astype(int)
+        write_picture(tmp_path / "pictures" / name, cover, number)
+    rows = "".join(f"{name},{corn},{soy}\n" for name, (corn, soy) in truth.items())
+    (tmp_path / "table.csv").write_text(f"file,corn,soy\n{rows}")
+    metrics = run(
+        tmp_path,
+        "imagery: pictures/*.png\ntask: multilabel\nmodel: {name: shallow-cnn}\n"
+        "labels: {tags: table.csv, name: file, column: [corn, soy]}\n"
+        'split: {by: list, train: ["p0*", "p10"], val: ["p11"], test: ["p18", "p19", "p2*"]}\n'
+        "training: {epochs: 2, batch_size: 8, precision: float32}\n",
+    )
+    test, majority = metrics["test"], metrics["baselines"]["majority"]
+    assert test["not_assessed"] == ["soy"]
+    assert test["per_label"]["soy"]["accuracy"] is None
+    assert test["per_label"]["soy"]["positive_rate"] == 1
+    for way in (test, majority):
+        assert way["mean_accuracy"] == way["per_label"]["corn"]["accuracy"]
+        assert way["mean_f1"] == way["per_label"]["corn"]["f1"]
+    # Chips have several labels: shares of the parts do not add up to one.
+    shares = json.loads((tmp_path / "run" / "audit.json").read_text())["class_shares"]
+    assert shares["test"] == {"corn": 0.5, "soy": 1.0}
+    assert shares["train"] == pytest.approx({"corn": 5 / 11, "soy": 7 / 11})
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "in both training and test: soy." in page
+
+
 OF_SHARES = (
     "imagery: scene.tif\nlabels: {path: ids.tif, presence: {threshold: 0.1}, legend: "
     "{classes: {1: field, 2: forest, 3: town}}}\nchips: {size: 32}\nmodel: {name: shallow-cnn}\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,9 +201,14 @@ def exact_match_by_chance(rates: Sequence[float]) -> float:
 
 
 def multilabel_metrics(
-    tally: MultilabelTally, names: Sequence[str], training_rates: Sequence[float | None]
+    tally: MultilabelTally,
+    names: Sequence[str],
+    training_rates: Sequence[float | None],
+    assessed: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """All scores ready for JSON; undefined is None.
+
+    Means are those of the assessed labels; `exact_match` asks for all labels, as its name says.
 
     Parameters
     ----------
@@ -212,7 +217,10 @@ def multilabel_metrics(
         Of the labels, in the order of the tally.
     training_rates : sequence of float or None
         Share of the training pictures that have each label, for the majority baseline.
+    assessed : collection of str, optional
+        Names of the labels that can be; the scores of the others are None. All by default.
     """
+    chosen = [assessed is None or name in assessed for name in names]
     baseline = of_constant_answer(tally, majority_labels(training_rates))
     columns = {
         "accuracy": label_accuracy(tally),
@@ -220,18 +228,24 @@ def multilabel_metrics(
         "precision": label_precision(tally),
         "recall": label_recall(tally),
         "f1": label_f1(tally),
-        "positive_rate": positive_rates(tally),
     }
+    columns = {
+        key: tuple(value if ok else None for value, ok in zip(column, chosen, strict=True))
+        for key, column in columns.items()
+    }
+    rates = positive_rates(tally)
     return {
-        "mean_label_accuracy": mean_label_accuracy(tally),
-        "majority_mean_label_accuracy": mean_label_accuracy(baseline),
+        "mean_label_accuracy": _mean(columns["accuracy"]),
+        "majority_mean_label_accuracy": _mean(columns["majority_accuracy"]),
         "exact_match": exact_match(tally),
         "mean_f1": _mean(columns["f1"]),
         "pictures": max((item.total for item in tally.labels), default=0),
         "complete_pictures": tally.complete,
+        "not_assessed": [name for name, ok in zip(names, chosen, strict=True) if not ok],
         "per_label": {
             name: {
                 **{key: column[k] for key, column in columns.items()},
+                "positive_rate": rates[k],
                 "pictures": tally.labels[k].total,
                 "confusion_matrix": tally.labels[k].matrix.tolist(),
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -19,7 +19,10 @@ from covermap.assessment.multilabel import MultilabelTally
 
 
 def multilabel_intervals(
-    groups: Mapping[str, MultilabelTally], seed: int, resamples: int = RESAMPLES
+    groups: Mapping[str, MultilabelTally],
+    seed: int,
+    resamples: int = RESAMPLES,
+    labels: Sequence[int] | None = None,
 ) -> dict[str, Interval | None]:
     """95 % intervals of `mean_accuracy`, `mean_f1` and `exact_match`, as `bootstrap_intervals`.
 
@@ -29,6 +32,8 @@ def multilabel_intervals(
         A tally for each block, region or scene.
     seed : int
     resamples : int
+    labels : sequence of int, optional
+        Places of those whose means are asked for; all by default.
 
     Returns
     -------
@@ -42,10 +47,12 @@ def multilabel_intervals(
         np.float64,
     )
     whole = np.array([(groups[name].exact, groups[name].complete) for name in sorted(groups)])
-    labels = counts.shape[1]
+    known = counts.shape[1]
     facts = np.concatenate([counts.reshape(len(groups), -1), whole], axis=1)
     sums = resampled_sums(facts, seed, resamples)
-    absent, wrongly, missed, found = np.moveaxis(sums[:, :-2].reshape(-1, labels, 4), 2, 0)
+    asked = range(known) if labels is None else labels
+    drawn = sums[:, :-2].reshape(-1, known, 4)[:, list(asked)]
+    absent, wrongly, missed, found = np.moveaxis(drawn, 2, 0)
     scores = {
         "mean_accuracy": mean_of_defined(absent + found, absent + wrongly + missed + found),
         "mean_f1": mean_of_drawn(2 * found, 2 * found + wrongly + missed, found + missed),

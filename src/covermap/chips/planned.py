@@ -61,6 +61,22 @@ def chip_answers(
     return np.array(found, dtype=np.float32).reshape(-1, len(names))
 
 
+def label_shares(
+    chips: gpd.GeoDataFrame, answers: ChipTags, names: Sequence[str], parts: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Of the chips of each part of which it is known, the share that have each label, 0..1.
+
+    Of several labels a chip has `class_shares` name one alone.
+    """
+    found = {}
+    for part in parts:
+        known = chip_answers(chips, answers, names, [part])
+        have, asked = np.nansum(known, axis=0), (~np.isnan(known)).sum(axis=0)
+        shares = have / np.maximum(asked, 1)
+        found[part] = {name: float(share) for name, share in zip(names, shares, strict=True)}
+    return found
+
+
 def assessed_by_chips(
     chips: gpd.GeoDataFrame,
     answers: Answers,

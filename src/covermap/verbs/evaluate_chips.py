@@ -248,10 +248,10 @@ def _tag_metrics(
             model.add(group, MultilabelTally.of(truth, said[None]))
             always.add(group, MultilabelTally.of(truth, usual))
             counted.append(lesson.scored(number, truth[0] == 1, said, shares, names))
-    rates, seed = positive_rates(taught), workspace.project.seed
+    rates, seed, assessed = positive_rates(taught), workspace.project.seed, workspace.split.assessed
     return {
-        "test": _told(model, names, rates, seed),
-        "baselines": {"majority": _told(always, names, rates, seed)},
+        "test": _told(model, names, rates, assessed, seed),
+        "baselines": {"majority": _told(always, names, rates, assessed, seed)},
     }
 
 
@@ -261,11 +261,16 @@ def _reference(sample: Any) -> np.ndarray:
 
 
 def _told(
-    tally: GroupedLabels, names: tuple[str, ...], rates: tuple[float | None, ...], seed: int
+    tally: GroupedLabels,
+    names: tuple[str, ...],
+    rates: tuple[float | None, ...],
+    assessed: tuple[str, ...],
+    seed: int,
 ) -> dict[str, Any]:
     """Scores of one way to answer; those of the majority stand in an entry of their own."""
-    found = multilabel_metrics(tally.pooled, names, rates)
-    intervals = multilabel_intervals(tally.groups, seed)
+    found = multilabel_metrics(tally.pooled, names, rates, assessed)
+    chosen = [place for place, name in enumerate(names) if name in assessed]
+    intervals = multilabel_intervals(tally.groups, seed, labels=chosen)
     per_label = {
         name: {key: value for key, value in row.items() if not key.startswith("majority_")}
         for name, row in found["per_label"].items()
@@ -284,5 +289,6 @@ def _told(
         "complete_chips": found["complete_pictures"],
         "groups": len(tally.groups),
         "labels": list(names),
+        "not_assessed": found["not_assessed"],
         "per_label": per_label,
     }

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from covermap.chips.audit import audit, require_passed
+from covermap.chips.answers import ChipTags
+from covermap.chips.audit import Audit, audit, require_passed
 from covermap.chips.filters import reason_counts, select
 from covermap.chips.parts import Split, SplitCase
 from covermap.chips.placing import Placement, placements
-from covermap.chips.planned import assessed_by_chips, require_answers
+from covermap.chips.planned import assessed_by_chips, label_shares, require_answers
 from covermap.chips.scan import CELL, Scan, scan
 from covermap.chips.split import (
     auto_chip_size,
@@ -30,6 +31,7 @@ from covermap.core.progress import say
 from covermap.imagery.raster import Scene
 from covermap.labels.protocol import Labels
 from covermap.labels.settings import LabelSettings
+from covermap.labels.tags import Tags
 from covermap.labels.top_classes import without_classes
 from covermap.project.steps import RunFolder
 from covermap.verbs.workspace import Workspace
@@ -125,7 +127,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     viewer = workspace.viewer
     plan = plan_chips(selection, split, viewer)
     split = workspace.__dict__["split"] = _assessed_as_scored(workspace, plan, split)
-    found = audit(viewer, plan.chips, split, workspace.around)
+    found = _with_labels(workspace, plan, audit(viewer, plan.chips, split, workspace.around))
     _say_rejected(plan)
     for reason in split.reasons:
         say(f"split: {reason}")
@@ -133,6 +135,8 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     _say_not_assessed(workspace, split)
     for line in found.lines():
         say(f"audit: {line}")
+    if _has_labels(workspace):
+        say("  share of the chips that have each label")
     for line in found.class_table():
         say(f"  {line}")
     workspace.folder.claim(OUTPUTS)
@@ -220,6 +224,20 @@ def _assessed_as_scored(workspace: Workspace, plan: Plan, split: Split) -> Split
     assessed = assessed_by_chips(plan.chips, answers, labels.legend.names, split.trainings)
     require_answers(assessed, answers, labels)
     return replace(split, assessed=assessed)
+
+
+def _has_labels(workspace: Workspace) -> bool:
+    """Whether whole pictures may have several labels each."""
+    return isinstance(workspace.labels, Tags) and workspace.labels.multilabel
+
+
+def _with_labels(workspace: Workspace, plan: Plan, found: Audit) -> Audit:
+    """The audit with the share of chips that have each label, where a chip may have several."""
+    answers = workspace.answers() if _has_labels(workspace) else None
+    if not isinstance(answers, ChipTags):
+        return found
+    names, parts = workspace.labels.legend.names, list(found.class_shares)
+    return replace(found, class_shares=label_shares(plan.chips, answers, names, parts))
 
 
 def _say_rejected(plan: Plan) -> None:

@@ -185,6 +185,7 @@ def _of_tags(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFr
         headlines=(
             *_leaks(workspace, metrics),
             *ahead,
+            *_unassessed(test),
             *_doubts(metrics, titles),
         ),
         scores=Table(("model", "usual labels for all"), rows),
@@ -332,6 +333,17 @@ def _number(scores: dict[str, Any], key: str) -> str:
         return _DASH
     told = f"{value:.3f}"
     return f"{told} ({low:.3f} to {high:.3f})" if has_width(low, high, share=False) else told
+
+
+def _unassessed(test: dict[str, Any]) -> list[str]:
+    """What is not known of labels that cannot be tested."""
+    if not test["not_assessed"]:
+        return []
+    return [
+        "Not assessed, for want of chips with and without the label in both training and test: "
+        f"{', '.join(test['not_assessed'])}. The means leave them out; nothing is known of how "
+        "well they are told."
+    ]
 
 
 def _doubts(metrics: dict[str, Any], titles: dict[str, str], shares: bool = True) -> list[str]:
