@@ -150,3 +150,17 @@ def test_a_shared_lattice_is_followed_exactly_far_from_its_origin():
     rows, cols = lattice_of(BOX, far)
     assert rows.tolist() == [[-7_000_000] * 3, [-6_999_999] * 3]
     assert cols[0].tolist() == [9_000_000, 9_000_001, 9_000_002]
+
+
+def test_ground_is_dealt_as_before_while_what_both_know_stays_where_it_was():
+    old = ground()
+    assert ground(blocks={**old.blocks, (5, 5): (2, 20)}).deals_as(old)
+    assert not ground(blocks={**old.blocks, (0, 1): (2, 11)}).deals_as(old)
+    assert not replace(old, block_px=64).deals_as(old)
+    assert not replace(old, origin=tiny_geobox(96, 96, crs=32632)).deals_as(old)
+    # A block that no part has says nothing.
+    assert ground(blocks={**old.blocks, (0, 1): (NO_PART, 11)}).deals_as(old)
+    drawn = replace(old, kind="polygons", blocks={})
+    assert not drawn.deals_as(old)
+    assert drawn.deals_as(replace(drawn, blocks={}))
+    assert not replace(drawn, part_of_source=np.array([0, 1, 2], np.int16)).deals_as(drawn)

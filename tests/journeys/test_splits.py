@@ -86,6 +86,21 @@ def test_a_kept_split_grows_with_the_pictures(folder):
     assert len(after) == 12
 
 
+def test_a_run_says_when_other_ground_is_tested_than_before(folder):
+    lists = ("{by: list, train: ['0[0-2]*'], test: ['0[3-5]*']}", "dealt out anew")
+    assert lists[1] not in prepared(folder, lists[0]).err
+    for number in range(6, 8):
+        index = quarters(64, 64, seed=number)
+        write_picture(folder / "images" / f"{number:02}_sat.png", index, number)
+        write_colors(folder / "masks" / f"{number:02}_mask.png", index)
+    # New ground alone changes nothing of what was tested.
+    grown = "{by: list, train: ['0[0-2]*', '06*'], test: ['0[3-5]*', '07*']}"
+    assert lists[1] not in prepared(folder, grown).err
+    other = prepared(folder, "{by: list, train: ['0[0-3]*'], test: ['0[4-7]*']}")
+    assert lists[1] in other.err
+    assert "split: {keep: run/chips.parquet}" in other.err
+
+
 def test_random_chips_are_stamped_wherever_scores_stand(folder):
     said = prepared(folder, "{by: random}", verb="run")
     assert said.status == 0, said.err

@@ -119,6 +119,30 @@ class Ground:
         """Codes of parts by name."""
         return np.asarray([self.parts.index(name) for name in names], dtype=np.int16)
 
+    def deals_as(self, earlier: Ground) -> bool:
+        """Whether ground that both know lies in the same part of both; new ground does not count.
+
+        Groups of polygons, and regions, have no names that outlive a change of their file: they
+        must all be as they were.
+        """
+        if (self.kind, self.block_px, self.origin) != (
+            earlier.kind, earlier.block_px, earlier.origin,
+        ):  # fmt: skip
+            return False
+        if self.kind == "polygons":
+            return np.array_equal(self.part_of_source, earlier.part_of_source)
+        if self.regions is not None and earlier.regions is not None:
+            return np.array_equal(self.regions.part_of, earlier.regions.part_of)
+        known: list[tuple[Mapping[Any, tuple[int, int]], Mapping[Any, tuple[int, int]]]] = [
+            (self.blocks, earlier.blocks), (self.scenes, earlier.scenes),
+        ]  # fmt: skip
+        return all(
+            self.parts[mine[place][0]] == earlier.parts[its[place][0]]
+            for mine, its in known
+            for place in mine.keys() & its.keys()
+            if min(mine[place][0], its[place][0]) >= 0
+        )
+
     def _looked_up(self, geobox: GeoBox, scene_name: str, which: int) -> np.ndarray:
         if self.kind == "scenes":
             shape = (int(geobox.shape[0]), int(geobox.shape[1]))

@@ -20,7 +20,7 @@ from covermap.chips.split import (
     picture_chip_size,
     split_files,
 )
-from covermap.chips.split_file import write_split
+from covermap.chips.split_file import read_split, write_split
 from covermap.chips.split_scenes import told_of_pieces
 from covermap.chips.split_top import split_with_top_classes
 from covermap.chips.table import Plan, plan_chips, reasons_of, write_chips
@@ -139,6 +139,8 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
         say("  share of the chips that have each label")
     for line in found.class_table():
         say(f"  {line}")
+    if (change := _dealt_anew(workspace, split)) is not None:
+        say(f"split: {change}")
     workspace.folder.claim(OUTPUTS)
     write_json(folder / "audit.json", found.to_dict())
     require_passed(found, project.split.allow_leak)
@@ -267,6 +269,26 @@ def _say_not_assessed(workspace: Workspace, split: Split) -> None:
             of_them = "of it" if one else "with and without it"
             why = f"no chips {of_them} both to teach and to test"
         say(f"split: not assessed: {', '.join(missed)} ({why}; trained all the same)")
+
+
+def _dealt_anew(workspace: Workspace, split: Split) -> str | None:
+    """What is to be known where a run's ground is dealt out otherwise than before."""
+    folder = workspace.folder.path
+    earlier = folder / "split.json"
+    if workspace.project.split.keep is not None or not earlier.exists():
+        return None
+    try:
+        if split.ground.deals_as(read_split(earlier).ground):
+            return None
+    except (KeyError, TypeError, ValueError):
+        # Of a version that wrote it otherwise.
+        return None
+    return (
+        "dealt out anew, since the project, its images or its labels changed: other ground is "
+        "tested than before, so scores do not compare with the earlier ones. To go on testing the "
+        "same ground, give a changed project another --out and `split: {keep: "
+        f"{folder.name}/chips.parquet}}`"
+    )
 
 
 def _require_other_run(workspace: Workspace) -> None:
