@@ -43,6 +43,24 @@ def test_a_cell_gets_the_answer_of_the_window_around_it():
     assert shares[0, 0, 24:32, 16:24] == pytest.approx(values[0, :, 12:44, 4:36].mean(), abs=1e-6)
 
 
+def test_cells_at_the_border_are_answered_for_by_whole_windows():
+    values = 1 + np.random.default_rng(2).random((1, 1, 112, 96)).astype(np.float32)
+    bright = SlidingPredictor(Brightness(), 64).probabilities(values)[0, 0]
+    # Around of 24 px: the first two cells along each side share the outermost window.
+    assert bright[:32, :32] == pytest.approx(values[0, 0, :64, :64].mean(), abs=1e-6)
+    assert bright[-32:, -32:] == pytest.approx(values[0, 0, -64:, -64:].mean(), abs=1e-6)
+    assert bright.min() > 1
+
+
+@pytest.mark.parametrize("shape", [(48, 96), (32, 16), (96, 32)])
+def test_a_scene_smaller_than_a_window_is_padded_evenly(shape):
+    values = np.ones((1, 1, *shape), np.float32)
+    bright = SlidingPredictor(Brightness(), 64).probabilities(values)[0, 0]
+    assert bright.shape == shape
+    expected = min(shape[0], 64) * min(shape[1], 64) / 64**2
+    assert bright == pytest.approx(expected, abs=1e-6)
+
+
 def test_answers_within_the_halo_do_not_depend_on_the_tile():
     values = np.random.default_rng(1).random((1, 2, 160, 160)).astype(np.float32)
     predictor = SlidingPredictor(Brightness(), 64)

@@ -168,7 +168,10 @@ class SlidingPredictor:
     """A model of chips as a predictor of pixels: each window answers for the cell in its middle.
 
     Windows are of the trained size and stand on a lattice of cells, so that a pixel's answer does
-    not depend on the tile. What lies beyond a tile has the training mean.
+    not depend on the tile. Towards the border of a scene, where tiles end too, they stay inside:
+    the cells there are answered for by the outermost whole window. A model that never saw ground
+    that ends would take its padding for something (of EuroSAT's classes, for water). Only where a
+    scene is smaller than a window what lies beyond has the training mean.
 
     Parameters
     ----------
@@ -199,12 +202,18 @@ class SlidingPredictor:
 
     def _rows(self, tile: np.ndarray) -> Iterator[np.ndarray]:
         """The windows of each row of cells, (columns, C, S, S)."""
-        around, stride = self._around, self.stride
-        wide = np.pad(tile, ((0, 0), (around, around), (around, around)))
-        size = (self._chip_size, self._chip_size)
-        windows = np.lib.stride_tricks.sliding_window_view(wide, size, axis=(1, 2))
-        for row in range(0, tile.shape[1], stride):
-            yield np.moveaxis(windows[:, row, ::stride], 0, 1)
+        size = self._chip_size
+        lacking = [max(0, size - side) for side in tile.shape[1:]]
+        whole = np.pad(tile, ((0, 0), *((less // 2, less - less // 2) for less in lacking)))
+        windows = np.lib.stride_tricks.sliding_window_view(whole, (size, size), axis=(1, 2))
+        down, across = (self._starts(side) for side in tile.shape[1:])
+        for row in down:
+            yield np.moveaxis(windows[:, row, across], 0, 1)
+
+    def _starts(self, length: int) -> np.ndarray:
+        """Where the window of each cell along a side of a tile begins."""
+        cells = np.arange(0, length, self.stride)
+        return np.clip(cells - self._around, 0, max(0, length - self._chip_size))
 
 
 def cell_side(chip_size: int) -> int:
