@@ -38,7 +38,7 @@ def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
         say(f"  {name:<{width}}  {drawn:<14} {counts.get(name, 0):>10,} {unit}{missed}")
     parts = chips["split"].value_counts()
     told = ", ".join(f"{parts[part]} {part}" for part in split.ground.parts if part in parts)
-    say(f"  split     {told} ({split.scheme} of {split.ground.kind})")
+    say(f"  chips     {told} ({split.scheme} of {split.ground.kind})")
     say(f"  channels  {', '.join(workspace.channels)}")
     model = project.model
     say(f"  network   {model.described_for(project.task)}")
