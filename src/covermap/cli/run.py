@@ -121,7 +121,9 @@ def tell_results(out: Path) -> None:
     table = out / "predictions.csv"
     if table.exists():
         print(f"table   {shlex.quote(str(table))}")
-        print(f"bundle  {bundle}  (covermap predict BUNDLE PICTURES --out table.csv)")
+        # A table of whole pictures; by activation maps, or by windows, each can be mapped as well.
+        print(f"bundle  {bundle}  (covermap predict BUNDLE PICTURES --out table.csv,")
+        print(f"        {' ' * len(bundle)}   or covermap map BUNDLE PICTURE --out map.tif)")
         return
     maps = out / "map.tif"
     print(f"map     {shlex.quote(str(maps if maps.exists() else out / 'maps'))}")
