@@ -6,8 +6,9 @@ from covermap.bundle.facts import Bundle, Quantity
 from covermap.chips.loading import Share
 from covermap.core.errors import LabelError
 from covermap.core.grid import window_geobox
+from covermap.core.progress import say
 from covermap.labels.density import Cap, CountHistogram, Density
-from covermap.labels.kind_settings import DensitySettings
+from covermap.labels.kind_settings import CapSettings, DensitySettings
 from covermap.verbs.workspace import Workspace
 
 _NAME, _UNIT = "points in a cell", "points"
@@ -32,7 +33,14 @@ def fitted_cap(workspace: Workspace, teach: Share) -> Cap | None:
             f"{labels.path}: the cap is 0 points, because so many cells of the training ground "
             "are empty; take it over the others: labels: {cap: {percentile: 97, over: nonzero}}"
         )
+    how = "" if isinstance(settings.cap, int | float) else f", {_how(settings.cap)}"
+    say(f"density: 1 stands for {cap.points:g} points in a cell, and for more (labels: cap{how})")
     return cap
+
+
+def _how(settings: CapSettings) -> str:
+    cells = "the cells" if settings.over == "all" else "the cells with points"
+    return f"percentile {settings.percentile:g} of {cells} that teach"
 
 
 def histogram_of(labels: Density, teach: Share) -> CountHistogram:
