@@ -19,7 +19,13 @@ from mapping.ground import Ground
 from mapping.once import command, in_a_process
 from mapping.scores import agreement, disagreement, seam_score
 
-ENGINES = ("openvino-bfloat16", "openvino-int8", "openvino-float32", "torch-bfloat16")
+ENGINES = (
+    "openvino-bfloat16",
+    "openvino-int8",
+    "openvino-mixed",
+    "openvino-float32",
+    "torch-bfloat16",
+)
 EXACT = ("openvino-float32", "torch-float32")
 # In float32: less exact engines move classes by themselves, whatever the tile.
 _TILES, _QUICK_TILES = (512, 768, 1024), (320, 448)
