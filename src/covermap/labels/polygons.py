@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from covermap.labels.classes import (
 )
 from covermap.labels.coding import coding_of, legend_path, legend_settings
 from covermap.labels.columns import as_text, choose_class_column, is_integer_like
+from covermap.labels.overlaps import told_of_overlaps
 from covermap.labels.polygon_file import only_areas, read_layer
 from covermap.labels.settings import LabelSettings
 from covermap.labels.target import Target
@@ -102,12 +104,19 @@ class Polygons:
     @property
     def doubts(self) -> tuple[str, ...]:
         """What a person should look at before anything is trained."""
+        overlaps = () if self.overlaps is None else (self.overlaps,)
         if self.sources <= _FEW_ROWS or max(self.drawn, default=0) > 1:
-            return ()
+            return overlaps
         return (
+            *overlaps,
             f"each of the {self.sources} rows is a class of its own by column '{self.attribute}'; "
             "which column holds the classes? (labels: {attribute: ...})",
         )
+
+    @cached_property
+    def overlaps(self) -> str | None:
+        """Polygons of different classes on the same ground, in words; None where there are none."""
+        return told_of_overlaps(self.table, self.legend, self.strength)
 
     def in_crs(self, crs: Any) -> gpd.GeoDataFrame:
         """The table in another CRS; kept for the next call."""
@@ -157,7 +166,7 @@ class Polygons:
         return bool(len(self._near(geobox)[1]))
 
     def checked_on(self, scenes: Sequence[Scene]) -> tuple[str, ...]:
-        """Stop when no polygon lies on any scene, saying where both are.
+        """How many polygons lie elsewhere or under others; stop when none lies on any scene.
 
         Raises
         ------
@@ -170,9 +179,10 @@ class Polygons:
         if not hits:
             raise LabelError(self._far_from(scenes[0]))
         outside = len(self.table) - len(hits)
-        if not outside:
-            return ()
-        return (f"{outside} of {len(self.table)} polygons lie outside all scenes",)
+        notes = (
+            [f"{outside} of {len(self.table)} polygons lie outside all scenes"] if outside else []
+        )
+        return (*notes, *([] if self.overlaps is None else [self.overlaps]))
 
     def _far_from(self, scene: Scene) -> str:
         here = scene.geobox.extent.to_crs("EPSG:4326").boundingbox
