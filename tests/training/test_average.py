@@ -49,3 +49,11 @@ def test_the_average_is_its_own_copy():
     with torch.no_grad():
         own.weight.fill_(9.0)
     assert average.weights["weight"].item() == 1.0
+
+
+def test_the_average_follows_a_network_that_moved_to_another_device():
+    own = network(1.0)
+    average = WeightAverage(own, decay=0.9)
+    own.to("meta")
+    average.update(own, step=1)
+    assert {weight.device.type for weight in average.weights.values()} == {"meta"}

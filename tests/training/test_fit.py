@@ -1,6 +1,7 @@
 """Training: it learns, keeps the best epoch, and stops as it should."""
 
 import dataclasses
+import importlib
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import nn
 
 from covermap.chips.sample import Sample
 from covermap.core.errors import ModelError
+from covermap.models.libraries import lightning
 from covermap.models.loading import network_weights
 from covermap.models.loss_settings import LossSettings
 from covermap.models.registry import build_network
@@ -282,6 +284,13 @@ def test_nothing_is_printed_or_warned(tmp_path, capfd):
     out, err = capfd.readouterr()
     assert out == ""
     assert err == ""
+
+
+def test_the_gpu_of_an_apple_processor_is_not_taken(tmp_path, monkeypatch):
+    lightning()
+    apples = importlib.import_module("lightning.fabric.accelerators.mps").MPSAccelerator
+    monkeypatch.setattr(apples, "is_available", staticmethod(lambda: True))
+    assert len(fit(plan(tmp_path, epochs=1)).history) == 1
 
 
 def test_a_single_chip_trains(tmp_path):

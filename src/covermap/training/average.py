@@ -29,10 +29,12 @@ class WeightAverage:
         """Move towards the network's weights after its step number `step`, from 1."""
         kept = min(self.decay, (1 + step) / (10 + step))
         for name, tensor in network.state_dict().items():
+            # The average begins on the CPU, and training then moves the network to a GPU.
+            own = self.weights[name] = self.weights[name].to(tensor.device)
             if tensor.is_floating_point():
-                self.weights[name].lerp_(tensor, 1 - kept)
+                own.lerp_(tensor, 1 - kept)
             else:
-                self.weights[name].copy_(tensor)
+                own.copy_(tensor)
 
     @torch.no_grad()
     def swap(self, network: nn.Module) -> None:

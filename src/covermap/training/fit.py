@@ -232,7 +232,9 @@ def _train(plan: FitPlan, state: _State) -> None:
 
 def _trainer(plan: FitPlan, precision: str) -> Any:
     return lightning().Trainer(
-        accelerator="auto",
+        # The devices that maps are made on and the plan names. "auto" would take Apple's GPU too,
+        # which has no float64 and other sums.
+        accelerator="cuda" if torch.cuda.is_available() else "cpu",
         devices=1,
         precision="bf16-mixed" if precision == "bfloat16" else "32-true",
         max_epochs=plan.settings.epochs,
