@@ -48,6 +48,12 @@ def test_a_step_takes_the_gradients_of_several_batches():
     assert (resolved.batches, resolved.steps_per_epoch, resolved.steps) == (5, 2, 6)
 
 
+def test_accumulated_batches_are_trained_as_long_as_large_ones():
+    large = resolve(TrainingSettings(batch_size=16), 320, 64)
+    small = resolve(TrainingSettings(batch_size=2, accumulate=8), 320, 64)
+    assert (small.epochs, small.steps) == (large.epochs, large.steps) == (15, 300)
+
+
 @pytest.mark.parametrize(
     ("settings", "patience"),
     [

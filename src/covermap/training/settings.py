@@ -232,7 +232,7 @@ class ResolvedTraining:
     @property
     def steps_per_epoch(self) -> int:
         """Steps of the optimiser in an epoch; the last may have fewer batches than the others."""
-        return -(-self.batches // self.accumulate)
+        return steps_of(self.batches, self.accumulate)
 
     @property
     def steps(self) -> int:
@@ -285,7 +285,7 @@ def resolve(
         aims = class_aims(settings.sampling, class_pixels, names)
     if settings.epochs == "auto":
         aimed = min(max(_STEPS_A_CHIP * pieces, _LEAST_STEPS), _MOST_STEPS)
-        wanted = round(aimed / batches)
+        wanted = round(aimed / steps_of(batches, settings.accumulate))
         epochs = min(max(wanted, _LEAST_EPOCHS), _MOST_EPOCHS)
     else:
         epochs = settings.epochs
@@ -312,6 +312,11 @@ def resolve(
         augmentation=settings.augmentation,
         precision=settings.precision,
     )
+
+
+def steps_of(batches: int, accumulate: int) -> int:
+    """Steps of the optimiser that so many batches of an epoch make."""
+    return -(-batches // accumulate)
 
 
 def batch_sizes(chips: int, batch_size: int) -> tuple[int, ...]:
