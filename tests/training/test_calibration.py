@@ -12,7 +12,7 @@ from torch import nn
 
 from covermap.chips.sample import Sample
 from covermap.models.decoding import class_probabilities
-from covermap.training import calibration
+from covermap.training import batch, calibration
 from covermap.training.calibration import calibration_of, fitted
 
 
@@ -135,7 +135,7 @@ def test_of_very_many_pixels_a_drawn_part_is_fitted_and_batches_do_not_matter(mo
     found = calibration_of(nn.Identity(), source, 0)
     assert found.pixels == 6000
     assert found.temperature == pytest.approx(3, rel=0.1)
-    monkeypatch.setattr(calibration, "_SHOWN_AT_ONCE", 1)
+    monkeypatch.setattr(batch, "SHOWN_AT_ONCE", 1)
     assert calibration_of(nn.Identity(), source, 0) == found
     assert calibration_of(nn.Identity(), source, 1) != found
 

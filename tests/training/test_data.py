@@ -60,6 +60,18 @@ def test_validation_keeps_the_order():
     assert order(batches) == [[0, 1], [2, 3], [4]]
 
 
+def test_large_chips_validate_in_smaller_batches():
+    """Pieces teach, whole chips validate: a batch of these would not fit into memory."""
+
+    class Large(Chips):
+        def __getitem__(self, index):
+            values = np.full((1, 640, 384), index, np.float32)
+            ones = np.ones((640, 384), bool)
+            return Sample(values, ones, np.full((640, 384), index, np.int64), ones)
+
+    assert order(ValidationBatches(Large(3), 8)) == [[0], [1], [2]]
+
+
 def test_values_reach_the_device_channels_last():
     batch = next(iter(ValidationBatches(Chips(2), 2))).to(torch.device("cpu"))
     assert batch.values.is_contiguous(memory_format=torch.channels_last)

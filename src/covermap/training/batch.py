@@ -9,7 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from covermap.chips.sample import Sample
+from covermap.chips.sample import Sample, SampleSource
+
+# Pixels of chips that are shown at once to a network that only answers: chips that judge are whole,
+# and within their surroundings, where those that teach are cut to pieces.
+SHOWN_AT_ONCE = 2**18
 
 
 @dataclass(frozen=True)
@@ -49,3 +53,8 @@ def stacked(samples: Iterable[Sample]) -> Batch:
         torch.from_numpy(np.stack([chip.target for chip in chips])),
         torch.from_numpy(np.stack([chip.counted for chip in chips])),
     )
+
+
+def shown_at_once(source: SampleSource) -> int:
+    """How many chips a network that only answers is shown at once; at least one."""
+    return max(1, SHOWN_AT_ONCE // source[0].valid.size)

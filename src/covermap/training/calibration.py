@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from covermap.chips.sample import SampleSource
-from covermap.training.batch import Batch, stacked
+from covermap.training.batch import Batch, shown_at_once, stacked
 
 _LOWEST, _HIGHEST = 0.05, 20.0
 # Of the temperature, relative; far below what a fit on real ground can tell.
@@ -25,8 +25,8 @@ _TOLERANCE = 1e-5
 _DECIMALS = 4
 # Pixels that the fit knows at most: one number needs no more, and memory has a lid.
 _MOST_FITTED = 2**18
-# Pixels of chips that are shown to the network at most, and at once.
-_MOST_SHOWN, _SHOWN_AT_ONCE = 2**25, 2**18
+# Pixels of chips that are shown to the network at most.
+_MOST_SHOWN = 2**25
 
 
 # Logits (N, K) of pixels or chips, and the positions of their true classes (N,).
@@ -160,7 +160,7 @@ def _batches(source: SampleSource) -> Iterator[Batch]:
     pixels = source[0].valid.size
     shown = min(len(source), max(1, _MOST_SHOWN // pixels))
     chosen = np.unique(np.linspace(0, len(source) - 1, shown).round().astype(int)).tolist()
-    size = max(1, _SHOWN_AT_ONCE // pixels)
+    size = shown_at_once(source)
     for begin in range(0, len(chosen), size):
         yield stacked(source[number] for number in chosen[begin : begin + size])
 

@@ -9,7 +9,7 @@ import torch
 
 from covermap.chips.sample import Sample, SampleSource
 from covermap.training.augmentation import augmented
-from covermap.training.batch import Batch, stacked
+from covermap.training.batch import Batch, shown_at_once, stacked
 from covermap.training.cropping import cropped
 from covermap.training.sampling import drawn_chips
 from covermap.training.settings import ResolvedTraining, batch_sizes
@@ -65,10 +65,10 @@ class TrainingBatches:
 
 
 class ValidationBatches:
-    """All chips in their own order, as they are."""
+    """All chips in their own order, as they are; of large ones fewer than `batch_size` at once."""
 
     def __init__(self, source: SampleSource, batch_size: int) -> None:
-        self._source, self._batch_size = source, batch_size
+        self._source, self._batch_size = source, min(batch_size, shown_at_once(source))
 
     def __len__(self) -> int:
         return -(-len(self._source) // self._batch_size)
