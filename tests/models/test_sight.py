@@ -1,5 +1,7 @@
 """How far networks see: the radius of plain ones, and which see everything."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -92,6 +94,23 @@ def test_whole_pictures_are_cut_before_an_untrained_network_sees_them():
 
     assert not will_see_everything(Watched(), [np.zeros((1, 640, 512), np.float32)] * 3)
     assert sides[0] == (128, 128)
+
+
+def test_large_pictures_are_not_all_kept_in_memory():
+    network, refs = nn.Conv2d(1, 2, 3, padding=1), []
+
+    def pictures(count):
+        for _ in range(count):
+            assert sum(ref() is not None for ref in refs) <= 1
+            picture = np.zeros((1, 512, 640), np.float32)
+            refs.append(weakref.ref(picture))
+            yield picture
+            del picture
+
+    will_see_everything(network, pictures(6))
+    refs.clear()
+    sight_of(network, pictures(6))
+    assert len(refs) == 2
 
 
 def test_the_published_u_net_sees_what_its_convolutions_reach():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -87,7 +88,8 @@ def will_see_everything(network: nn.Module, pictures: Iterable[np.ndarray]) -> b
             module.reset_running_stats()
             module.momentum = None
     # Cut, as chips may be whole pictures of any size: memory holds so many feature maps of them.
-    cut = [np.asarray(picture[:, :_PIECE, :_PIECE], np.float32) for picture in pictures]
+    # Copied, as a view would keep the whole picture.
+    cut = [np.array(picture[:, :_PIECE, :_PIECE], np.float32) for picture in pictures]
     shown = torch.from_numpy(np.stack(cut))
     # Layers that draw (dropout) must not move the numbers that training draws.
     with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -118,13 +120,16 @@ def _radius(network: nn.Module, picture: Tensor) -> int:
 
 def _canvas(network: nn.Module, pictures: Iterable[np.ndarray]) -> Tensor:
     """A large picture (1, C, H, W) laid out with small ones, again and again."""
-    found = [np.asarray(picture, np.float32) for picture in pictures]
+    height, width = _CANVAS
+    # Only as many are asked for as fit on the canvas, and only what lies on it is kept.
+    cut = (np.array(picture[:, :height, :width], np.float32) for picture in pictures)
+    found = list(itertools.islice(cut, 1))
     if not found:
         return _random_image(network, *_CANVAS, torch.Generator().manual_seed(0))
-    height, width = _CANVAS
     down, across = (
         -(-size // side) for size, side in zip(_CANVAS, found[0].shape[1:], strict=True)
     )
+    found += itertools.islice(cut, down * across - 1)
     laid = [found[number % len(found)] for number in range(down * across)]
     rows = [np.concatenate(laid[row * across :][:across], axis=2) for row in range(down)]
     canvas = np.concatenate(rows, axis=1)[:, :height, :width]
