@@ -293,6 +293,13 @@ def test_the_gpu_of_an_apple_processor_is_not_taken(tmp_path, monkeypatch):
     assert len(fit(plan(tmp_path, epochs=1)).history) == 1
 
 
+def test_a_job_of_slurm_trains_like_any_other_process(tmp_path, monkeypatch):
+    job = {"JOB_ID": "3", "JOB_NAME": "train", "NTASKS": "4", "PROCID": "0", "LOCALID": "0"}
+    for name, value in {**job, "NODEID": "0", "NODELIST": "n1"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert len(fit(plan(tmp_path, epochs=1)).history) == 1
+
+
 def test_a_single_chip_trains(tmp_path):
     network = build_network(ModelSettings(encoder="resnet18"), [None, None], 3, seed=0)
     result = fit(plan(tmp_path, network, chips=1, validation=1, epochs=1))

@@ -231,11 +231,17 @@ def _train(plan: FitPlan, state: _State) -> None:
 
 
 def _trainer(plan: FitPlan, precision: str) -> Any:
-    return lightning().Trainer(
+    library = lightning()
+    from lightning.pytorch.plugins.environments import LightningEnvironment
+
+    return library.Trainer(
         # The devices that maps are made on and the plan names. "auto" would take Apple's GPU too,
         # which has no float64 and other sums.
         accelerator="cuda" if torch.cuda.is_available() else "cpu",
         devices=1,
+        # Told, not found: in a job of SLURM lightning would refuse some numbers of tasks, send the
+        # job to the queue again at a signal, and keep checkpoints of its own.
+        plugins=[LightningEnvironment()],
         precision="bf16-mixed" if precision == "bfloat16" else "32-true",
         max_epochs=plan.settings.epochs,
         gradient_clip_val=plan.settings.clip_norm,
