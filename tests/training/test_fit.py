@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import signal
 import warnings
 
 import numpy as np
@@ -291,6 +292,19 @@ def test_the_gpu_of_an_apple_processor_is_not_taken(tmp_path, monkeypatch):
     apples = importlib.import_module("lightning.fabric.accelerators.mps").MPSAccelerator
     monkeypatch.setattr(apples, "is_available", staticmethod(lambda: True))
     assert len(fit(plan(tmp_path, epochs=1)).history) == 1
+
+
+def test_a_training_that_is_ended_by_a_signal_has_not_succeeded(tmp_path):
+    class Ended(Chips):
+        def __getitem__(self, index):
+            signal.raise_signal(signal.SIGTERM)
+            return super().__getitem__(index)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught:
+        fit(dataclasses.replace(plan(tmp_path, epochs=3), train=Ended(6)))
+    assert caught.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_job_of_slurm_trains_like_any_other_process(tmp_path, monkeypatch):

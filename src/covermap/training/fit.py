@@ -226,7 +226,7 @@ def _train(plan: FitPlan, state: _State) -> None:
         if plan.validation is not None and len(plan.validation):
             validation = ValidationBatches(plan.validation, settings.batch_size)
         resume_from = plan.folder / _CHECKPOINT if state.rows else None
-        with _quiet(), _own_randomness(), _keyboard_interrupt():
+        with _quiet(), _own_randomness(), _own_signals():
             trainer.fit(task, train, validation, ckpt_path=resume_from, weights_only=True)
 
 
@@ -333,8 +333,12 @@ def _own_randomness() -> Iterator[None]:
 
 
 @contextmanager
-def _keyboard_interrupt() -> Iterator[None]:
-    """Ctrl-C arrives as KeyboardInterrupt, where lightning would exit and stay deaf to the next."""
+def _own_signals() -> Iterator[None]:
+    """Ctrl-C arrives as KeyboardInterrupt, where lightning would exit and stay deaf to the next.
+
+    At SIGTERM lightning exits with status 0, as if all were done: the status is that of a process
+    that was ended by a signal.
+    """
     in_main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if in_main else None
     try:
@@ -342,7 +346,7 @@ def _keyboard_interrupt() -> Iterator[None]:
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
-        raise
+        raise SystemExit(stop.code or 128 + signal.SIGTERM) from None
     finally:
         if in_main:
             signal.signal(signal.SIGINT, handler)
