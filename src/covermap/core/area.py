@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Ground:
     """Which pixels of a grid lie in the wanted area, by their centres.
 
-    What a window costs does not grow with the area's corners far from it.
+    What a window costs does not grow with the area's corners far from it. A centre that lies on an
+    outline to the last bits of its numbers is inside or outside as these are rounded.
 
     Parameters
     ----------
