@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio._err import CPLE_AppDefinedError
 
+from covermap.core.errors import OutputError
 from covermap.core.grid import Window
 from covermap.core.legend import Legend
 from covermap.mapping.settings import MapSettings
@@ -89,3 +92,47 @@ def test_any_class_name_can_be_written(tmp_path, name):
     scratch.publish(legend)
     tree = xml.etree.ElementTree.parse(tmp_path / "map.tif.aux.xml")
     assert [item.text for item in tree.iter("Category")] == [name, None, "water"]
+
+
+def _cut_short(path):
+    """What a full disk leaves of the last blocks."""
+    path.write_bytes(path.read_bytes()[:-3000])
+
+
+def _with_a_hole_in_an_overview(path):
+    with rasterio.open(path) as dataset:
+        begin = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1, ovr=0))
+    content = bytearray(path.read_bytes())
+    content[begin : begin + 3000] = bytes(3000)
+    path.write_bytes(content)
+
+
+def _refused(path):
+    path.unlink()
+    raise CPLE_AppDefinedError(3, 1, "TIFFWriteDirectoryTagData:IO error writing tag data")
+
+
+@pytest.mark.parametrize("spoiled", [_cut_short, _with_a_hole_in_an_overview, _refused])
+def test_a_file_that_does_not_get_whole_is_no_map(tmp_path, monkeypatch, spoiled):
+    scratch = Scratch(
+        plan_layers(tmp_path / "map.tif", LEGEND, MapSettings()), tiny_geobox(700, 700)
+    )
+    scratch.create(map_tags(LEGEND, "unet", "torch", "float32", "1", "map", ""), LEGEND)
+    ids = np.random.default_rng(0).choice([3, 9], size=(1, 700, 700)).astype("uint8")
+    with scratch.opened() as writer:
+        writer.write(Window(0, 0, 700, 700), {"class": ids})
+    copy = rasterio.shutil.copy
+
+    def copied(source, path, **options):
+        copy(source, path, **options)
+        # GDAL tells of failures of its last writes to nobody.
+        spoiled(path)
+
+    monkeypatch.setattr(rasterio.shutil, "copy", copied)
+    with pytest.raises(OutputError, match=r"map\.tif: cannot be written .* will be taken up"):
+        scratch.publish(LEGEND)
+    assert not (tmp_path / "map.tif").exists()
+    monkeypatch.undo()
+    scratch.publish(LEGEND)
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        assert (dataset.read() == ids).all()

@@ -14,6 +14,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from odc.geo.geobox import GeoBox
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
@@ -22,7 +23,7 @@ from covermap.core.files import complete_file
 from covermap.core.grid import Window
 from covermap.core.legend import Legend
 from covermap.mapping.files import layer_path
-from covermap.mapping.reading import pictures_allowed
+from covermap.mapping.reading import holds_the_same, pictures_allowed
 from covermap.mapping.settings import MapOutput, MapSettings
 from covermap.mapping.style import colormap, write_attributes, write_styles
 
@@ -219,9 +220,15 @@ class Scratch:
                 yield window, dataset.read(1, window=place)
 
     def publish(self, legend: Legend) -> None:
-        """Copy every file to its final name as a Cloud Optimized GeoTIFF; the class map last."""
+        """Copy every file to its final name as a Cloud Optimized GeoTIFF; the class map last.
+
+        Raises
+        ------
+        OutputError
+            They cannot be written: the disk is full, say. The growing files stay.
+        """
         for layer in sorted(self.layers, key=lambda layer: layer.output == "class"):
-            with complete_file(layer.path) as path, pictures_allowed():
+            with _told_of(layer.path), complete_file(layer.path) as path, pictures_allowed():
                 # GDAL refuses to overwrite what it did not make itself: hand it a free name.
                 path.unlink()
                 rasterio.shutil.copy(
@@ -234,6 +241,9 @@ class Scratch:
                     num_threads="ALL_CPUS",
                     bigtiff="IF_SAFER",
                 )
+                # GDAL says nothing of a disk that is full when it writes its last blocks.
+                if not holds_the_same(path, layer.scratch):
+                    raise OSError("what was written is not what is read back")
         # After the map: styles of none would be a stranger's where it is stopped here.
         self.publish_styles(legend)
 
@@ -343,7 +353,7 @@ def _told_of(path: Path) -> Iterator[None]:
         yield
     except UnwritableError as error:
         raise OutputError(f"{error}; what is finished will be taken up") from None
-    except (RasterioError, OSError) as error:
+    except (RasterioError, CPLE_BaseError, OSError) as error:
         raise OutputError(
             f"{path}: cannot be written ({_reason(error)}). Make room on the disk or choose "
             "another --out; what is finished will be taken up"
