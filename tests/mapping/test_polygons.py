@@ -1,6 +1,7 @@
 """The GeoPackage of a class map."""
 
 import tracemalloc
+from functools import partial
 
 import geopandas as gpd
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyogrio import raw
 from pyproj import Geod
 
 from class_maps import NODATA, class_maps, regions_of, write_class_map
@@ -153,6 +155,15 @@ def test_a_full_disk_is_told_in_a_line(tmp_path, monkeypatch):
         OutputError, match=r"map_polygons\.gpkg: .*no space left.*class map is finished"
     ):
         written(tmp_path, [[0, 1]])
+
+
+def test_polygons_without_their_spatial_index_are_not_complete(tmp_path, monkeypatch):
+    write = raw.write
+    # What a full disk leaves when the index, which is written last, finds no room.
+    monkeypatch.setattr(raw, "write", partial(write, SPATIAL_INDEX="NO"))
+    with pytest.raises(OutputError, match=r"map_polygons\.gpkg: .*class map is finished"):
+        written(tmp_path, [[0, 1]])
+    assert not polygons_path(tmp_path / "map.tif").exists()
 
 
 def test_own_polygons_are_told_from_a_strangers(tmp_path):

@@ -126,6 +126,7 @@ def write_polygons(
                 count += len(batch)
                 small += sum(polygon.area < limit for polygon in batch)
                 file.append(batch)
+            file.require_whole(count)
     merged = "" if min_area_m2 is None else _merged(sieved.merged, small, min_area_m2, geobox)
     say(f"{title}: {count:,} polygons{merged}")
     return WrittenPolygons(count, sieved.merged, small)
@@ -305,6 +306,19 @@ class _File:
                 append=not is_new,
                 **metadata,
             )
+
+    def require_whole(self, count: int) -> None:
+        """Stop where a full disk kept the last from the file, which GDAL tells nobody.
+
+        Raises
+        ------
+        OSError
+        """
+        import pyogrio
+
+        info = pyogrio.read_info(self._path, layer=LAYER)
+        if info["features"] != count or not info["capabilities"]["fast_spatial_filter"]:
+            raise OSError("its polygons or their spatial index are not complete")
 
 
 def _geometries(batch: list[_Polygon], affine: Affine) -> np.ndarray:
