@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,16 @@ def test_a_removed_file_is_not_read_through_an_old_handle(tmp_path):
     path.unlink()
     with pytest.raises(ImageryError, match=r"scene\.tif: no such file"):
         lent(pool, path)
+
+
+def test_a_path_that_is_not_in_utf_8_is_named(tmp_path):
+    path = tmp_path / os.fsdecode(b"sc\xe8ne.tif")
+    try:
+        path.write_bytes(filled(tmp_path / "scene.tif", 5).read_bytes())
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    with pytest.raises(ImageryError, match=r"ne\.tif: its path is not in UTF-8"):
+        lent(DatasetPool(), path)
 
 
 def test_handles_below_a_folder_are_closed_alone(tmp_path):

@@ -127,6 +127,11 @@ class DatasetPool:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 dataset = rasterio.open(path)
                 beside = tuple(item for item in map(Path, dataset.files) if item != path)
+        except UnicodeEncodeError:
+            raise ImageryError(
+                f"{path}: its path is not in UTF-8, and GDAL opens no other; rename the file, or "
+                "the folder that it is in"
+            ) from None
         except RasterioError as error:
             if looks_like_archive(path):
                 raise ImageryError(f"{path}: is {UNPACK_IT}") from None
