@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from covermap.bundle.folder import write_bundle
-from covermap.core.errors import ImageryError
+from covermap.core.errors import ImageryError, OutputError
 from covermap.mapping.checks import Drift
 from covermap.verbs.predict import picture_paths, predict, predictions
 from oracle_predictors import tiny_bundle
@@ -79,6 +79,34 @@ def test_where_no_picture_can_be_used_there_is_no_table(tmp_path, chips):
     with pytest.raises(ImageryError, match=r"no table: 3 of 3 pictures could not be used"):
         predict(bundle, [pictures], tmp_path / "table.csv")
     assert not (tmp_path / "table.csv").exists()
+
+
+def test_where_no_picture_has_a_usable_pixel_there_is_no_table(tmp_path, chips):
+    bundle, pictures = chips
+    for path in sorted(pictures.iterdir())[1:]:
+        write_scene(path, values=np.zeros((1, 20, 20)), bands=("B02",), scale=0.0001, nodata=0)
+    predict(bundle, [pictures], tmp_path / "table.csv")
+    assert len((tmp_path / "table.csv").read_text().splitlines()) == 2
+    (tmp_path / "table.csv").unlink()
+    (pictures / "a.tif").unlink()
+    with pytest.raises(ImageryError, match=r"no table: 2 of 2 pictures have no usable pixel"):
+        predict(bundle, [pictures], tmp_path / "table.csv")
+    assert not (tmp_path / "table.csv").exists()
+
+
+def test_links_to_folders_are_followed_and_links_to_nothing_named(tmp_path, chips):
+    bundle, pictures = chips
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "river").symlink_to(pictures)
+    (pictures / "up").symlink_to(tmp_path / "set")
+    below = [tmp_path / "set" / "river" / f"{name}.tif" for name in ("a", "b", "c")]
+    assert picture_paths([tmp_path / "set"]) == below
+    (pictures / "d.tif").symlink_to("nowhere.tif")
+    with pytest.raises(ImageryError, match=r"written, but 1 of 4 pictures .*d\.tif: no such file"):
+        predict(bundle, [tmp_path / "set"], tmp_path / "table.csv")
+    (tmp_path / "link.csv").symlink_to("nowhere.csv")
+    with pytest.raises(OutputError, match=r"link\.csv: is a link to nothing"):
+        predict(bundle, [pictures], tmp_path / "link.csv")
 
 
 def test_globs_are_expanded_and_hidden_pictures_passed_over(chips):

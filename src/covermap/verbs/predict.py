@@ -161,13 +161,22 @@ def _images_of(path: Path) -> list[Path]:
 
 
 def _images_below(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    return sorted(_found_below(folder, set()))
+
+
+def _found_below(folder: Path, above: set[Path]) -> Iterator[Path]:
+    """Images in a folder and in those within it, links to folders too, which may lead upwards."""
+    own = folder.resolve()
+    if own in above:
+        return
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _found_below(path, {*above, own})
+        # A link into nowhere is a picture that somebody misses.
+        elif path.suffix.lower() in SUFFIXES and (path.is_file() or path.is_symlink()):
+            yield path
 
 
 def _rows(
@@ -178,16 +187,18 @@ def _rows(
     Raises
     ------
     ImageryError
-        None can be used.
+        None can be used, or has a usable pixel.
     """
-    told = False
+    told = answered = False
     with progress("Predicting", len(paths), "pictures") as bar:
         for path in paths:
             try:
                 # What is true of the first picture is mostly true of all: told once.
                 scene = open_for(bundle, path, tell=not told)
                 told = True
-                yield from list(predictions(bundle, model, scene, str(path), drift))
+                rows = list(predictions(bundle, model, scene, str(path), drift))
+                answered = answered or bool(rows)
+                yield from rows
             except (BundleError, ImageryError) as error:
                 failed.append(str(error))
                 say(f"WARNING  {error}; passed over")
@@ -196,6 +207,11 @@ def _rows(
         if len(failed) == 1:
             raise ImageryError(failed[0])
         raise ImageryError(f"no table: {_counted(failed, len(paths))}")
+    if not answered:
+        raise ImageryError(
+            f"no table: {len(paths) - len(failed)} of {len(paths)} pictures have no usable pixel; "
+            "check nodata and quality"
+        )
 
 
 def _counted(failed: Sequence[str], pictures: int) -> str:
@@ -268,6 +284,9 @@ def _chips(
 def _require_table(target: Path) -> None:
     if target.is_dir() or target.suffix.lower() != ".csv":
         raise OutputError(f"{target}: the table is a CSV file; write --out table.csv")
+    # A link into nowhere is somebody's file as well.
+    if target.is_symlink() and not target.exists():
+        raise OutputError(f"{target}: is a link to nothing; choose another --out")
     if target.exists():
         with target.open(encoding="utf-8", errors="replace") as file:
             first = file.readline().strip()
