@@ -152,6 +152,15 @@ def test_a_strangers_file_beside_no_map_stops_before_the_work(tmp_path, oracle, 
     assert list(stranger.parent.iterdir()) == [stranger]
 
 
+def test_a_strangers_link_to_nothing_stops_before_the_work(tmp_path, oracle):
+    bundle, scenes = oracle
+    link = tmp_path / "map.qml"
+    link.symlink_to("nowhere.qml")
+    with pytest.raises(OutputError, match=r"map\.qml: already exists"):
+        map_scenes(bundle, scenes[:1], tmp_path / "map.tif")
+    assert link.is_symlink()
+
+
 def _interrupt(*_, **__):
     raise KeyboardInterrupt
 

@@ -34,7 +34,8 @@ def is_own_file(path: Path, target: Path) -> bool:
         The class map. It may be missing where a map was stopped, or was deleted by itself.
     """
     if not path.exists():
-        return True
+        # A link into nowhere is somebody's file as well.
+        return not path.is_symlink()
     if path.name.endswith(".aux.xml"):
         # GDAL keeps statistics in it as well: beside our raster it is of our raster.
         raster = path.with_name(path.name.removesuffix(".aux.xml"))
