@@ -42,10 +42,11 @@ def test_what_is_said_goes_to_stderr(capsys):
 
 def test_a_terminal_gets_a_bar(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    with progress("Reading", 2, "windows") as bar:
-        bar.advance(1, note="half")
-        bar.advance(1)
+    with progress("Reading a[v2].tif", 2, "windows") as bar:
+        bar.advance(1, note="[b]")
+        bar.advance(1, note="[b]")
     out, err = capsys.readouterr()
     assert out == ""
-    assert "Reading" in err
+    assert "Reading a[v2].tif" in err
+    assert "[b]" in err
     assert "2/2" in err

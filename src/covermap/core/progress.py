@@ -65,13 +65,14 @@ def progress(title: str, total: float, unit: str = "steps") -> Iterator[Progress
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        # A name may hold square brackets: they are no markup.
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TextColumn(unit),
         _rate_column(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with RichProgress(*columns, console=Console(stderr=True)) as bar:
         yield _Bar(bar, bar.add_task(title, total=total, note=""))
