@@ -67,6 +67,27 @@ def test_a_map_of_what_the_scene_was_before_goes(finished, tmp_path):
     assert not old.exists()
 
 
+def test_maps_of_scenes_that_the_project_has_no_more_go(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "all")
+    made, images = tmp_path / "all" / "run", tmp_path / "all" / "images"
+    other = write_scene(tmp_path / "other.tif", bands=("red", "green"))
+    shutil.copy(other, made / "maps" / "mine.tif")
+    (images / "fog.tif").unlink()
+    run(tmp_path / "all" / "project.yaml", made)
+    assert (made / "map.tif").exists()
+    # A file of others in the same folder stays.
+    assert [path.name for path in (made / "maps").iterdir()] == ["mine.tif"]
+    shutil.copy(images / "scene.tif", images / "second.tif")
+    run(tmp_path / "all" / "project.yaml", made)
+    assert not list(made.glob("map.tif*")) + list(made.glob("map_*"))
+    (images / "scene.tif").rename(images / "third.tif")
+    run(tmp_path / "all" / "project.yaml", made)
+    assert {path.name for path in (made / "maps").glob("*.tif")} == {
+        "mine.tif", "second.tif", "second_confidence.tif", "third.tif", "third_confidence.tif",
+    }  # fmt: skip
+    assert "/scene" not in (made / "maps" / "collection.json").read_text()
+
+
 def test_where_nothing_can_be_mapped_the_step_fails(finished, tmp_path, monkeypatch):
     def nothing(*_, **__):
         raise NothingToMapError("no usable pixel")

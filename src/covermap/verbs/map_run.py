@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from covermap.imagery.raster import Scene
 from covermap.labels.mask_finding import image_path
 from covermap.mapping.catalog import publish_catalog, withdraw
 from covermap.mapping.files import map_files
+from covermap.mapping.own_files import remove_left_over
 from covermap.mapping.result import MapResult
 from covermap.verbs.predict import predictions, relative_to, write_predictions
 from covermap.verbs.run_engine import run_predictor
@@ -97,6 +100,7 @@ def _predict(workspace: Workspace) -> tuple[str, ...]:
     )
     values = bundle.quantity is not None
     write_predictions(workspace.folder.path / PREDICTIONS, rows, values)
+    _remove_others(workspace, (workspace.folder.path / PREDICTIONS,))
     return (PREDICTIONS,)
 
 
@@ -123,10 +127,35 @@ def _map(workspace: Workspace, is_anew: bool) -> tuple[str, ...]:
         publish_catalog(
             mapped_scenes(workspace.scenes, list(paths.values()), bundle, project.map, outcomes)
         )
+    _remove_others(workspace, (*paths.values(), folder / AREAS, folder / PREVIEW))
     write_json(folder / AREAS, areas)
     first = next(iter(areas))
     preview_of_map(bundle, paths[first], folder / PREVIEW, f"{project.name}: {first}")
     return tuple(name for name in outputs_of(workspace) if (folder / name).exists())
+
+
+def _remove_others(workspace: Workspace, made: Collection[Path]) -> None:
+    """Remove what this step left of scenes, or of a task, that the project has no more.
+
+    It would stand beside what was made, and be taken for it.
+    """
+    folder, owned = workspace.folder.path, workspace.folder.owned()
+    one, several = folder / "map.tif", folder / "maps"
+    before = read_json(folder / AREAS) if (folder / AREAS).exists() else {}
+    for path in owned.intersection(folder / name for name in (PREDICTIONS, AREAS, PREVIEW)):
+        if path not in made:
+            path.unlink(missing_ok=True)
+    if one in owned and one not in made:
+        remove_left_over(one)
+    paths = (several / f"{name}.tif" for name in before)
+    gone = [path for path in paths if path not in made and path.exists()]
+    if gone and several in owned:
+        withdraw(gone)
+        for path in gone:
+            remove_left_over(path)
+        # Maps of other calls may stand there too.
+        with suppress(OSError):
+            several.rmdir()
 
 
 def _amounts(scene: Scene, result: MapResult) -> dict[str, Any]:
