@@ -135,6 +135,24 @@ def test_a_damaged_scene_stops_no_other_and_is_named_in_the_end(tmp_path, oracle
     assert (tmp_path / "maps" / "undated.tif").exists()
 
 
+def test_a_file_that_does_not_open_stops_no_other_either(tmp_path, oracle, capsys):
+    bundle, scenes = oracle
+    empty = tmp_path / "broken.jpg"
+    empty.write_bytes(b"")
+    with pytest.raises(ImageryError, match=r"1 of 4 scenes could not be mapped \(.*broken.jpg"):
+        map_scenes(bundle, [scenes[0], empty, *scenes[1:]], tmp_path / "maps")
+    assert "going on with the other scenes" in capsys.readouterr().err
+    assert len(list((tmp_path / "maps").glob("*.tif"))) == 3
+    # What is missing was mistyped; of one map a part would be taken for the whole.
+    for words, more in (
+        ([*scenes, tmp_path / "none.tif"], {}),
+        ([*scenes, empty], {"mosaic": True}),
+    ):
+        with pytest.raises(ImageryError, match=r"none.tif|broken.jpg"):
+            map_scenes(bundle, words, tmp_path / "other.tif", **more)
+    assert not list(tmp_path.glob("other*"))
+
+
 def test_bundle_and_scenes_are_hashed_once(tmp_path, oracle, monkeypatch):
     bundle, scenes = oracle
     read = []

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 from covermap.assessment.kept_scores import told_scores
 from covermap.bundle.facts import Bundle
 from covermap.bundle.folder import read_bundle
-from covermap.core.errors import BundleError, CovermapError, OutputError, repeated
+from covermap.core.errors import (
+    BundleError,
+    CovermapError,
+    ImageryError,
+    OutputError,
+    repeated,
+)
 from covermap.core.files import refuse_strangers
 from covermap.core.progress import say
 from covermap.core.settings import parse
@@ -123,7 +129,8 @@ def map_scenes(
             f"{bundle}: --output {settings.of_classes} comes from classes, and this model maps "
             f"values of '{model.quantity.name}'; leave it out"
         )
-    opened = [scene for path in scenes for scene in open_all_for(model, Path(path))]
+    one_map = mosaic or Path(out).suffix.lower() in _ENDINGS
+    opened, unread = _opened(model, [Path(path) for path in scenes], one_map)
     targets = mosaic_target(Path(out)) if mosaic else _targets(opened, Path(out))
     written = written_outputs(settings, model.legend)
     files = [(file.path, target) for target in targets for file in map_files(target, written)]
@@ -161,8 +168,32 @@ def map_scenes(
     mapped = mapped_scenes(opened, targets, model, settings, outcomes)
     if in_folder and mapped:
         publish_catalog(mapped)
-    require_readable(outcomes, Path(out))
+    require_readable([*outcomes, *unread], Path(out))
     return [outcome for outcome in outcomes if isinstance(outcome, MapResult)]
+
+
+def _opened(
+    bundle: Bundle, paths: Sequence[Path], one_map: bool
+) -> tuple[list[Scene], list[ImageryError]]:
+    """The scenes of all paths, and what is wrong with files that do not open.
+
+    One of several that is damaged stops no other, unless all are to become one map; a path that is
+    not there is a slip of the keyboard.
+    """
+    opened: list[Scene] = []
+    unread: list[ImageryError] = []
+    for path in paths:
+        try:
+            opened += open_all_for(bundle, path)
+        except ImageryError as error:
+            if one_map or len(paths) == 1 or not path.exists():
+                raise
+            unread.append(error)
+    if not opened:
+        raise unread[0]
+    for reason in unread:
+        say(f"WARNING  {reason}; going on with the other scenes")
+    return opened, unread
 
 
 def _computed(cluster: str | None, tasks: Sequence[Callable[[Filler], T]]) -> list[T]:
