@@ -146,6 +146,14 @@ def test_regions_that_cannot_be_read_are_an_error(tmp_path, split, message):
         prepared([noisy_scene(BOX)], Everywhere(), by="region", base=tmp_path, **split)
 
 
+def test_of_several_layers_of_regions_none_is_taken_silently(tmp_path):
+    table = gpd.read_file(tmp_path / region_file(tmp_path, 4))
+    saved(tmp_path / "two.gpkg", table, layer="one")
+    saved(tmp_path / "two.gpkg", table, layer="other")
+    with pytest.raises(SplitError, match=r"two\.gpkg: holds 2 layers \(one, other\)"):
+        prepared([noisy_scene(BOX)], Everywhere(), by="region", regions="two.gpkg", base=tmp_path)
+
+
 def test_pictures_lie_in_no_region(tmp_path):
     region_file(tmp_path, 4)
     with pytest.raises(SplitError, match=r"without a CRS; use split: \{by: list\}"):

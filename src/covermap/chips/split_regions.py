@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from covermap.chips.split_groups import split_of_groups
 from covermap.chips.zones import ZoneCounts
 from covermap.core.errors import SplitError, nearest
 from covermap.labels.columns import as_text
+from covermap.labels.vector_file import layers_of, parts_of, read_table
 
 
 def split_by_region(case: SplitCase) -> Split:
@@ -62,8 +64,6 @@ def split_by_region(case: SplitCase) -> Split:
 
 def region_files(settings: SplitSettings, base: Path) -> list[Path]:
     """The file of regions, where the project names one; a split depends on it."""
-    from covermap.labels.reading import parts_of
-
     return [] if settings.regions is None else parts_of(base / settings.regions)
 
 
@@ -75,15 +75,19 @@ def read_regions(settings: SplitSettings, base: Path) -> tuple[Regions, str]:
     SplitError
         No such file or column, or no polygons with a CRS in it.
     """
-    import pyogrio
-
     path = base / str(settings.regions)
     if not path.exists():
         raise SplitError(f"{path}: no such file; check split: regions: in the project")
     try:
-        table = pyogrio.read_dataframe(path)
+        layers = layers_of(path)
+        table = read_table(path, layers[0])
     except Exception as error:
         raise SplitError(f"{path}: cannot be read as vector data ({error})") from None
+    if len(layers) > 1:
+        raise SplitError(
+            f"{path}: holds {len(layers)} layers ({', '.join(layers)}); split: regions is a file "
+            f"of one: ogr2ogr regions_alone.gpkg {shlex.quote(str(path))} {shlex.quote(layers[0])}"
+        )
     if "geometry" not in table.columns or table.crs is None:
         raise SplitError(f"{path}: split: regions needs polygons with a CRS")
     table = table[table.geometry.geom_type.isin(["Polygon", "MultiPolygon"])]

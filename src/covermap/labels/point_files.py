@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError, nearest
 from covermap.labels.kind_settings import DensitySettings
-from covermap.labels.polygon_file import require_possible, require_shapefile_parts, unreadable
+from covermap.labels.polygon_file import require_possible
 from covermap.labels.text_table import TABLE_SUFFIXES, read_places
+from covermap.labels.vector_file import (
+    layers_of,
+    read_table,
+    require_shapefile_parts,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -77,19 +83,17 @@ def read_areas(path: Path, layer: str | None) -> gpd.GeoDataFrame:
 
 
 def _read(path: Path, layer: str | None, what: str, key: str) -> gpd.GeoDataFrame:
-    import pyogrio
-
     if not path.exists():
         raise LabelError(f"{path}: no such file; check {key} in the project")
     if path.suffix.lower() in TABLE_SUFFIXES:
         return read_places(path)
     require_shapefile_parts(path, (".shx",))
     try:
-        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+        layers = layers_of(path)
         if layer is None and len(layers) == 1:
             layer = layers[0]
         if layer in layers:
-            table = pyogrio.read_dataframe(path, layer=layer)
+            table = read_table(path, layer)
     except Exception as error:
         raise unreadable(path, error) from None
     if layer is None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError, nearest
 from covermap.labels.areas import discs_of_points, repaired
 from covermap.labels.text_table import TABLE_SUFFIXES, read_places
+from covermap.labels.vector_file import (
+    layers_of,
+    read_table,
+    require_shapefile_parts,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -28,15 +32,13 @@ def read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     LabelError
         No such file or layer, several layers and none named, no vector data, or no geometry.
     """
-    import pyogrio
-
     if not path.exists():
         raise LabelError(f"{path}: no such file; check labels: path in the project")
     if path.suffix.lower() in TABLE_SUFFIXES:
         return read_places(path)
     require_shapefile_parts(path, (".shx", ".dbf"))
     try:
-        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+        layers = layers_of(path)
         if layer is not None and layer not in layers:
             raise LabelError(f"{path}: no layer '{layer}'; {nearest(layer, layers)}")
         if layer is None and len(layers) > 1:
@@ -45,7 +47,7 @@ def read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
                 f"{{layer: {layers[0]}}} in a project, --layer {shlex.quote(layers[0])} for init "
                 "and doctor"
             )
-        table = pyogrio.read_dataframe(path, layer=layer)
+        table = read_table(path, layer or layers[0])
     except LabelError:
         raise
     except Exception as error:
@@ -53,25 +55,6 @@ def read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     if "geometry" not in table.columns:
         raise LabelError(f"{path}: has no geometry; polygons were expected")
     return table
-
-
-def require_shapefile_parts(path: Path, suffixes: Sequence[str]) -> None:
-    """Refuse a shapefile that was copied without the files beside it.
-
-    Raises
-    ------
-    LabelError
-        Naming the one that is missing.
-    """
-    if path.suffix.lower() != ".shp":
-        return
-    there = {item.suffix.lower() for item in path.parent.glob(f"{escape(path.stem)}.*")}
-    for suffix in suffixes:
-        if suffix not in there:
-            raise LabelError(
-                f"{path}: a shapefile is several files, and {path.stem}{suffix} is missing beside "
-                "it; copy all files of that name"
-            )
 
 
 def require_possible(table: gpd.GeoDataFrame, path: Path) -> None:
@@ -91,15 +74,6 @@ def require_possible(table: gpd.GeoDataFrame, path: Path) -> None:
             f"{path}: a latitude of {worst:g} degrees does not exist; are longitude and latitude "
             "swapped, or is the CRS another one?"
         )
-
-
-def unreadable(path: Path, error: Exception) -> LabelError:
-    """What to say of a file that OGR does not read."""
-    told = str(error).split(";")[0].rstrip(".")
-    return LabelError(
-        f"{path}: cannot be read as vector data ({told}). Expected a GeoPackage, shapefile, "
-        "GeoJSON or the like; if it is one, fetch or export it again"
-    )
 
 
 def only_areas(

@@ -17,9 +17,7 @@ from covermap.labels.polygons import read_polygons
 from covermap.labels.protocol import Labels
 from covermap.labels.settings import LabelSettings
 from covermap.labels.tags import read_tags
-
-# Files beside a shapefile that hold part of its content.
-_SHAPEFILE_PARTS = (".shp", ".dbf", ".shx", ".prj", ".cpg")
+from covermap.labels.vector_file import parts_of
 
 
 def read_labels(settings: AnyLabelSettings, base: Path, scenes: Sequence[Scene]) -> Labels:
@@ -74,13 +72,6 @@ def label_files(
     pairs, _ = paired(settings, scenes, masks, base / settings.paths[0])
     parts = {mask: parts_of_image(mask) for mask in dict.fromkeys(pairs.values())}
     return {**{f"mask of {scene}": parts[mask] for scene, mask in pairs.items()}, **found}
-
-
-def parts_of(path: Path) -> list[Path]:
-    """All files that hold the content of a vector file."""
-    if path.suffix.lower() != ".shp":
-        return [path]
-    return [p for p in (path.with_suffix(s) for s in _SHAPEFILE_PARTS) if p.exists()]
 
 
 def _parts(path: Path, key: str) -> list[Path]:

@@ -16,7 +16,8 @@ from covermap.core.files import content_digest
 from covermap.imagery.headers import parts_of_images
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
-from covermap.labels.reading import label_files, parts_of
+from covermap.labels.reading import label_files
+from covermap.labels.vector_file import parts_of
 from covermap.mapping.seen import seen_digest
 from covermap.project.schema import Project
 

@@ -30,6 +30,7 @@ from covermap.labels.reading import read_labels
 from covermap.labels.regions import Region, regions_by_window
 from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.labels.tags import Tags, class_folder
+from covermap.labels.vector_file import layers_of, read_table
 from covermap.mapping.files import in_the_way
 from covermap.models.registry import output_of
 from covermap.project.schema import Project, read_project
@@ -342,19 +343,18 @@ def clipped_to(scenes: Sequence[Scene], path: Path) -> list[Scene]:
         The file cannot be read, holds several layers or no polygon, or does not meet a scene;
         there is no CRS.
     """
-    import pyogrio
     import shapely
 
     if not path.exists():
         raise LabelError(f"{path}: no such file; check aoi: in the project")
     try:
-        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+        layers = layers_of(path)
         if len(layers) > 1:
             raise LabelError(
                 f"{path}: holds {len(layers)} layers ({', '.join(layers)}); an aoi is a file of "
                 f"one: ogr2ogr aoi_alone.gpkg {shlex.quote(str(path))} {shlex.quote(layers[0])}"
             )
-        table = pyogrio.read_dataframe(path, columns=[])
+        table = read_table(path, layers[0])
     except LabelError:
         raise
     except Exception as error:

@@ -1,0 +1,113 @@
+"""Vector files: all files that hold their content, their layers, and a layer as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from glob import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from covermap.core.errors import LabelError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+# Files of one name that hold a part of the content each, by the suffix of the one that is named.
+_PARTS = {
+    ".shp": (".shp", ".dbf", ".shx", ".prj", ".cpg"),
+    ".tab": (".tab", ".dat", ".map", ".id", ".ind"),
+    ".mif": (".mif", ".mid"),
+}
+# What another program has just saved stands in a log beside these, until it closes them.
+_LOGGED = frozenset({".gpkg", ".sqlite"})
+# GDAL as it comes with pyogrio has no driver for them.
+_PARQUET = frozenset({".parquet", ".geoparquet"})
+
+
+def parts_of(path: Path) -> list[Path]:
+    """All files that hold the content of a vector file."""
+    suffix = path.suffix.lower()
+    if suffix in _LOGGED:
+        log = path.with_name(f"{path.name}-wal")
+        return [path, log] if log.is_file() and log.stat().st_size else [path]
+    if suffix not in _PARTS:
+        return [path]
+    beside = {**_beside(path), suffix: path}
+    return [beside[part] for part in _PARTS[suffix] if part in beside]
+
+
+def require_shapefile_parts(path: Path, suffixes: Sequence[str]) -> None:
+    """Refuse a shapefile that was copied without the files beside it.
+
+    Raises
+    ------
+    LabelError
+        Naming the one that is missing.
+    """
+    if path.suffix.lower() != ".shp":
+        return
+    there = _beside(path)
+    for suffix in suffixes:
+        if suffix not in there:
+            raise LabelError(
+                f"{path}: a shapefile is several files, and {path.stem}{suffix} is missing beside "
+                "it; copy all files of that name"
+            )
+
+
+def layers_of(path: Path) -> list[str]:
+    """Names of the layers that hold geometry; of all where none does.
+
+    A GeoPackage also holds tables: QGIS keeps styles in one.
+    """
+    import pyogrio
+
+    if path.suffix.lower() in _PARQUET:
+        return [path.stem]
+    found = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
+    if not found:
+        raise ValueError("no layer in it")
+    return [name for name, kind in found if kind is not None] or [name for name, _ in found]
+
+
+def read_table(path: Path, layer: str | None = None) -> gpd.GeoDataFrame:
+    """The rows of a layer as they stand in the file, with their geometry in `geometry`.
+
+    Without geometry a table without that column.
+    """
+    import geopandas as gpd
+    import pyogrio
+
+    if path.suffix.lower() in _PARQUET:
+        table = gpd.read_parquet(path)
+        code = None if table.crs is None else table.crs.to_authority(min_confidence=100)
+        if code is not None:
+            # It is kept there as all that it means, which nobody can read in a message.
+            table = table.set_crs(":".join(code), allow_override=True)
+        return table if table.geometry.name == "geometry" else table.rename_geometry("geometry")
+    if path.suffix.lower() == ".shp" and ".cpg" not in _beside(path):
+        # Nothing tells the encoding of its texts: those that read as UTF-8 are it.
+        try:
+            return pyogrio.read_dataframe(path, layer=layer, encoding="UTF-8")
+        except UnicodeDecodeError:
+            pass
+    return pyogrio.read_dataframe(path, layer=layer)
+
+
+def unreadable(path: Path, error: Exception) -> LabelError:
+    """What to say of a vector file that cannot be read."""
+    if isinstance(error, UnicodeDecodeError) and path.suffix.lower() == ".shp":
+        return LabelError(
+            f"{path}: its texts are not in the encoding that {path.stem}.cpg beside it names; "
+            "write the right one there, such as ISO-8859-1 or UTF-8"
+        )
+    told = str(error).split(";")[0].rstrip(".")
+    return LabelError(
+        f"{path}: cannot be read as vector data ({told}). Expected a GeoPackage, shapefile, "
+        "GeoJSON or the like; if it is one, fetch or export it again"
+    )
+
+
+def _beside(path: Path) -> dict[str, Path]:
+    """Files of the same name, by their suffix in lower case."""
+    return {item.suffix.lower(): item for item in path.parent.glob(f"{escape(path.stem)}.*")}
