@@ -309,3 +309,15 @@ def test_classes_whose_names_hardly_differ_are_told(tmp_path):
     assert "'Forest' and 'forest' are two classes" in notes
     assert "'open land' and 'open-land' are two classes" in notes
     assert notes.count("are two classes") == 2
+
+
+def test_lines_and_points_of_a_collection_take_no_pixel(tmp_path):
+    table = drawing(CELLS, NAMES, geobox=BOX)
+    alone = read(saved(tmp_path / "alone.gpkg", table), attribute="cover").burn(BOX)
+    line = shapely.LineString([BOX.affine * (0, 0), BOX.affine * (50, 40)])
+    point = shapely.Point(BOX.affine * (40.5, 2.5))
+    parts = [table.geometry[0], line, shapely.GeometryCollection([point])]
+    table.loc[0, "geometry"] = shapely.GeometryCollection(parts)
+    labels = read(saved(tmp_path / "mixed.gpkg", table), attribute="cover")
+    assert np.array_equal(labels.burn(BOX).source, alone.source)
+    assert labels.notes == ("of 1 collections only the polygons are taken",)

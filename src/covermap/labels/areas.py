@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     import geopandas as gpd
     import pyproj
+    from shapely.geometry.base import BaseGeometry
 
 _POINTS = ("Point", "MultiPoint")
 # Lengths of a projected CRS may be wrong by this share; UTM and national grids are within it.
@@ -50,6 +51,13 @@ def polygons_in(shapes: np.ndarray) -> np.ndarray:
         parts = shapely.get_parts(parts)
     drawn = repaired(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])
     return np.asarray(drawn[shapely.area(drawn) > 0])
+
+
+def only_polygons(shape: BaseGeometry) -> BaseGeometry:
+    """The polygons in a collection as one shape: its lines and points would take pixels as well."""
+    import shapely
+
+    return shapely.union_all(polygons_in(np.array([shape])))
 
 
 def buffered(shapes: gpd.GeoSeries, distance_m: float) -> gpd.GeoSeries:

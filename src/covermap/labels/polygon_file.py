@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError, nearest
-from covermap.labels.areas import discs_of_points, repaired
+from covermap.labels.areas import discs_of_points, only_polygons, repaired
 from covermap.labels.text_table import TABLE_SUFFIXES, read_places
 from covermap.labels.vector_file import (
     layers_of,
@@ -132,6 +132,10 @@ def only_areas(
     if invalid.any():
         notes.append(f"{int(invalid.sum())} self-crossing polygons repaired")
         table.loc[invalid, "geometry"] = repaired(table.geometry[invalid].to_numpy())
+    mixed = (table.geometry.geom_type == "GeometryCollection").to_numpy()
+    if mixed.any():
+        notes.append(f"of {int(mixed.sum())} collections only the polygons are taken")
+        table.loc[mixed, "geometry"] = [only_polygons(shape) for shape in table.geometry[mixed]]
     areas = shapely.area(table.geometry.to_numpy()) > 0
     if not areas.any():
         raise LabelError(f"{path}: holds no polygon with an area; draw areas")
