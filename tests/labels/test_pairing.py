@@ -102,3 +102,7 @@ def test_masks_called_like_images_are_looked_up_by_one_reading_of_each_name(monk
         images[3]: [],
     }
     assert len(read) == len(images) + len(masks)
+
+
+def test_accents_taken_apart_pair_with_those_of_one_letter():
+    assert len(pair_files([Path("fore\u0302t_sat.jpg")], [Path("forêt_mask.png")]).pairs) == 1

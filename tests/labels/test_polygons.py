@@ -321,3 +321,15 @@ def test_lines_and_points_of_a_collection_take_no_pixel(tmp_path):
     labels = read(saved(tmp_path / "mixed.gpkg", table), attribute="cover")
     assert np.array_equal(labels.burn(BOX).source, alone.source)
     assert labels.notes == ("of 1 collections only the polygons are taken",)
+
+
+def test_names_that_look_the_same_are_one_class(tmp_path):
+    apart = "fore\u0302t"
+    path = squares(tmp_path / "a.gpkg", CELLS, ["forêt", apart, "lac"], geobox=BOX, attribute=apart)
+    labels = read(path, attribute="forêt", classes={apart: 5, "lac": 7})
+    assert labels.legend.names == ("forêt", "lac")
+    assert labels.legend.ids == (5, 7)
+    assert labels.table["index"].tolist() == [0, 0, 1]
+    assert read(path, attribute="forêt", ignore=[apart]).legend.names == ("lac",)
+    legend = {"classes": {3: apart, 4: "lac"}}
+    assert read(path, attribute="forêt", legend=legend).legend.names == ("forêt", "lac")

@@ -257,3 +257,14 @@ def test_pictures_of_several_labels_have_no_single_class(tmp_path, scenes):
     several = tagged(tmp_path, scenes, one.replace("river", "river;wood"))
     with pytest.raises(LabelError, match=r"1 pictures carry several labels, such as a \(river, wo"):
         several.of_one_label()
+
+
+def test_accents_taken_apart_as_macos_does_name_the_same_class_and_picture(tmp_path):
+    apart = "fore\u0302t"
+    scenes = [picture(tmp_path / apart / f"{apart}.png"), picture(tmp_path / "lac/b.png")]
+    found = read_tags(TagSettings(tags="folders", classes={"forêt": 4, "lac": 2}), tmp_path, scenes)
+    assert found.legend.names == ("lac", "forêt")
+    text = f"file,classe\u0301\nforêt.png,{apart}\nb.png,forêt\n"
+    found = tagged(tmp_path, scenes, text, column="classé")
+    assert found.legend.names == ("forêt",)
+    assert found.pictures == (2,)

@@ -1,6 +1,21 @@
-"""Names as a figure or a message has room for them."""
+"""Names as they are compared, and as a figure or a message has room for them."""
 
 from __future__ import annotations
+
+import unicodedata
+
+
+def composed(name: str) -> str:
+    """A name whose accents are part of their letters (Unicode NFC), as most programs write it.
+
+    macOS takes them apart in names of files, and what is copied from there looks the same.
+
+    Examples
+    --------
+    >>> composed("fore\u0302t") == "for\u00eat"
+    True
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def shortened(name: str, letters: int = 22) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from covermap.core.names import composed
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -79,7 +81,10 @@ def is_integer_like(values: pd.Series) -> bool:
 
 
 def as_text(values: pd.Series) -> pd.Series:
-    """Values as trimmed text, whole numbers without a decimal point; null and blank as None."""
+    """Values as trimmed text, whole numbers without a decimal point; null and blank as None.
+
+    Text is composed: names that look the same are the same.
+    """
     import pandas as pd
 
     whole = is_integer_like(values)
@@ -88,7 +93,7 @@ def as_text(values: pd.Series) -> pd.Series:
         # Lists of a GeoJSON are values as well, and pandas would look into them for nulls.
         if pd.api.types.is_scalar(value) and pd.isna(value):  # type: ignore[call-overload]
             return None
-        text = str(int(value)) if whole else str(value).strip()  # type: ignore[call-overload]
+        text = str(int(value)) if whole else composed(str(value)).strip()  # type: ignore[call-overload]
         return text or None
 
     return pd.Series([told(value) for value in values], index=values.index, dtype=object)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from covermap.core.names import composed
 from covermap.core.settings import Settings
 from covermap.labels.settings import LabelSettings
 
@@ -51,12 +52,21 @@ class TagSettings(Settings):
     @field_validator("classes", mode="before")
     @classmethod
     def _keys_as_text(cls, value: object) -> object:
-        return {str(key): item for key, item in value.items()} if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return value
+        return {composed(str(key)): item for key, item in value.items()}
 
     @field_validator("ignore", mode="before")
     @classmethod
     def _items_as_text(cls, value: object) -> object:
-        return [str(item) for item in value] if isinstance(value, list) else value
+        return [composed(str(item)) for item in value] if isinstance(value, list) else value
+
+    @field_validator("name", "column")
+    @classmethod
+    def _as_tables_write_them(cls, value: str | list[str] | None) -> str | list[str] | None:
+        if isinstance(value, list):
+            return [composed(item) for item in value]
+        return None if value is None else composed(value)
 
     @model_validator(mode="after")
     def _table_keys(self) -> TagSettings:

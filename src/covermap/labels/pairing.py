@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from covermap.core.names import composed
+
 # Words that say what a file is rather than which place it shows.
 IMAGE_WORDS = frozenset({
     "sat", "satellite", "image", "images", "img", "imgs", "input", "inputs", "photo", "picture",
@@ -50,7 +52,7 @@ def pair_files(
     tokens : iterable of str
         More words that say nothing about the place.
     """
-    more = frozenset(token.casefold() for token in tokens)
+    more = frozenset(composed(token).casefold() for token in tokens)
     best: list[tuple[Path, Path]] = []
     for depth in range(_DEEPEST + 1):
         for stem_key in (_whole, partial(_core, more=more)):
@@ -69,7 +71,7 @@ def namesakes(
     images: Sequence[Path], masks: Sequence[Path], tokens: Iterable[str] = ()
 ) -> Iterator[tuple[Path, list[Path]]]:
     """Each image with the masks that are called like it but for words that say what a file is."""
-    more = frozenset(token.casefold() for token in tokens)
+    more = frozenset(composed(token).casefold() for token in tokens)
     called: dict[tuple[str, ...], list[Path]] = {}
     for path in masks:
         called.setdefault(_core(path.stem, more), []).append(path)
@@ -143,7 +145,7 @@ def _key(path: Path, stem_key: Callable[[str], tuple[str, ...]], depth: int) -> 
 
 
 def _whole(stem: str) -> tuple[str, ...]:
-    return (stem.casefold(),)
+    return (composed(stem).casefold(),)
 
 
 def _core(stem: str, more: frozenset[str]) -> tuple[str, ...]:
@@ -159,7 +161,7 @@ def _core(stem: str, more: frozenset[str]) -> tuple[str, ...]:
 
 def _words(text: str) -> list[str]:
     words: list[str] = []
-    for word in _SEPARATORS.split(text.casefold()):
+    for word in _SEPARATORS.split(composed(text).casefold()):
         glued = _GLUED.fullmatch(word)
         if glued and glued.group(1) in _ROLES:
             words += glued.groups()

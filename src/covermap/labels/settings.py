@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from covermap.core.names import composed
 from covermap.core.settings import Settings
 
 _LARGEST_ID = 65534
@@ -39,6 +40,11 @@ class ClassSettings(Settings):
         if self.colors is not None:
             return self.colors
         return [] if self.color is None else [self.color]
+
+    @field_validator("name")
+    @classmethod
+    def _as_tables_write_it(cls, value: str) -> str:
+        return composed(value)
 
     @field_validator("color", mode="before")
     @classmethod
@@ -310,15 +316,20 @@ class LabelSettings(Settings):
     @classmethod
     def _keys_as_text(cls, value: object) -> object:
         if isinstance(value, dict):
-            return {str(key): item for key, item in value.items()}
+            return {composed(str(key)): item for key, item in value.items()}
         return value
 
     @field_validator("ignore", "priority", "tokens", mode="before")
     @classmethod
     def _items_as_text(cls, value: object) -> object:
         if isinstance(value, list):
-            return [str(item) for item in value]
+            return [composed(str(item)) for item in value]
         return value
+
+    @field_validator("attribute")
+    @classmethod
+    def _as_tables_write_it(cls, value: str | None) -> str | None:
+        return None if value is None else composed(value)
 
     @field_validator("classes")
     @classmethod

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError, listed, nearest
+from covermap.core.names import composed
 from covermap.labels.columns import as_text, choose_class_column
 from covermap.labels.kind_settings import TagSettings
 from covermap.labels.text_table import read_text_table
@@ -234,18 +235,22 @@ def _scene_keys(images: Mapping[str, Path]) -> dict[str, list[str]]:
             called.add("/".join(image.parts[-depth:]))
             called.add("/".join(image.with_suffix("").parts[-depth:]))
         for key in called:
-            keys.setdefault(key.casefold(), []).append(scene)
+            keys.setdefault(_plain(key), []).append(scene)
     return keys
 
 
 def _scene_of(cell: str, keys: Mapping[str, list[str]]) -> list[str] | None:
     """The scenes that a cell names; its folders count as far as they are known."""
-    parts = [part for part in cell.strip().casefold().replace("\\", "/").split("/") if part]
+    parts = [part for part in _plain(cell).replace("\\", "/").split("/") if part]
     for start in range(len(parts)):
         found = keys.get("/".join(parts[start:]))
         if found is not None:
             return found
     return None
+
+
+def _plain(name: str) -> str:
+    return composed(name).strip().casefold()
 
 
 def _of_bits(

@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import LabelError, hint, listed
 from covermap.core.legend import Legend, LegendClass
+from covermap.core.names import composed
 from covermap.imagery.raster import Scene
 from covermap.labels.classes import legend_of_column
 from covermap.labels.kind_settings import FOLDERS, TagSettings
@@ -222,7 +223,7 @@ def class_folder(scene: Scene) -> Path:
 def _of_folders(settings: TagSettings, scenes: Sequence[Scene]) -> Tags:
     folder_of = {scene.name: class_folder(scene) for scene in scenes}
     roots = list(dict.fromkeys(folder.parent for folder in folder_of.values()))
-    names = [folder.name for folder in folder_of.values()]
+    names = [composed(folder.name) for folder in folder_of.values()]
     for name, folder in zip(names, folder_of.values(), strict=True):
         if settings.classes is not None and name not in [*settings.classes, *settings.ignore]:
             raise LabelError(

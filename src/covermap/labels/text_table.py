@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError
+from covermap.core.names import composed
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -51,7 +52,7 @@ def read_text_table(path: Path) -> pd.DataFrame:
             f"{path}: cannot be read as a table of text (CSV): {str(error).strip()}. "
             "Save it as CSV in UTF-8, with as many cells in each row as the header has"
         ) from None
-    table.columns = [str(column).strip() for column in table.columns]
+    table.columns = [composed(str(column)).strip() for column in table.columns]
     return table
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError
+from covermap.core.names import composed
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -73,8 +74,26 @@ def layers_of(path: Path) -> list[str]:
 def read_table(path: Path, layer: str | None = None) -> gpd.GeoDataFrame:
     """The rows of a layer as they stand in the file, with their geometry in `geometry`.
 
-    Without geometry a table without that column.
+    Without geometry a table without that column. Names of columns are composed.
     """
+    return _read(path, layer).rename(columns=composed)
+
+
+def unreadable(path: Path, error: Exception) -> LabelError:
+    """What to say of a vector file that cannot be read."""
+    if isinstance(error, UnicodeDecodeError) and path.suffix.lower() == ".shp":
+        return LabelError(
+            f"{path}: its texts are not in the encoding that {path.stem}.cpg beside it names; "
+            "write the right one there, such as ISO-8859-1 or UTF-8"
+        )
+    told = str(error).split(";")[0].rstrip(".")
+    return LabelError(
+        f"{path}: cannot be read as vector data ({told}). Expected a GeoPackage, shapefile, "
+        "GeoJSON or the like; if it is one, fetch or export it again"
+    )
+
+
+def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     import geopandas as gpd
     import pyogrio
 
@@ -92,20 +111,6 @@ def read_table(path: Path, layer: str | None = None) -> gpd.GeoDataFrame:
         except UnicodeDecodeError:
             pass
     return pyogrio.read_dataframe(path, layer=layer)
-
-
-def unreadable(path: Path, error: Exception) -> LabelError:
-    """What to say of a vector file that cannot be read."""
-    if isinstance(error, UnicodeDecodeError) and path.suffix.lower() == ".shp":
-        return LabelError(
-            f"{path}: its texts are not in the encoding that {path.stem}.cpg beside it names; "
-            "write the right one there, such as ISO-8859-1 or UTF-8"
-        )
-    told = str(error).split(";")[0].rstrip(".")
-    return LabelError(
-        f"{path}: cannot be read as vector data ({told}). Expected a GeoPackage, shapefile, "
-        "GeoJSON or the like; if it is one, fetch or export it again"
-    )
 
 
 def _beside(path: Path) -> dict[str, Path]:
