@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from covermap.labels.columns import as_text, choose_class_column, is_integer_like
+from covermap.labels.columns import are_ids, as_text, choose_class_column, is_integer_like
 
 ROWS = 20
 NUMBERS = list(range(ROWS))
@@ -94,3 +94,30 @@ def test_codes_that_mix_classes_are_told():
     assert told == "id (less likely; disagrees with cover: 3 is c and d)"
     (told,) = choose_class_column(table.assign(id=[1, 2, 3, 4, 4, 4])).passed_over
     assert told == "id (less likely)"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.to_datetime(["2020-07-01", "2020-07-02"] * 10),
+        ["01.07.2020", "2.7.2020"] * 10,
+        ["2020-07-01", "2020-07-02 10:30"] * 10,
+        ["1,5", "12,25"] * 10,
+    ],
+)
+def test_dates_and_numbers_with_commas_come_after_codes(column):
+    table = pd.DataFrame({"seen": column, "code": CODES})
+    assert choose_class_column(table).column == "code"
+    assert choose_class_column(table[["seen"]]).column == "seen"
+
+
+@pytest.mark.parametrize(
+    ("values", "ids"),
+    [
+        (["1", "10", "2"], True), (["0", "65534"], True), (["65535"], False), (["-1"], False),
+        (["07", "7"], False), (["1", "²"], False), (["1.0"], False), (["1", "a"], False),
+        ([], False),
+    ],
+)  # fmt: skip
+def test_texts_are_ids_where_they_are_whole_numbers_in_the_usual_way(values, ids):
+    assert are_ids(values) is ids

@@ -333,3 +333,13 @@ def test_names_that_look_the_same_are_one_class(tmp_path):
     assert read(path, attribute="forêt", ignore=[apart]).legend.names == ("lac",)
     legend = {"classes": {3: apart, 4: "lac"}}
     assert read(path, attribute="forêt", legend=legend).legend.names == ("forêt", "lac")
+
+
+def test_whole_numbers_written_as_text_keep_their_ids(tmp_path):
+    labels = polygons(tmp_path / "a.gpkg", CELLS, ["10", "2", "1"], geobox=BOX)
+    assert dict(zip(labels.legend.names, labels.legend.ids, strict=True)) == {
+        "1": 1, "2": 2, "10": 10,
+    }  # fmt: skip
+    codes = polygons(tmp_path / "b.gpkg", CELLS, ["100000", "2", "2"], geobox=BOX)
+    assert codes.legend.names == ("100000", "2")
+    assert codes.legend.ids == (1, 2)

@@ -268,3 +268,21 @@ def test_accents_taken_apart_as_macos_does_name_the_same_class_and_picture(tmp_p
     found = tagged(tmp_path, scenes, text, column="classé")
     assert found.legend.names == ("forêt",)
     assert found.pictures == (2,)
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [("7 07 8 8", ("07", "7", "8")), ("1 ² x x", ("1", "x", "²")), ("10 2 1 1", ("1", "2", "10"))],
+)
+def test_no_two_texts_become_one_class(tmp_path, scenes, cells, names):
+    rows = "".join(f"{name}.png,{cell}\n" for name, cell in zip("abcd", cells.split(), strict=True))
+    found = tagged(tmp_path, scenes, f"file,kind\n{rows}", column="kind")
+    assert found.legend.names == names
+
+
+def test_measured_numbers_with_a_comma_are_no_classes_and_codes_with_a_zero_are(tmp_path):
+    pictures = [picture(tmp_path / f"{n}.png") for n in range(14)]
+    rows = "".join(f"{n}.png;{n},{n}5\n" for n in range(14))
+    assert "task: regression" in complaint(tmp_path, pictures, f"file;kind\n{rows}", column="kind")
+    rows = "".join(f"{n}.png;{n:02}\n" for n in range(14))
+    assert len(tagged(tmp_path, pictures, f"file;kind\n{rows}", column="kind").legend) == 14

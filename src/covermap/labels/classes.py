@@ -12,7 +12,7 @@ import numpy as np
 from covermap.core.errors import LabelError, hint, nearest
 from covermap.core.legend import Legend
 from covermap.labels.coding import IGNORED, Coding
-from covermap.labels.settings import LabelSettings
+from covermap.labels.settings import LARGEST_ID, LabelSettings
 
 BACKGROUND = "background"
 _NAMED = 6
@@ -128,11 +128,11 @@ def _ids(
         return {value: settings.classes[value] for value in used}
     if integers:
         numbers = {value: int(value) for value in used}
-        outside = [value for value, number in numbers.items() if not 0 <= number <= 65534]
+        outside = [value for value, number in numbers.items() if not 0 <= number <= LARGEST_ID]
         if outside:
             raise LabelError(
-                f"{path}: column '{attribute}' holds {outside[0]}; class ids must lie in 0..65534. "
-                f"Give it another id: labels: {{classes: {{{outside[0]}: 1}}}}"
+                f"{path}: column '{attribute}' holds {outside[0]}; class ids must lie in "
+                f"0..{LARGEST_ID}. Give it another id: labels: {{classes: {{{outside[0]}: 1}}}}"
             )
         return numbers
     return {value: place for place, value in enumerate(used, start=1)}

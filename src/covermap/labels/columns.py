@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from covermap.core.names import composed
+from covermap.labels.settings import LARGEST_ID
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
 # Words by which people call the column of classes; they only break ties.
 _LIKELY = ("class", "cover", "lulc", "landuse", "land_use", "label", "type", "categ", "name")
 _MOST_CLASSES = 60
+_ID = re.compile(r"0|[1-9][0-9]*")
+_DATE = re.compile(
+    r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}\b.*|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4}|[0-9]{2})\b.*"
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ def choose_class_column(table: pd.DataFrame, fewest: int = 2) -> ColumnChoice:
     """The column that most likely holds the class of each row.
 
     Text with 2 to 60 values of which some repeat comes before integers with 2 to 60 values before
-    any other column with 2 to 60 values; equal candidates are told apart by their name, then by the
+    any other column with 2 to 60 values, such as dates and measured numbers; equal candidates are told apart by their name, then by the
     smaller number of values. Where one class beside the background is enough, `fewest` is 1.
     """
     ranked: list[tuple[tuple[int, int, int, int], str]] = []
@@ -80,6 +87,15 @@ def is_integer_like(values: pd.Series) -> bool:
     )
 
 
+def are_ids(values: Iterable[str]) -> bool:
+    """Whether texts are whole numbers that may be ids of classes, written in the usual way.
+
+    `07` is not: it may stand beside `7`.
+    """
+    found = set(values)
+    return bool(found) and all(_ID.fullmatch(text) and int(text) <= LARGEST_ID for text in found)
+
+
 def as_text(values: pd.Series) -> pd.Series:
     """Values as trimmed text, whole numbers without a decimal point; null and blank as None.
 
@@ -99,6 +115,15 @@ def as_text(values: pd.Series) -> pd.Series:
     return pd.Series([told(value) for value in values], index=values.index, dtype=object)
 
 
+def number_in(text: str) -> float | None:
+    """The number that a text is, None where it is none."""
+    # A comma is the decimal sign of half of Europe.
+    try:
+        return float(text.replace(",", ".", 1))
+    except ValueError:
+        return None
+
+
 def _present(values: pd.Series) -> pd.Series:
     text = as_text(values)
     return text[text.notna()]
@@ -106,17 +131,9 @@ def _present(values: pd.Series) -> pd.Series:
 
 def _kind(values: pd.Series, distinct: int) -> int:
     repeated = distinct < len(values)
-    numeric = values.map(_is_number).all()
-    if not numeric and repeated:
-        return 0
-    if numeric and values.map(lambda text: float(text).is_integer()).all() and repeated:
-        return 1
-    return 2
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    numbers = [number_in(text) for text in values.unique()]
+    if all(number is not None for number in numbers):
+        whole = all(number is not None and number.is_integer() for number in numbers)
+        return 1 if whole and repeated else 2
+    measured = all(_DATE.fullmatch(text) for text in values.unique())
+    return 0 if repeated and not measured else 2

@@ -24,7 +24,7 @@ from covermap.labels.classes import (
     strength_of_rows,
 )
 from covermap.labels.coding import coding_of, legend_path, legend_settings
-from covermap.labels.columns import as_text, choose_class_column, is_integer_like
+from covermap.labels.columns import are_ids, as_text, choose_class_column, is_integer_like
 from covermap.labels.overlaps import told_of_overlaps
 from covermap.labels.polygon_file import only_areas, read_layer
 from covermap.labels.settings import LabelSettings
@@ -256,7 +256,7 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
     attribute, passed_over = _attribute(table, settings, path, notes)
     values = as_text(table[attribute])
     _count_unlabelled(values, attribute, notes)
-    integers = is_integer_like(table[attribute])
+    integers = is_integer_like(table[attribute]) or are_ids(values.dropna())
     legend_file = legend_path(settings.base_legend, base)
     if settings.base_legend is not None:
         coding = coding_of(legend_settings(settings.base_legend, base))

@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from covermap.core.names import composed
 from covermap.core.settings import Settings
 
-_LARGEST_ID = 65534
+LARGEST_ID = 65534
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 _TOP = re.compile(r"top +(\d+)(?: +of +(\S+))? *(?:\+ *(\S.*))?", re.IGNORECASE)
 
@@ -101,8 +101,8 @@ class LegendSettings(Settings):
     @model_validator(mode="after")
     def _once_each(self) -> LegendSettings:
         for number in self.classes:
-            if not 0 <= number <= _LARGEST_ID:
-                raise ValueError(f"class ids must lie in 0..{_LARGEST_ID}, not {number}")
+            if not 0 <= number <= LARGEST_ID:
+                raise ValueError(f"class ids must lie in 0..{LARGEST_ID}, not {number}")
         names = [item.name for item in self.classes.values()]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -335,8 +335,8 @@ class LabelSettings(Settings):
     @classmethod
     def _ids_in_range(cls, value: dict[str, int] | None) -> dict[str, int] | None:
         for name, number in (value or {}).items():
-            if not 0 <= number <= _LARGEST_ID:
-                raise ValueError(f"the id of '{name}' must lie in 0..{_LARGEST_ID}, not {number}")
+            if not 0 <= number <= LARGEST_ID:
+                raise ValueError(f"the id of '{name}' must lie in 0..{LARGEST_ID}, not {number}")
         return value
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError, listed, nearest
 from covermap.core.names import composed
-from covermap.labels.columns import as_text, choose_class_column
+from covermap.labels.columns import are_ids, as_text, choose_class_column
 from covermap.labels.kind_settings import TagSettings
 from covermap.labels.text_table import read_text_table
 
@@ -38,7 +38,7 @@ class TagTable:
     values : tuple of str
         All labels that occur, or that have a column.
     integers : bool
-        Whether all of them are whole numbers.
+        Whether all of them are whole numbers, which are ids of classes.
     by_scene : mapping of str to tuple of str, or None
         The labels of each picture by its name; None where its row says nothing.
     unknown : mapping of str to tuple of str
@@ -108,7 +108,7 @@ def read_tag_table(settings: TagSettings, path: Path, images: Mapping[str, Path]
         path=path,
         column=columns[0],
         values=values,
-        integers=all(value.lstrip("-").isdigit() for value in values),
+        integers=are_ids(values),
         by_scene=by_scene,
         unknown={scene: unknown[rows[0]] for scene, rows in row_of.items()},
         multilabel=multilabel,

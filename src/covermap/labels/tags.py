@@ -14,6 +14,7 @@ from covermap.core.legend import Legend, LegendClass
 from covermap.core.names import composed
 from covermap.imagery.raster import Scene
 from covermap.labels.classes import legend_of_column
+from covermap.labels.columns import number_in
 from covermap.labels.kind_settings import FOLDERS, TagSettings
 from covermap.labels.mask_finding import image_path
 from covermap.labels.protocol import NothingDrawn
@@ -200,9 +201,9 @@ def _require_no_measurements(table: TagTable) -> None:
     values = table.values
     if table.multilabel or table.integers or len(values) <= _MOST_NUMBERS:
         return
-    try:
-        numbers = {float(value) for value in values}
-    except ValueError:
+    found = [number_in(value) for value in values]
+    numbers = {number for number in found if number is not None}
+    if len(numbers) < len(found) or all(number.is_integer() for number in numbers):
         return
     raise LabelError(
         f"{table.path}: column '{table.column}' holds {len(numbers)} different numbers "
