@@ -4,6 +4,7 @@ import datetime
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -192,6 +193,40 @@ def test_points_of_the_wanted_dates_are_counted_multipoints_one_by_one(tmp_path)
         read(tmp_path, time="when", since=datetime.date(2020, 1, 1))
     with pytest.raises(LabelError, match=r"no column 'wen'; did you mean 'when'"):
         read(tmp_path, time="wen", until=until)
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        ["31.08.2019", "01.09.2019", "02.10.2019"],
+        ["31/08/2019 10:00", "01/09/2019", "2019-10-02"],
+        ["8/31/2019", "9/1/2019", "10/2/2019"],
+        ["20190831", "20190901", "20191002"],
+        [20190831, 20190901, 20191002],
+        ["2019/08/31", "Sep 1, 2019", "2019/10/02 11:00:00"],
+        pd.to_datetime(["2019-08-31", "2019-09-01", "2019-10-02"]),
+    ],
+)
+def test_dates_are_read_as_they_are_meant(tmp_path, days):
+    write(tmp_path / "p.gpkg", at((0.5, 0.5), (1.5, 0.5), (2.5, 0.5)), when=days)
+    bounds = {"since": datetime.date(2019, 8, 1), "until": datetime.date(2019, 10, 1)}
+    found = read(tmp_path, time="when", **bounds)
+    assert found.counts(BOX).number[0].tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("days", "message"),
+    [
+        (["01/09/2019", "02/10/2019"], r"such as 01/09.* whether the day or the month comes first"),
+        ([2019, 2019], "holds no date"),
+        ([1567209600, 1567296000], "holds no date"),
+        (["43708", "43709.5"], "holds no date"),
+    ],
+)
+def test_numbers_that_may_be_another_date_are_refused(tmp_path, days, message):
+    write(tmp_path / "p.gpkg", at((0.5, 0.5), (1.5, 0.5)), when=days)
+    with pytest.raises(LabelError, match=message):
+        read(tmp_path, time="when", until=datetime.date(2019, 10, 1))
 
 
 def test_files_that_cannot_be_counted_are_named(tmp_path):

@@ -36,8 +36,9 @@ def choose_class_column(table: pd.DataFrame, fewest: int = 2) -> ColumnChoice:
     """The column that most likely holds the class of each row.
 
     Text with 2 to 60 values of which some repeat comes before integers with 2 to 60 values before
-    any other column with 2 to 60 values, such as dates and measured numbers; equal candidates are told apart by their name, then by the
-    smaller number of values. Where one class beside the background is enough, `fewest` is 1.
+    any other column with 2 to 60 values, such as dates and measured numbers; equal candidates are
+    told apart by their name, then by the smaller number of values. Where one class beside the
+    background is enough, `fewest` is 1.
     """
     ranked: list[tuple[tuple[int, int, int, int], str]] = []
     integers: set[str] = set()

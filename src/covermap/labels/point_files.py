@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError, nearest
+from covermap.labels.columns import as_text
 from covermap.labels.kind_settings import DensitySettings
 from covermap.labels.polygon_file import require_possible
 from covermap.labels.text_table import TABLE_SUFFIXES, read_places
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _AREAS = ("Polygon", "MultiPolygon")
+# Numbers alone, but for 20190831.
+_NO_DATE = r"[-+]?(?![0-9]{8}$)[0-9]+(?:[.,][0-9]+)?"
+_NUMBERED = r"^([0-9]{1,2})([-./])([0-9]{1,2})[-./](?:[0-9]{4}|[0-9]{2})(?![0-9])"
 
 
 def read_points(path: Path, settings: DensitySettings, notes: list[str]) -> gpd.GeoDataFrame:
@@ -119,8 +123,7 @@ def _of_dates(
     columns = [str(name) for name in table.columns if name != "geometry"]
     if settings.time not in columns:
         raise LabelError(f"{path}: no column '{settings.time}'; {nearest(settings.time, columns)}")
-    # One zone for all: times without one are taken as UTC.
-    times = pd.to_datetime(table[settings.time], errors="coerce", utc=True, format="mixed")
+    times = _times(table[settings.time], path, settings.time)
     broken = times.isna()
     if broken.all():
         raise LabelError(
@@ -143,3 +146,42 @@ def _of_dates(
     if late:
         notes.append(f"{late:,} points of other dates passed over")
     return wanted
+
+
+def _times(column: pd.Series, path: Path, name: str) -> pd.Series:
+    """Dates of a column, in one zone: times without one are taken as UTC; NaT for what is none.
+
+    Raises
+    ------
+    LabelError
+        Nothing tells whether `01/09/2019` begins with the day or the month.
+    """
+    import pandas as pd
+
+    if not pd.api.types.is_datetime64_any_dtype(column):
+        # Numbers would be taken for moments since 1970, and years for their first day.
+        column = as_text(column).where(lambda texts: ~texts.str.fullmatch(_NO_DATE, na=True))
+        numbers = column.str.extract(_NUMBERED)
+        numbered = numbers[0].notna()
+        if numbered.any():
+            first = _day_is_first(numbers[numbered], path, name)
+            own = pd.to_datetime(
+                column[numbered], errors="coerce", utc=True, format="mixed", dayfirst=first
+            )
+            rest = pd.to_datetime(column[~numbered], errors="coerce", utc=True, format="mixed")
+            return pd.concat([own, rest]).reindex(column.index)
+    return pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
+
+
+def _day_is_first(numbers: pd.DataFrame, path: Path, name: str) -> bool:
+    """Whether dates of numbers alone begin with the day; what stands before, between and after."""
+    if (numbers[1] == ".").all():
+        return True
+    over = (numbers[[0, 2]].astype(int) > 12).any()
+    if over[0] == over[2]:
+        shown = "".join(numbers.iloc[0])
+        raise LabelError(
+            f"{path}: column '{name}' holds dates such as {shown}..., and nothing tells whether "
+            "the day or the month comes first; write them as 2019-08-31"
+        )
+    return bool(over[0])
