@@ -22,6 +22,7 @@ from covermap.core.files import (
     matching,
     read_json,
     refuse_strangers,
+    relative_path,
     write_json,
 )
 
@@ -272,3 +273,15 @@ def test_a_glob_matches_below_a_folder_whatever_the_folder_is_called(tmp_path, p
     escaped = pattern.format(base=glob.escape(str(base)))
     assert matching(escaped, base) == files
     assert matching("*.png", base) == []
+
+
+def test_a_link_is_written_by_its_own_name_and_its_folders_by_where_they_are(tmp_path):
+    store, project = tmp_path / "store", tmp_path / "a" / "project"
+    for folder in (store, project):
+        folder.mkdir(parents=True)
+    (store / "0a1b2c").write_text("x")
+    (project / "scene.tif").symlink_to(store / "0a1b2c")
+    (tmp_path / "short").symlink_to(project)
+    assert relative_path(project / "scene.tif", project) == "scene.tif"
+    assert relative_path(tmp_path / "short" / "scene.tif", project) == "scene.tif"
+    assert relative_path(store / "0a1b2c", tmp_path / "short") == "../../store/0a1b2c"

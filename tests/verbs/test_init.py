@@ -196,3 +196,33 @@ def test_a_number_for_each_row_is_no_class(tmp_path, capsys):
     assert any("each of the 12 rows is a class" in text for text in doctor([image, drawn]).warnings)
     init([image, drawn], tmp_path / "project.yaml")
     assert "which column holds the classes?" in capsys.readouterr().err
+
+
+def test_what_macos_and_products_leave_beside_a_drawing_is_no_drawing(tmp_path):
+    folder = tmp_path / "site"
+    write_scene(folder / "a.tif", height=SIDE, width=SIDE, scale=0.0001)
+    grid = tiny_geobox(SIDE, SIDE)
+    cells, names = scattered(24, SIDE, SIDE, seed=0), ["a", "b", "c"] * 8
+    squares(folder / "drawn.gpkg", cells, names, geobox=grid)
+    product = folder / "S2A_MSIL2A_20200601.SAFE" / "QI_DATA"
+    squares(product / "clouds.gpkg", cells, names, geobox=grid)
+    for place in (folder, folder / "__MACOSX" / "site"):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "._drawn.gpkg").write_bytes(b"\0\5\x16\7")
+    squares(folder / "__MACOSX" / "drawn.gpkg", cells, names, geobox=grid)
+    project = read_project(init([folder, folder / "a.tif"], tmp_path / "project.yaml"))
+    assert project.labels.path == "site/drawn.gpkg"
+    with pytest.raises(LabelError, match="no label file among the paths"):
+        init([folder / "S2A_MSIL2A_20200601.SAFE"], tmp_path / "other.yaml")
+
+
+def test_files_that_are_links_keep_their_names(tmp_path, drawn):
+    write_scene(tmp_path / "scene.tif", height=SIDE, width=SIDE, scale=0.0001)
+    for name in ("scene.tif", "drawn.gpkg"):
+        (tmp_path / "store").mkdir(exist_ok=True)
+        (tmp_path / name).rename(tmp_path / "store" / f"content of {name[:5]}")
+        (tmp_path / name).symlink_to(tmp_path / "store" / f"content of {name[:5]}")
+    paths = [tmp_path / "scene.tif", tmp_path / "drawn.gpkg"]
+    project = read_project(init(paths, tmp_path / "project.yaml"))
+    assert project.imagery[0].path == "scene.tif"
+    assert project.labels.path == "drawn.gpkg"

@@ -111,3 +111,10 @@ def test_an_empty_folder_among_class_folders_is_told_and_is_no_class(folder, cap
     assert are_class_folders(folder / "set")
     assert "moon" not in init_tags(folder / "set", folder / "project.yaml").read_text()
     assert "moon: holds no picture, so it is no class" in capsys.readouterr().err
+
+
+def test_what_macos_adds_to_archives_is_no_class(folder):
+    junk = folder / "set" / "__MACOSX" / "lake"
+    junk.mkdir(parents=True)
+    (junk / "._lake_0.png").write_bytes(b"\0\5\x16\7")
+    assert are_class_folders(folder / "set")

@@ -229,6 +229,21 @@ def matching(pattern: str, base: Path) -> list[Path]:
     return [base / name for name in sorted(found)]
 
 
+def is_hidden(name: str) -> bool:
+    """Whether people do not see a file or folder of this name, or macOS added it to an archive."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def relative_path(path: Path, base: Path) -> str:
+    """A path as a file in the folder `base` writes it.
+
+    A link keeps its own name: what it leads to may be called after its content. Links above it are
+    followed, as `..` does.
+    """
+    place = path.parent.resolve() / path.name if path.is_symlink() else path.resolve()
+    return Path(os.path.relpath(place, base.resolve())).as_posix()
+
+
 def looks_like_archive(path: Path) -> bool:
     """Whether a file's name is that of an archive of any kind."""
     return path.suffix.lower() in _ARCHIVES and not path.is_dir()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from covermap.core.errors import DatasetError
+from covermap.core.files import relative_path
 from covermap.datasets.label_keys import boxes, density
 from covermap.datasets.listing import Listing
 from covermap.datasets.miniature.files import new_set, write_raster
@@ -17,7 +18,7 @@ from covermap.datasets.miniature.ground import Ground, Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.miniature.satellite import SCALE, exposed
 from covermap.datasets.miniature.vectors import outlines, write_vectors
-from covermap.datasets.published import Card, Dataset, Inventory, counted, relative
+from covermap.datasets.published import Card, Dataset, Inventory, counted
 from covermap.datasets.world.materials import BANDS
 
 _RASTER = re.compile(
@@ -105,7 +106,7 @@ class Clearing(Dataset):
         found = _found(Listing(folder))
         needed = ("areas",) if task == "classification" else ("points", "regions")
         found.require(folder, needed, task)
-        vectors = {kind: relative(folder / name, base) for kind, name in found.vectors.items()}
+        vectors = {kind: relative_path(folder / name, base) for kind, name in found.vectors.items()}
         labels = (
             boxes(vectors["areas"], "state")
             if task == "classification"
@@ -114,12 +115,12 @@ class Clearing(Dataset):
         return {
             "imagery": [
                 {
-                    "path": relative(folder / found.rasters["BOA"][stem], base),
+                    "path": relative_path(folder / found.rasters["BOA"][stem], base),
                     "name": PurePosixPath(stem).name,
                     "bands": list(BANDS),
                     "scale": SCALE,
                     "quality": {
-                        "path": relative(folder / found.rasters["SCL"][stem], base),
+                        "path": relative_path(folder / found.rasters["SCL"][stem], base),
                         "invalid": list(_CLOUD),
                     },
                 }

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from covermap.core.files import relative_path
 from covermap.datasets.listing import Listing
 from covermap.datasets.miniature.files import new_set, picture, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
-from covermap.datasets.published import Card, Dataset, Inventory, counted, relative, share
+from covermap.datasets.published import Card, Dataset, Inventory, counted, share
 from covermap.labels.coding import legend_settings
 
 _NAME = re.compile(r"/(\d+)_(sat\.jpg|mask\.png)$")
@@ -100,7 +101,7 @@ class DeepGlobe(Dataset):
     def described(self, folder: Path, base: Path, task: str) -> dict[str, Any]:
         pictures, masks = _by_folder(Listing(folder))
         paired = [name for name in sorted(masks) if pictures.get(name, set()) & masks[name]]
-        roots = [escape(relative(folder / name, base)) for name in paired]
+        roots = [escape(relative_path(folder / name, base)) for name in paired]
         return {
             "imagery": [
                 {

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from covermap.core.errors import DatasetError
+from covermap.core.files import relative_path
 from covermap.datasets.label_keys import folder_tags
 from covermap.datasets.listing import Listing
 from covermap.datasets.miniature.files import new_set, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.miniature.satellite import SCALE, exposed
-from covermap.datasets.published import Card, Dataset, Inventory, counted, listed, relative, share
+from covermap.datasets.published import Card, Dataset, Inventory, counted, listed, share
 
 # Pictures of each class as published; ids follow the alphabet.
 CLASSES = {
@@ -135,13 +136,13 @@ class EuroSat(Dataset):
                 f"give the folder of one: {folder / roots[0]}"
             )
         ((root, suffix),) = found.pictures
-        path = f"{escape(relative(folder / root, base))}/*/*.{suffix}"
+        path = f"{escape(relative_path(folder / root, base))}/*/*.{suffix}"
         entry: dict[str, Any] = {"path": path, "join": False}
         if suffix == "jpg":
             entry["bands"] = ["red", "green", "blue"]
         else:
             entry |= {"bands": list(BANDS), "scale": SCALE}
-        lists = {part: relative(folder / name, base) for part, name in found.lists.items()}
+        lists = {part: relative_path(folder / name, base) for part, name in found.lists.items()}
         whole = len(lists) == len(_PARTS)
         return {
             "imagery": [entry],

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from covermap.core.files import relative_path
 from covermap.datasets.clearest import clearest_dates, in_codes
 from covermap.datasets.listing import Listing
 from covermap.datasets.miniature.files import new_set, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.miniature.satellite import SCALE, exposed
-from covermap.datasets.published import Card, Dataset, Inventory, counted, relative, share
+from covermap.datasets.published import Card, Dataset, Inventory, counted, share
 from covermap.datasets.world import noise
 
 _PREFIX = "su_african_crops_ghana"
@@ -118,26 +119,28 @@ class GhanaCrops(Dataset):
             for chip, dates in _masked(found).items()
         }
         clear = clearest_dates(chips, in_codes((_CLOUD, _HAZE, _SHADOW)))
-        lists = {part: relative(folder / name, base) for part, name in found.lists.items()}
+        lists = {part: relative_path(folder / name, base) for part, name in found.lists.items()}
         whole = len(lists) == len(_PARTS)
         parents = sorted({(folder / found.labels[chip]).parent.parent for chip in chips})
         return {
             "imagery": [
                 {
-                    "path": relative(folder / found.images[chip][date], base),
+                    "path": relative_path(folder / found.images[chip][date], base),
                     "name": chip,
                     "date": date.replace("_", "-"),
                     "bands": list(BANDS),
                     "scale": SCALE,
                     "quality": {
-                        "path": relative(chips[chip][date], base),
+                        "path": relative_path(chips[chip][date], base),
                         "invalid": [_CLOUD, _HAZE, _SHADOW],
                     },
                 }
                 for chip, date in clear.items()
             ],
             "labels": {
-                "path": [f"{escape(relative(p, base))}/*_labels_*/labels.tif" for p in parents],
+                "path": [
+                    f"{escape(relative_path(p, base))}/*_labels_*/labels.tif" for p in parents
+                ],
                 "legend": "ghana-4",
                 "tokens": _PREFIX.split("_"),
             },

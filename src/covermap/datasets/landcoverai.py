@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from covermap.core.files import relative_path
 from covermap.core.grid import Window
 from covermap.core.progress import progress
 from covermap.datasets.listing import Listing
 from covermap.datasets.miniature.files import new_set, picture, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
-from covermap.datasets.published import Card, Dataset, Inventory, counted, relative, share
+from covermap.datasets.published import Card, Dataset, Inventory, counted, share
 
 TILE_PX = 512
 PARTS = ("train", "val", "test")
@@ -114,9 +115,9 @@ class LandCoverAI(Dataset):
         found = _found(Listing(folder))
         labels = {"legend": "landcover-ai"}
         rgb = {"bands": ["red", "green", "blue"], "join": False}
-        root = escape(relative(folder / found.tile_folder, base))
+        root = escape(relative_path(folder / found.tile_folder, base))
         if not found.tiles & found.tile_masks:
-            root = escape(relative(folder / found.sheet_folder, base))
+            root = escape(relative_path(folder / found.sheet_folder, base))
             images = _paths(f"{root}/images", ".tif", found.images, found.masks)
             masks = _paths(f"{root}/masks", ".tif", found.masks, found.images)
             return {
@@ -125,7 +126,7 @@ class LandCoverAI(Dataset):
                 # Tiles of one orthophoto show the same kind of ground: whole ones are held out.
                 "split": {"by": "auto"},
             }
-        lists = {part: relative(folder / path, base) for part, path in found.lists.items()}
+        lists = {part: relative_path(folder / path, base) for part, path in found.lists.items()}
         return {
             "imagery": [{"path": _paths(root, ".jpg", found.tiles, found.tile_masks), **rgb}],
             "labels": {"path": _paths(root, "_m.png", found.tile_masks, found.tiles), **labels},

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from covermap.core.files import relative_path
 from covermap.datasets.clearest import clearest_dates, in_codes
 from covermap.datasets.listing import Listing
 from covermap.datasets.miniature.files import new_set, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.miniature.satellite import SCALE, exposed
-from covermap.datasets.published import Card, Dataset, Inventory, counted, relative, share
+from covermap.datasets.published import Card, Dataset, Inventory, counted, share
 from covermap.imagery.quality import SCL_INVALID
 
 _CHIP = r"(?P<chip>\d{2}[A-Z]{3}_\d{2})"
@@ -115,7 +116,7 @@ class LandCoverNet(Dataset):
         return {
             "imagery": [
                 {
-                    "path": relative(layers[chip][date].parent, base),
+                    "path": relative_path(layers[chip][date].parent, base),
                     "name": chip,
                     "date": f"{date[:4]}-{date[4:6]}-{date[6:]}",
                     # The products of 2018 have no offset.
@@ -174,7 +175,7 @@ def _annotated(label: Path) -> set[str]:
 def _patterns(folder: Path, labels: Mapping[str, str], base: Path) -> list[str]:
     """Globs of all label files."""
     parents = sorted({(folder / name).parent.parent for name in labels.values()})
-    return [f"{escape(relative(parent, base))}/*labels_*/labels.tif" for parent in parents]
+    return [f"{escape(relative_path(parent, base))}/*labels_*/labels.tif" for parent in parents]
 
 
 def _words_beside(labels: Any) -> list[str]:

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from covermap.core.errors import DatasetError
+from covermap.core.files import relative_path
 from covermap.datasets.label_keys import presence
 from covermap.datasets.listing import Listing
 from covermap.datasets.miniature.files import new_set, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.miniature.satellite import SCALE
-from covermap.datasets.published import Card, Dataset, Inventory, counted, listed, relative
+from covermap.datasets.published import Card, Dataset, Inventory, counted, listed
 from covermap.datasets.world import noise
 from covermap.datasets.world.materials import BANDS as SENTINEL_2_BANDS
 
@@ -108,10 +109,10 @@ class LandsatCdl(Dataset):
             )
         ((stem, pieces),) = found.pieces.items()
         first = folder / pieces[0]
-        crops = relative(folder / found.crops[0], base)
+        crops = relative_path(folder / found.crops[0], base)
         legend = {"legend": "cdl-corn-belt"}
         scale = _scale_of([folder / name for name in pieces])
-        root = escape(f"{relative(first.parent, base)}/{PurePosixPath(stem).name}")
+        root = escape(f"{relative_path(first.parent, base)}/{PurePosixPath(stem).name}")
         project: dict[str, Any] = {
             "imagery": [{"path": f"{root}-*.tif", "bands": list(BANDS), "scale": scale}],
             "labels": {"path": crops, **legend},

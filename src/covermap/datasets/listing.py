@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from covermap.core.errors import DatasetError, OutputError
-from covermap.core.files import complete_folder
+from covermap.core.files import complete_folder, is_hidden
 from covermap.core.progress import progress
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -26,8 +26,6 @@ _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zli
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _FOREIGN = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 _ENCRYPTED = 0x1
-# What macOS adds to the archives that it packs.
-_JUNK = "__MACOSX"
 
 
 @dataclass(frozen=True)
@@ -144,17 +142,16 @@ def _foreign(archive: Path, told: str) -> DatasetError:
 
 def _in_folder(folder: Path) -> Iterator[str]:
     for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         for name in sorted(files):
-            if not name.startswith("."):
+            if not is_hidden(name):
                 yield (Path(root) / name).relative_to(folder).as_posix()
 
 
 def _in_archive(path: Path) -> Iterator[str]:
     with _opened(path) as opened:
         for member in _members(opened, path):
-            parts = member.name.split("/")
-            if parts[0] != _JUNK and not any(part.startswith(".") for part in parts):
+            if not any(map(is_hidden, member.name.split("/"))):
                 yield member.name
 
 

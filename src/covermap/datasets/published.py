@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -153,11 +152,6 @@ class Dataset(ABC):
         Its pictures carry signal that a network learns: classes differ in spectrum and texture,
         and vary within. The same seed gives the same bytes.
         """
-
-
-def relative(path: Path, base: Path) -> str:
-    """A path as a project in `base` writes it."""
-    return Path(os.path.relpath(path.resolve(), base.resolve())).as_posix()
 
 
 def counted(number: int, thing: str, of: Sequence[str] | None = None) -> str:

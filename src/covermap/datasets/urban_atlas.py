@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from covermap.core.errors import DatasetError
+from covermap.core.files import relative_path
 from covermap.datasets.listing import Listing
 from covermap.datasets.miniature.files import new_set, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
 from covermap.datasets.miniature.satellite import exposed
 from covermap.datasets.miniature.vectors import outlines, write_vectors
-from covermap.datasets.published import Card, Dataset, Inventory, listed, relative
+from covermap.datasets.published import Card, Dataset, Inventory, listed
 from covermap.datasets.world import noise
 
 _CITY = re.compile(r"/(?P<city>[A-Z]{2}\d{3}L\d_[A-Z_]+_UA20\d\d)[^/]*\.(?:gpkg|shp)$")
@@ -126,10 +127,10 @@ class UrbanAtlas(Dataset):
         polygons = folder / next(iter(found.cities.values()))
         layer, column = _layer_with_codes(polygons)
         return {
-            "imagery": [{"path": relative(folder / path, base)} for path in found.usable],
+            "imagery": [{"path": relative_path(folder / path, base)} for path in found.usable],
             "bands": list(_BANDS),
             "labels": {
-                "path": relative(polygons, base),
+                "path": relative_path(polygons, base),
                 "layer": layer,
                 "attribute": column,
                 "legend": "urban-atlas",

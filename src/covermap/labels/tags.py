@@ -10,6 +10,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import LabelError, hint, listed
+from covermap.core.files import is_hidden
 from covermap.core.legend import Legend, LegendClass
 from covermap.core.names import composed
 from covermap.imagery.raster import Scene
@@ -243,7 +244,7 @@ def _of_folders(settings: TagSettings, scenes: Sequence[Scene]) -> Tags:
         f"{folder}: holds no picture, so it is no class"
         for root in roots
         for folder in (sorted(root.iterdir()) if root.is_dir() else ())
-        if folder.is_dir() and folder.name[0] != "." and not any(folder.iterdir())
+        if folder.is_dir() and not is_hidden(folder.name) and not any(folder.iterdir())
     )
     return Tags(legend, roots[0], by_scene, False, notes=notes)
 

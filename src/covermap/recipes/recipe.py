@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from covermap.core.errors import ProjectError, nearest
+from covermap.core.files import relative_path
 from covermap.core.settings import Settings, parse
-from covermap.datasets.published import relative
 from covermap.datasets.registry import dataset_named
 from covermap.models.settings import WEIGHT_FILES
 from covermap.project.variants import laid_over
@@ -169,7 +169,7 @@ def _from_base(weights: str, base: Path) -> str:
     """A weights file as the project in `base` names it; any other weights as they are."""
     path = Path(weights)
     if path.is_file():
-        return relative(path, base)
+        return relative_path(path, base)
     if path.suffix in WEIGHT_FILES:
         raise ProjectError(
             f"--weights {weights}: no such file; give one, or hub:imagenet to fetch a published set"

@@ -9,7 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from covermap.core.errors import LabelError, OutputError
-from covermap.core.files import UNPACK_IT, complete_file, looks_like_archive
+from covermap.core.files import (
+    UNPACK_IT,
+    complete_file,
+    is_hidden,
+    looks_like_archive,
+    relative_path,
+)
 from covermap.core.progress import say
 from covermap.imagery.bands import is_quality_word
 from covermap.imagery.inspection import guess_scale, inspect, warnings_of
@@ -69,7 +75,7 @@ def init(
             say(f"{entry.facts.name}: {text}")
     radius_m = radius_of_points(labels_path, placed, layer)
     name = target.stem if target.stem != "project" else labels_path.stem
-    where = relative_path(labels_path, target.parent)
+    where = project_path(labels_path, target.parent)
     if radius_m is not None and not _names_classes(labels_path, layer):
         say(f"{labels_path.name}: points without a class: a project that maps how many lie where")
         return _written_project(target, points_project_text(name, entries, where, layer))
@@ -149,7 +155,7 @@ def _entries(
         shown += kept
         for alike in _alike(kept):
             # One entry opens all scenes of its paths; they are described by the first.
-            written = [relative_path(path, base) for path in _written(paths, alike, scenes)]
+            written = [project_path(path, base) for path in _written(paths, alike, scenes)]
             entries.append(
                 entry_of(written if len(written) > 1 else written[0], alike[0], alike=alike)
             )
@@ -284,8 +290,8 @@ def _pattern(files: Sequence[Path], base: Path) -> str | list[str]:
     folder = files[0].parent
     pattern = f"{prefix}*{suffix}"
     if set(folder.glob(pattern)) == set(files):
-        return relative_path(folder / pattern, base)
-    return [relative_path(path, base) for path in files]
+        return project_path(folder / pattern, base)
+    return [project_path(path, base) for path in files]
 
 
 def _common_beginning(names: Sequence[str]) -> str:
@@ -301,7 +307,7 @@ def _labels_among(paths: Sequence[Path]) -> Path:
     vectors = [path for path in paths if is_vector(path)]
     if not vectors:
         for folder in (path for path in paths if path.is_dir()):
-            vectors += sorted(item for item in folder.rglob("*") if is_vector(item))
+            vectors += sorted(item for item in folder.rglob("*") if _may_be_drawn(item, folder))
         # A product's own JSON (STAC items, metadata) is no drawing.
         vectors = [path for path in vectors if path.suffix.lower() != ".json"]
     if not vectors:
@@ -311,6 +317,16 @@ def _labels_among(paths: Sequence[Path]) -> Path:
             f"{len(vectors)} label files ({', '.join(path.name for path in vectors[:4])}); give one"
         )
     return vectors[0]
+
+
+def _may_be_drawn(path: Path, folder: Path) -> bool:
+    """Whether a file in a folder is one of polygons or points that a person put there.
+
+    Sentinel-2 products hold outlines of clouds.
+    """
+    parts = path.relative_to(folder).parts
+    of_product = any(part.lower().endswith(".safe") for part in (*folder.resolve().parts, *parts))
+    return not of_product and not any(map(is_hidden, parts)) and is_vector(path)
 
 
 def _no_labels(paths: Sequence[Path]) -> str:
@@ -342,9 +358,8 @@ def _taken_for(path: Path) -> str | None:
     return None
 
 
-def relative_path(path: Path, base: Path) -> str:
+def project_path(path: Path, base: Path) -> str:
     """A path as the project file should write it: from its own folder where that is near."""
-    absolute = path.resolve()
-    relative = Path(os.path.relpath(absolute, base.resolve()))
-    text = relative.as_posix()
-    return absolute.as_posix() if text.count("../") > 3 else text
+    text = relative_path(path, base)
+    far = text.count("../") > 3
+    return Path(os.path.normpath(base.resolve() / text)).as_posix() if far else text

@@ -28,7 +28,7 @@ from covermap.labels.settings import LabelSettings
 from covermap.project.mask_template import mask_project_text
 from covermap.project.schema import Project
 from covermap.project.template import ImageryEntry
-from covermap.verbs.init import entry_of, new_project_file, relative_path
+from covermap.verbs.init import entry_of, new_project_file, project_path
 
 _NAMED = 5
 
@@ -155,8 +155,8 @@ def _image_paths(folder: Path, scenes: Sequence[Scene], base: Path) -> str | lis
     except ImageryError:
         opened = []
     if {path for scene in opened for path in scene.files} == set(wanted):
-        return relative_path(folder, base)
-    return [relative_path(path, base) for path in wanted]
+        return project_path(folder, base)
+    return [project_path(path, base) for path in wanted]
 
 
 def _prefix(folder: Path, root: Path) -> str:
@@ -169,11 +169,11 @@ def _prefix(folder: Path, root: Path) -> str:
 def _folders(paired: Sequence[Path], files: Sequence[Path], root: Path, base: Path) -> list[str]:
     """The masks' root where every raster in it is a mask, else their folders or files."""
     if root.is_file() or set(files) == set(_rasters(root)):
-        return [relative_path(root, base)]
+        return [project_path(root, base)]
     folders = list(dict.fromkeys(path.parent for path in paired))
     if all(set(_rasters(folder)) <= set(files) for folder in folders):
-        return [relative_path(folder, base) for folder in folders]
-    return [relative_path(path, base) for path in paired]
+        return [project_path(folder, base) for folder in folders]
+    return [project_path(path, base) for path in paired]
 
 
 def _left_over(images: Sequence[Path], masks: Sequence[Path]) -> list[str]:

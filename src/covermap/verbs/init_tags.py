@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from covermap.core.errors import ImageryError
-from covermap.core.files import complete_file
+from covermap.core.files import complete_file, is_hidden
 from covermap.core.progress import say
 from covermap.core.settings import parse
 from covermap.imagery.opening import open_scenes
@@ -21,7 +21,7 @@ from covermap.project.schema import Project
 from covermap.project.tag_template import tag_project_text
 from covermap.project.template import ImageryEntry
 from covermap.verbs.doctor import is_vector
-from covermap.verbs.init import entry_of, new_project_file, relative_path, tell_of_data_sets
+from covermap.verbs.init import entry_of, new_project_file, project_path, tell_of_data_sets
 
 # One picture may be a place with its bands, several in each folder are examples of a class.
 _FEWEST_PICTURES = 2
@@ -91,12 +91,12 @@ def _entries(root: Path, base: Path) -> tuple[list[ImageryEntry], list[Scene]]:
     _require_equal_bands(scenes)
     names = Counter(scene.name for scene in scenes)
     if max(names.values()) == 1:
-        entry = entry_of(relative_path(root, base), scenes[0], alike=scenes)
+        entry = entry_of(project_path(root, base), scenes[0], alike=scenes)
         return [replace(entry, pictures=len(scenes))], scenes
     entries, named = [], []
     for folder in _folders(root):
         own = _opened(folder, folder.name)
-        entry = entry_of(relative_path(folder, base), own[0], alike=own)
+        entry = entry_of(project_path(folder, base), own[0], alike=own)
         entries.append(replace(entry, pictures=len(own), prefix=folder.name))
         named += own
     return entries, named
@@ -111,7 +111,7 @@ def _folders(path: Path) -> list[Path]:
     return sorted(
         item
         for item in path.iterdir()
-        if item.is_dir() and item.name[0] != "." and any(item.iterdir())
+        if item.is_dir() and not is_hidden(item.name) and any(item.iterdir())
     )
 
 
