@@ -13,6 +13,7 @@ from covermap.labels.density import read_density
 from covermap.labels.kind_settings import FOLDERS, AnyLabelSettings, DensitySettings, TagSettings
 from covermap.labels.mask_finding import is_raster, mask_files, paired
 from covermap.labels.masks import read_masks
+from covermap.labels.numbers import read_numbers
 from covermap.labels.polygons import read_polygons
 from covermap.labels.protocol import Labels
 from covermap.labels.settings import LabelSettings
@@ -20,19 +21,25 @@ from covermap.labels.tags import read_tags
 from covermap.labels.vector_file import parts_of
 
 
-def read_labels(settings: AnyLabelSettings, base: Path, scenes: Sequence[Scene]) -> Labels:
-    """The labels of a project, of the kind that its settings are.
+def read_labels(
+    settings: AnyLabelSettings, base: Path, scenes: Sequence[Scene], task: str = "segmentation"
+) -> Labels:
+    """The labels of a project, of the kind that its settings and its task are.
 
-    What has a `path` is masks where its files are rasters, else polygons or points.
+    What has a `path` is masks where its files are rasters, else polygons or points. Of whole
+    pictures a regression takes numbers, and a classification one class each.
 
     Raises
     ------
     LabelError
-        The labels cannot be used; see `read_masks`, `read_polygons`, `read_tags` and
-        `read_density`.
+        The labels cannot be used; see `read_masks`, `read_polygons`, `read_tags`,
+        `read_numbers` and `read_density`.
     """
     if isinstance(settings, TagSettings):
-        return read_tags(settings, base, scenes)
+        if task == "regression":
+            return read_numbers(settings, base, scenes)
+        tags = read_tags(settings, base, scenes)
+        return tags.of_one_label() if task == "classification" else tags
     if isinstance(settings, DensitySettings):
         return read_density(settings, base)
     if are_masks(settings, base):

@@ -66,8 +66,9 @@ def doctor(paths: Sequence[str | Path], layer: str | None = None) -> Findings:
     drawn: list[Polygons] = []
     every: list[Scene] = []
     for path in map(Path, paths):
+        task = "segmentation"
         if path.suffix.lower() in _PROJECT_SUFFIXES:
-            imagery, label_settings, base = _of_project(path)
+            imagery, label_settings, base, task = _of_project(path)
         elif is_vector(path):
             imagery, base = [], path.parent
             radius_m = radius_of_points(path, every, layer)
@@ -81,7 +82,7 @@ def doctor(paths: Sequence[str | Path], layer: str | None = None) -> Findings:
             warnings += [f"{facts.name}: {text}" for text in warnings_of(facts)]
         every += opened
         if label_settings is not None:
-            own = read_labels(label_settings, base, opened)
+            own = read_labels(label_settings, base, opened, task)
             labels.append(_label_facts(own, opened))
             drawn += [own] if isinstance(own, Polygons) else []
     # Images and polygons may be given in any order: only now all are known.
@@ -147,11 +148,11 @@ def to_json(found: Findings) -> str:
     return json.dumps(dataclasses.asdict(found), indent=2, default=plain)
 
 
-def _of_project(path: Path) -> tuple[list[ImagerySettings], AnyLabelSettings | None, Path]:
+def _of_project(path: Path) -> tuple[list[ImagerySettings], AnyLabelSettings | None, Path, str]:
     from covermap.project.schema import read_project
 
     project = read_project(path)
-    return list(project.imagery), project.labels, path.parent
+    return list(project.imagery), project.labels, path.parent, project.task
 
 
 def _label_facts(labels: Labels, scenes: Sequence[Scene]) -> LabelFacts:

@@ -23,7 +23,7 @@ from covermap.imagery.settings import ImagerySettings
 from covermap.labels.areas import polygons_in
 from covermap.labels.density import Cap
 from covermap.labels.kind_settings import FOLDERS, TagSettings
-from covermap.labels.numbers import Numbers, read_numbers
+from covermap.labels.numbers import Numbers
 from covermap.labels.polygons import Polygons
 from covermap.labels.protocol import Labels, MergeableLabels
 from covermap.labels.reading import read_labels
@@ -117,12 +117,7 @@ class Workspace:
     @cached_property
     def own_labels(self) -> Labels:
         """The labels in their own legend."""
-        if self.project.task == "regression" and isinstance(self.project.labels, TagSettings):
-            return read_numbers(self.project.labels, self.base, self.scenes)
-        labels = read_labels(self.project.labels, self.base, self.scenes)
-        if self.project.task == "classification" and isinstance(labels, Tags):
-            return labels.of_one_label()
-        return labels
+        return read_labels(self.project.labels, self.base, self.scenes, self.project.task)
 
     @property
     def of_chips(self) -> bool:
