@@ -120,3 +120,20 @@ def test_an_unknown_legend_is_told_with_the_nearest_shipped_one(tmp_path):
 def test_a_legend_may_be_a_file_beside_the_project(tmp_path):
     (tmp_path / "mine.yaml").write_text("classes: {3: reed}\nsource: me\n")
     assert coding_of(legend_settings("mine.yaml", tmp_path)).legend.names == ("reed",)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_legend_in_another_encoding_is_an_error_of_one_line(tmp_path, encoding):
+    (tmp_path / "mine.yaml").write_text("classes: {1: forêt}", encoding=encoding)
+    with pytest.raises(ProjectError, match=r"mine\.yaml: is no text in UTF-8; save it as that"):
+        legend_settings("mine.yaml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("{0: no, 1: yes}", "class 0 .* reads False"), ("{1: , 2: a}", "class 1 .* reads nothing")],
+)
+def test_a_name_that_yaml_does_not_read_as_one_is_refused(tmp_path, text, found):
+    (tmp_path / "mine.yaml").write_text(f"classes: {text}")
+    with pytest.raises(ProjectError, match=found):
+        legend_settings("mine.yaml", tmp_path)

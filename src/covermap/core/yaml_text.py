@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from covermap.core.errors import ProjectError
+from covermap.core.errors import ProjectError, system_words
+
+
+def text_of(path: Path) -> str:
+    """The text of a file that a person wrote.
+
+    Raises
+    ------
+    ProjectError
+        It is none in UTF-8, or may not be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ProjectError(f"{path}: is no text in UTF-8; save it as that") from None
+    except (IsADirectoryError, PermissionError) as error:
+        raise ProjectError(f"{path}: cannot be read ({system_words(error)[0]})") from None
 
 
 def loaded(text: str, where: str) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from covermap.core.errors import LabelError, nearest
 from covermap.core.legend import Legend, LegendClass
 from covermap.core.settings import parse
-from covermap.core.yaml_text import loaded
+from covermap.core.yaml_text import loaded, text_of
 from covermap.labels.settings import LegendSettings
 
 IGNORED, UNKNOWN = -1, -2
@@ -179,7 +179,7 @@ def legend_settings(legend: str | LegendSettings, base: Path) -> LegendSettings:
         return legend
     path = legend_path(legend, base)
     if path is not None:
-        return _parsed(loaded(path.read_text(encoding="utf-8"), str(path)), str(path))
+        return _parsed(loaded(text_of(path), str(path)), str(path))
     if legend in shipped_legends():
         text = (_shipped_folder() / f"{legend}.yaml").read_text(encoding="utf-8")
         return _parsed(loaded(text, legend), f"legend {legend}")

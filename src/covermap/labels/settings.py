@@ -86,10 +86,7 @@ class LegendSettings(Settings):
     def _name_or_more(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
-        return {
-            key: item if isinstance(item, dict | ClassSettings) else {"name": str(item)}
-            for key, item in value.items()
-        }
+        return {key: _as_class(key, item) for key, item in value.items()}
 
     @field_validator("ignore", mode="before")
     @classmethod
@@ -338,6 +335,19 @@ class LabelSettings(Settings):
             if not 0 <= number <= LARGEST_ID:
                 raise ValueError(f"the id of '{name}' must lie in 0..{LARGEST_ID}, not {number}")
         return value
+
+
+def _as_class(key: object, item: object) -> object:
+    """A class that is written as its name alone."""
+    if isinstance(item, dict | ClassSettings):
+        return item
+    if item is None or isinstance(item, bool | list):
+        found = "nothing" if item is None else repr(item)
+        raise ValueError(
+            f"class {key} should have a name, and YAML reads {found} there; write names such as "
+            'no, yes, on, off and null in quotes: "no"'
+        )
+    return {"name": str(item)}
 
 
 def checked_color(value: object) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from covermap.chips.settings import ChipSettings, Fractions, SplitSettings
 from covermap.core.errors import ProjectError
 from covermap.core.settings import Settings, parse
-from covermap.core.yaml_text import loaded
+from covermap.core.yaml_text import loaded, text_of
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.kind_settings import (
     FOLDERS,
@@ -296,14 +296,12 @@ def read_values(path: Path) -> Any:
         No such file, no YAML, or nothing in it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
     except FileNotFoundError:
         raise ProjectError(
             f"{path}: no such project file; write one with `covermap init IMAGE LABELS --out "
             f"{shlex.quote(path.name)}`"
         ) from None
-    except (IsADirectoryError, UnicodeDecodeError, PermissionError) as error:
-        raise ProjectError(f"{path}: not readable as a project file ({error})") from None
     values = loaded(text, str(path))
     if values is None:
         raise ProjectError(f"{path}: the project file is empty; imagery and labels are needed")
