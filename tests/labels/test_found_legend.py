@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import rasterio
 
 from covermap.core.errors import LabelError
 from covermap.labels.coding import coding_of, legend_settings
@@ -112,3 +113,36 @@ def test_real_codes_take_the_names_of_their_published_set():
     # 0 is no data by the file and in the legend: never a class.
     assert found.nodata == (0.0,)
     assert 0 not in found.settings.classes
+
+
+def test_codes_in_all_of_red_green_and_blue_are_codes_however_rare(tmp_path):
+    index = quarters(256, 256)
+    index[0, :9] = 3
+    greys = tuple((level, level, level) for level in range(4))
+    found = found_legend([write_colors(tmp_path / "a.png", index, greys)])
+    assert found.values == "ids"
+    assert found.is_repeated
+    assert found.pixels == {code: int((index == code).sum()) for code in range(4)}
+    light = found_legend(
+        [write_colors(tmp_path / "b.png", INDEX, ((0,) * 3, (9,) * 3, (255,) * 3))]
+    )
+    assert light.values == "colors"
+
+
+@pytest.mark.parametrize("code", [-1, -9999, 65535])
+def test_one_code_that_no_map_can_hold_is_unlabelled(tmp_path, code):
+    path = write_ids(tmp_path / "a.tif", np.where(INDEX == 0, code, INDEX), dtype="int32")
+    found = found_legend([path])
+    assert found.pixels == {1: int((INDEX == 1).sum()), 2: int((INDEX == 2).sum())}
+    assert found.ignored == {code: int((INDEX == 0).sum())}
+    mask = open_mask(path, "auto", 1, palette=False)
+    positions = mask.positions(mask.geobox, coding_of(found.settings), None)
+    assert np.array_equal(positions == -1, INDEX == 0)
+
+
+def test_codes_that_jpeg_changed_are_no_classes(tmp_path):
+    path = tmp_path / "a.jpg"
+    with rasterio.open(path, "w", driver="JPEG", width=96, height=64, count=1, dtype="uint8") as f:
+        f.write(np.where(np.roll(INDEX, (3, 5), (0, 1)) == 1, 255, 0).astype("uint8")[None])
+    with pytest.raises(LabelError, match=r"a\.jpg: the masks hold .* JPEG changes codes"):
+        found_legend([path])

@@ -190,3 +190,14 @@ def test_real_bands_in_files_of_their_own(tmp_path, images, masks, scenes, class
     path = init_pictures(root / images, root / masks, tmp_path / "project.yaml")
     assert len(read_project(path).labels.legend.classes) == classes
     assert path.read_text().count(f"the first of {scenes} images") == (scenes > 1)
+
+
+def test_codes_in_red_green_and_blue_are_written_as_codes(tmp_path):
+    picture_set(tmp_path)
+    for place in range(4):
+        index = quarters(64, 64, seed=place)
+        greys = [(level, level, level) for level in range(3)]
+        write_colors(tmp_path / "masks" / f"{place:02}_mask.png", index, greys)
+    project, _ = written(tmp_path)
+    assert project.labels.values == "ids"
+    assert list(project.labels.legend.classes) == [0, 1, 2]

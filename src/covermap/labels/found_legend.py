@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +20,9 @@ from covermap.labels.coding import (
     shipped_legends,
     unpacked,
 )
-from covermap.labels.mask_file import MaskFile, open_mask
+from covermap.labels.mask_file import MaskFile, open_mask, require_codes_kept
 from covermap.labels.masks import found_codes
-from covermap.labels.settings import ClassSettings, LegendSettings
+from covermap.labels.settings import LARGEST_ID, ClassSettings, LegendSettings
 
 # A palette has so many colours at most; more are noise about them (JPEG).
 _MOST_COLORS = 60
@@ -59,6 +59,8 @@ class FoundLegend:
         Whether colours vary about those of the legend, as after JPEG.
     nodata : tuple of float
         What the files declare to be no data.
+    is_repeated : bool
+        Whether red, green and blue hold the same codes, so that the files must be said to hold ids.
     """
 
     settings: LegendSettings
@@ -68,6 +70,7 @@ class FoundLegend:
     shipped: str | None
     noisy: bool
     nodata: tuple[float, ...]
+    is_repeated: bool = False
 
     @property
     def colors(self) -> set[str]:
@@ -105,7 +108,16 @@ def found_legend(paths: Sequence[Path], band: int = 1) -> FoundLegend:
     nodata = tuple(sorted({mask.nodata for mask in masks if mask.nodata is not None}))
     if kinds == {"ids"}:
         return _of_codes(counts, nodata, paths)
+    if _are_codes(counts):
+        levels = Counter({color & 255: number for color, number in counts.items()})
+        declared = tuple(float(int(color) & 255) for color in nodata)
+        return replace(_of_codes(levels, declared, paths), is_repeated=True)
     return _of_colors(counts, paths[0])
+
+
+def _are_codes(colors: Collection[int]) -> bool:
+    """Whether red, green and blue all hold the same codes: a palette of greys is not so dark."""
+    return max(colors) & 255 < _MOST_COLORS and all(color % 0x010101 == 0 for color in colors)
 
 
 def _counted(masks: Sequence[MaskFile]) -> Counter[int]:
@@ -120,11 +132,21 @@ def _counted(masks: Sequence[MaskFile]) -> Counter[int]:
 def _of_codes(
     counts: Counter[int], nodata: tuple[float, ...], paths: Sequence[Path]
 ) -> FoundLegend:
-    if len(counts) > _MOST_CODES or min(counts) < 0 or max(counts) > 65534:
+    require_codes_kept(paths, counts)
+    # One code that no map can hold is how a program wrote that nothing is known.
+    strange = [code for code in counts if not 0 <= code <= LARGEST_ID]
+    if len(strange) == 1 and len(counts) > 2:
+        rest = Counter({code: number for code, number in counts.items() if code not in strange})
+        found = _of_codes(rest, nodata, paths)
+        ignored = {**found.ignored, strange[0]: counts[strange[0]]}
+        ignore = [*found.settings.ignore, strange[0]]
+        settings = found.settings.model_copy(update={"ignore": ignore})
+        return replace(found, settings=settings, ignored=ignored)
+    if len(counts) > _MOST_CODES or strange:
         raise LabelError(
             f"{paths[0]}: the masks hold {len(counts):,} codes from {min(counts)} to "
-            f"{max(counts)}; classes are at most {_MOST_CODES} codes from 0 to 65534. Are these "
-            "measurements?"
+            f"{max(counts)}; classes are at most {_MOST_CODES} codes from 0 to {LARGEST_ID}. Are "
+            "these measurements?"
         )
     shipped = _agreeing(counts, colors=False, paths=paths)
     if shipped is not None:

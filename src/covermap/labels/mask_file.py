@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,8 @@ from covermap.labels.coding import Coding, color_text, packed_colors
 Kind = Literal["ids", "colors", "table"]
 # Formats whose colour tables say what a pixel is; in a GeoTIFF they are only for display.
 _TABLE_SUFFIXES = frozenset({".png", ".gif", ".bmp"})
+_LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg"})
+_MOST_CODES_OF_JPEG = 12
 _TRANSPARENT = -1
 _BEYOND = 2.0**63
 
@@ -161,6 +164,24 @@ def open_mask(
         raise LabelError(f"{path}: has {header.count} band(s), no band {band}; labels: {{band: 1}}")
     nodata = header.nodata[band - 1]
     return MaskFile(path, header.geobox, "ids", band, nodata, alpha if alpha != band else None)
+
+
+def require_codes_kept(paths: Iterable[Path], codes: Collection[int]) -> None:
+    """Refuse masks whose codes a compression changed: what is left of two classes is many.
+
+    Raises
+    ------
+    LabelError
+        Naming one of them.
+    """
+    path = next((path for path in paths if path.suffix.lower() in _LOSSY_SUFFIXES), None)
+    if path is not None and len(codes) > _MOST_CODES_OF_JPEG:
+        raise LabelError(
+            f"{path}: the masks hold {len(codes)} codes from {min(codes)} to {max(codes)}, and "
+            "JPEG changes codes along edges, so that most of these are no classes; export them as "
+            "PNG or GeoTIFF (of two classes, those above 127 are one), or say which codes are "
+            "which class: labels: {legend: ...}"
+        )
 
 
 def _nodata_color(declared: tuple[float | None, ...]) -> float | None:

@@ -24,7 +24,7 @@ from covermap.labels.coding import (
     legend_path,
     legend_settings,
 )
-from covermap.labels.mask_file import MaskFile, open_mask
+from covermap.labels.mask_file import MaskFile, open_mask, require_codes_kept
 from covermap.labels.mask_finding import listed_files, mask_files, paired
 from covermap.labels.protocol import NothingDrawn
 from covermap.labels.settings import LabelSettings, TopLegendSettings
@@ -274,6 +274,7 @@ def _found_coding(masks: Sequence[MaskFile], chosen: bool, notes: list[str]) -> 
         codes.update(found_codes(mask))
     if not codes:
         raise LabelError(f"{masks[0].path}: every pixel of the masks is nodata")
+    require_codes_kept([mask.path for mask in masks], codes)
     if min(codes) < 0 or max(codes) > 65534 or len(codes) > 1000:
         raise LabelError(
             f"{masks[0].path.parent}: the masks hold {len(codes)} codes from {min(codes)} to "

@@ -66,6 +66,8 @@ def _legend_lines(found: FoundLegend) -> list[str]:
         lines.append("  # write what each code means; ignore: takes codes that mean nothing")
     if found.noisy:
         lines.append("  # colours vary a little (JPEG?): each pixel takes the nearest one")
+    if found.is_repeated:
+        lines.append("  values: ids           # red, green and blue are equal: codes of classes")
     lines += ["  legend:", "    classes:"]
     for number, item in sorted(found.settings.classes.items()):
         keys = [f"name: {quoted(item.name)}"]
