@@ -21,6 +21,7 @@ from covermap.datasets.landsat_cdl import LandsatCdl
 from covermap.datasets.registry import DATASETS
 from covermap.labels.coding import coding_of, legend_settings
 from covermap.labels.settings import LegendSettings
+from covermap.verbs.datasets import verify
 from tiny import shared_data
 
 
@@ -212,6 +213,34 @@ def test_miniature_pictures_are_stretched_bands_4_3_2(miniatures):
 def test_several_sets_in_one_folder_are_told_apart(tmp_path):
     with pytest.raises(DatasetError, match=r"3 sets of EuroSAT chips .*give the folder of one"):
         DATASETS["eurosat"].project(shared_data("eurosat"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "again"),
+    [
+        ("landcoverai", "images/M-34-6-A-d-2-2.tif", "some/images/M-34-6-A-d-2-2.tif"),
+        ("clearing", "regions.shp", "old/regions.shp"),
+    ],
+)
+def test_of_two_copies_none_is_taken_silently(miniatures, tmp_path, name, kept, again):
+    folder = tmp_path / "set"
+    shutil.copytree(miniatures(name), folder)
+    (folder / again).parent.mkdir(parents=True)
+    shutil.copy(folder / kept, folder / again)
+    with pytest.raises(DatasetError, match=r"set: holds 2 (sets of|files)"):
+        DATASETS[name].project(folder, tmp_path)
+
+
+def test_archives_in_a_folder_or_an_archive_are_named(miniatures, tmp_path):
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    inner = Path(shutil.make_archive(str(folder / "chips"), "zip", miniatures("deepglobe")))
+    with pytest.raises(DatasetError, match=r"holds archives \(chips\.zip\).*chips\.zip --unpack"):
+        verify(folder)
+    outer = Path(shutil.make_archive(str(tmp_path / "outer"), "zip", folder))
+    with pytest.raises(DatasetError, match=r"holds archives \(chips\.zip\).*outer\.zip --unpack"):
+        verify(outer)
+    assert verify(inner).inventory.usable
 
 
 def test_absent_classes_are_named(tmp_path):

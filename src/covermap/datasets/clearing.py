@@ -89,7 +89,7 @@ class Clearing(Dataset):
         found = _found(listing)
         dates = found.dates()
         present = [counted(len(dates), "date") + " with BOA and SCL"] if dates else []
-        present += [f"{kind} {name}" for kind, name in found.vectors.items()]
+        present += [f"{kind} {name}" for kind, names in found.vectors.items() for name in names]
         missing = [what for kind, what in _VECTORS.items() if kind not in found.vectors]
         blind = sorted(found.rasters["BOA"].keys() - found.rasters["SCL"].keys())
         bare = sorted(found.rasters["SCL"].keys() - found.rasters["BOA"].keys())
@@ -106,7 +106,9 @@ class Clearing(Dataset):
         found = _found(Listing(folder))
         needed = ("areas",) if task == "classification" else ("points", "regions")
         found.require(folder, needed, task)
-        vectors = {kind: relative_path(folder / name, base) for kind, name in found.vectors.items()}
+        vectors = {
+            kind: relative_path(folder / names[0], base) for kind, names in found.vectors.items()
+        }
         labels = (
             boxes(vectors["areas"], "state")
             if task == "classification"
@@ -162,7 +164,7 @@ class _Found:
     rasters: dict[str, dict[str, str]] = field(
         default_factory=lambda: {"BOA": {}, "TCI": {}, "SCL": {}}
     )
-    vectors: dict[str, str] = field(default_factory=dict)
+    vectors: dict[str, list[str]] = field(default_factory=dict)
 
     def dates(self) -> list[str]:
         """Stems with surface reflectance and scene classification, in order of date."""
@@ -173,6 +175,13 @@ class _Found:
         for kind in kinds:
             if kind not in self.vectors:
                 raise DatasetError(f"{folder}: task {task} needs {_VECTORS[kind]}; it is missing")
+        for kind in (*kinds, "regions"):
+            names = self.vectors.get(kind, [])
+            if len(names) > 1:
+                raise DatasetError(
+                    f"{folder}: holds {len(names)} files {kind}.shp ({', '.join(names)}); move all "
+                    "but one out of this folder"
+                )
 
 
 def _found(listing: Listing) -> _Found:
@@ -182,7 +191,7 @@ def _found(listing: Listing) -> _Found:
         if raster:
             found.rasters[raster["kind"]][raster["stem"]] = name
         elif PurePosixPath(name).name.lower() in ("areas.shp", "regions.shp", "points.shp"):
-            found.vectors[PurePosixPath(name).stem.lower()] = name
+            found.vectors.setdefault(PurePosixPath(name).stem.lower(), []).append(name)
     found.vectors = {kind: found.vectors[kind] for kind in _VECTORS if kind in found.vectors}
     return found
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from covermap.core.errors import DatasetError
 from covermap.core.files import relative_path
 from covermap.core.grid import Window
 from covermap.core.progress import progress
@@ -17,7 +19,7 @@ from covermap.datasets.listing import Listing
 from covermap.datasets.miniature.files import new_set, picture, write_raster
 from covermap.datasets.miniature.ground import Plan, ground, place
 from covermap.datasets.miniature.looks import Look, reflectance
-from covermap.datasets.published import Card, Dataset, Inventory, counted, share
+from covermap.datasets.published import Card, Dataset, Inventory, counted, listed, share
 
 TILE_PX = 512
 PARTS = ("train", "val", "test")
@@ -115,9 +117,10 @@ class LandCoverAI(Dataset):
         found = _found(Listing(folder))
         labels = {"legend": "landcover-ai"}
         rgb = {"bands": ["red", "green", "blue"], "join": False}
-        root = escape(relative_path(folder / found.tile_folder, base))
-        if not found.tiles & found.tile_masks:
-            root = escape(relative_path(folder / found.sheet_folder, base))
+        whole = not found.tiles & found.tile_masks
+        place = _only(found.sheet_folders if whole else found.tile_folders, folder)
+        root = escape(relative_path(folder / place, base))
+        if whole:
             images = _paths(f"{root}/images", ".tif", found.images, found.masks)
             masks = _paths(f"{root}/masks", ".tif", found.masks, found.images)
             return {
@@ -228,15 +231,15 @@ def cut_tiles(folder: Path) -> int:
 
 @dataclass
 class _Found:
-    """What a listing holds; folders are those of the first file of their kind."""
+    """What a listing holds, and the folders of sheets and of tiles, in their order."""
 
     images: set[str]
     masks: set[str]
     tiles: set[str]
     tile_masks: set[str]
     lists: dict[str, str]
-    sheet_folder: str = "."
-    tile_folder: str = "."
+    sheet_folders: dict[str, None] = field(default_factory=dict)
+    tile_folders: dict[str, None] = field(default_factory=dict)
 
 
 def _found(listing: Listing) -> _Found:
@@ -248,14 +251,25 @@ def _found(listing: Listing) -> _Found:
         folder = Path(name).parent
         if match["kind"]:
             (found.images if match["kind"] == "images" else found.masks).add(match["sheet"])
-            found.sheet_folder = folder.parent.as_posix()
+            found.sheet_folders[folder.parent.as_posix()] = None
         elif match["tile"]:
             (found.tiles if match["role"] == ".jpg" else found.tile_masks).add(match["tile"])
-            found.tile_folder = folder.as_posix()
+            found.tile_folders[folder.as_posix()] = None
         else:
             found.lists[match["part"]] = name
     found.lists = {part: found.lists[part] for part in PARTS if part in found.lists}
     return found
+
+
+def _only(folders: Collection[str], root: Path) -> str:
+    """The one folder of all files of a kind: of several a pattern would take one."""
+    names = list(folders)
+    if len(names) > 1:
+        raise DatasetError(
+            f"{root}: holds {len(names)} sets of LandCover.ai ({listed(names)}); give the folder "
+            f"of one: {root / names[0]}"
+        )
+    return names[0]
 
 
 def _paths(root: str, end: str, own: set[str], partners: set[str]) -> str | list[str]:

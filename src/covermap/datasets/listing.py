@@ -26,6 +26,7 @@ _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, EOFError, zli
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _FOREIGN = {9: "Deflate64", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 _ENCRYPTED = 0x1
+_LOOKED_AT = 2000
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Listing:
     def head(self, count: int) -> list[str]:
         """The first names, in the order of the walk."""
         return list(islice(self, count))
+
+    def archives(self) -> list[str]:
+        """Names of archives among the first names, which may hold what is looked for."""
+        return [name for name in self.head(_LOOKED_AT) if name.lower().endswith(ARCHIVES)]
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from covermap.core.errors import DatasetError, nearest
 from covermap.core.files import complete_file
-from covermap.datasets.listing import unpack
+from covermap.datasets.listing import is_archive, listing_of, unpack
 from covermap.datasets.project_text import project_text
-from covermap.datasets.published import Card, Dataset, Inventory
+from covermap.datasets.published import Card, Dataset, Inventory, listed
 from covermap.datasets.registry import DATASETS, dataset_named, recognised
 from covermap.verbs.init import new_project_file
 
@@ -124,9 +125,17 @@ def _required(path: Path) -> Dataset:
         )
     dataset = recognised(path)
     if dataset is None:
-        first = next(iter(DATASETS))
+        packed = listing_of(path).archives()
+        if packed:
+            first = path if is_archive(path) else path / packed[0]
+            raise DatasetError(
+                f"{path}: holds archives ({listed(packed)}), and what is in them is not looked "
+                "into; unpack them and give their folder: covermap datasets "
+                f"{shlex.quote(str(first))} --unpack FOLDER"
+            )
+        known = next(iter(DATASETS))
         raise DatasetError(
             f"{path}: has the layout of no known data set ({', '.join(DATASETS)}); `covermap "
-            f"datasets {first}` says what that one looks like"
+            f"datasets {known}` says what that one looks like"
         )
     return dataset
