@@ -9,7 +9,7 @@ from covermap.project.schema import read_project
 from covermap.verbs.init_pictures import init_pictures
 from covermap.verbs.prepare import prepare
 from pictures import quarters, write_colors, write_ids, write_picture
-from tiny import shared_data, write_scene
+from tiny import shared_data, tiny_geobox, write_scene
 
 pytestmark = pytest.mark.slow
 
@@ -201,3 +201,16 @@ def test_codes_in_red_green_and_blue_are_written_as_codes(tmp_path):
     project, _ = written(tmp_path)
     assert project.labels.values == "ids"
     assert list(project.labels.legend.classes) == [0, 1, 2]
+
+
+def test_one_mask_on_the_earth_is_that_of_all_its_images(tmp_path, capsys):
+    index, grid = quarters(64, 64), tiny_geobox(64, 64)
+    for date in ("20190601", "20200601"):
+        write_scene(tmp_path / "images" / f"S2_{date}.tif", height=64, width=64, scale=0.0001)
+    mask = write_ids(tmp_path / "cover.tif", index, geobox=grid)
+    path = init_pictures(tmp_path / "images", mask, tmp_path / "project.yaml")
+    assert "cover.tif: taken for all 2 images" in capsys.readouterr().err
+    project = read_project(path)
+    assert project.labels.path == "cover.tif"
+    # Its pixels are told once.
+    assert f"{int((index == 0).sum()):,} pixels" in path.read_text(encoding="utf-8")

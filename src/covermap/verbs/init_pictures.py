@@ -40,7 +40,8 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
     ----------
     images, masks : path
         Folders, which may be the same one or hold folders of their own, or single files. An image
-        and a mask belong together when their names agree, see `covermap.labels.pairing`.
+        and a mask belong together when their names agree, see `covermap.labels.pairing`; a single
+        mask belongs to all images where these have a CRS.
     out : path
         The project file; its relative paths start from its own folder.
 
@@ -59,6 +60,9 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
     scenes = _opened(image_files)
     named = {image_path(scene): scene for scene in scenes}
     pairing, tokens = _pairing(list(named), mask_files)
+    if not pairing.pairs and len(mask_files) == 1 and all(s.geobox.crs for s in scenes):
+        say(f"{mask_files[0].name}: taken for all {len(scenes)} images, which it lies on")
+        pairing = Pairing(tuple((image, mask_files[0]) for image in named), (), ())
     if not pairing.pairs:
         raise LabelError(
             f"{masks}: no mask is called like an image: images "
@@ -70,7 +74,7 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
         say(f"no partner, left out: {text}")
     if tokens:
         say(f"names of images and masks agree but for {', '.join(tokens)}: written as tokens")
-    paired = [mask for _, mask in pairing.pairs]
+    paired = list(dict.fromkeys(mask for _, mask in pairing.pairs))
     found = found_legend(paired)
     beside = _color_lists(Path(images), Path(masks), found)
     for text in beside:
