@@ -33,3 +33,15 @@ def test_overlapping_scenes_are_found_and_adjoining_ones_are_not(other, same):
 
 def test_one_scene_overlaps_nothing():
     assert not same_ground([scene(BOX)])
+
+
+def test_a_scene_across_180_degrees_does_not_lie_on_all_of_its_latitude():
+    def in_zone(zone, x):
+        return scene(GeoBox((100, 100), Affine(1000, 0, x, 0, -1000, 8_000_000), f"EPSG:327{zone}"))
+
+    fiji = in_zone("01", 120_000)
+    assert not same_ground([fiji, in_zone("36", 500_000)])
+    assert not same_ground([fiji, in_zone("01", 220_000)])
+    assert same_ground([fiji, in_zone("01", 200_000)])
+    # The same ground from the zone on the other side.
+    assert same_ground([fiji, in_zone("60", 760_000)])

@@ -11,6 +11,7 @@ import numpy as np
 
 from covermap.assessment.areas import ClassArea, class_areas, class_pixels
 from covermap.chips.table import read_chips
+from covermap.core.common_ground import Outlines, outline_on
 from covermap.core.errors import listed
 from covermap.core.files import complete_file, read_json
 from covermap.labels.polygons import Polygons
@@ -31,6 +32,7 @@ from covermap.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    from odc.geo.geobox import GeoBox
 
     from covermap.imagery.raster import Scene
 
@@ -232,21 +234,29 @@ def mapped_in(workspace: Workspace) -> list[Scene]:
 
 def same_ground(scenes: Sequence[Scene]) -> bool:
     """Whether any two scenes show the same ground; pictures without a CRS never do."""
+    boxes = [scene.geobox for scene in scenes if scene.geobox.crs is not None]
+    outlines = Outlines(boxes)
+    return any(
+        _overlap(box, boxes[other])
+        for place, box in enumerate(boxes)
+        for other in outlines.near(box)
+        if other > place
+    )
+
+
+def _overlap(one: GeoBox, other: GeoBox) -> bool:
+    """Whether two grids share more than the slivers that their rounded outlines do."""
     import shapely
 
-    outlines = [
-        scene.geobox.extent.to_crs("EPSG:6933").geom
-        for scene in scenes
-        if scene.geobox.crs is not None
-    ]
-    if len(outlines) < 2:
-        return False
-    one, other = shapely.STRtree(outlines).query(outlines, predicate="intersects")
-    common = shapely.area(
-        shapely.intersection(*(np.array(outlines)[places] for places in (one, other)))
-    )
-    # Scenes that adjoin touch by slivers of what their outlines are rounded to.
-    return bool((common[one != other] > _SLIVER * shapely.area(outlines).min()).any())
+    for grid, seen in ((one, other), (other, one)):
+        outline = outline_on(grid, seen)
+        if outline is not None:
+            height, width = (int(side) for side in grid.shape)
+            frame, placed = shapely.box(0, 0, width, height), shapely.make_valid(outline)
+            common = shapely.intersection(frame, placed).area
+            return bool(common > _SLIVER * min(frame.area, placed.area))
+    # Each lies beyond the projection of the other: rather tell of one alone than count twice.
+    return True
 
 
 def _summed(amounts: Sequence[Mapping[str, Any]]) -> dict[int, Any]:
