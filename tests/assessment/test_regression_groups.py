@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from covermap.assessment.intervals import drawn_times, interval_of
-from covermap.assessment.joint import spearman
+from covermap.assessment.joint import order_of, spearman
 from covermap.assessment.regression import RegressionTally, r_squared, regression_metrics
 from covermap.assessment.regression_groups import GroupedNumbers
 
@@ -20,8 +20,8 @@ def drawn(seed=0, high=1.0):
     return high * truth, high * answer
 
 
-def numbers(truth, answer, **more):
-    found = GroupedNumbers(0.5, **more)
+def numbers(truth, answer):
+    found = GroupedNumbers(0.5)
     group = np.broadcast_to(np.arange(GROUPS)[:, None], truth.shape)
     # In two windows, so that groups are met again.
     for columns in (slice(0, 11), slice(11, None)):
@@ -71,9 +71,23 @@ def test_intervals_are_of_scores_of_the_drawn_groups():
 
 def test_large_numbers_keep_their_digits():
     truth, answer = drawn()
-    far = numbers(truth + 1e6, answer + 1e6, low=1e6, high=1e6 + 1).intervals(0, 100)
+    far = numbers(truth + 1e6, answer + 1e6).intervals(0, 100)
     near = numbers(truth, answer).intervals(0, 100)
     assert far["r_squared"].low == pytest.approx(near["r_squared"].low, rel=1e-5)
+
+
+def test_ranks_of_numbers_of_many_sizes_are_kept():
+    random = np.random.default_rng(1)
+    truth = np.exp(random.normal(0, 3, (4, 60)))
+    answer = truth * np.exp(random.normal(0, 1.5, truth.shape))
+    answer[0, :7] = answer[0, 0]
+    found, every = GroupedNumbers(0.5), np.ones(truth.shape, dtype=bool)
+    group = np.broadcast_to(np.arange(4)[:, None], truth.shape)
+    found.add(truth, answer, every, group, (order_of(truth), order_of(answer)))
+    expected = spearmanr(truth.ravel(), answer.ravel()).statistic
+    assert spearman(found.joint) == pytest.approx(expected)
+    interval = found.intervals(seed=0, resamples=200)["spearman"]
+    assert interval.low < expected < interval.high
 
 
 def test_one_group_has_no_interval_and_strangers_no_place():

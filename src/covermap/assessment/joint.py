@@ -78,6 +78,16 @@ def level_pairs(
     return level(truth) * levels + level(prediction)
 
 
+def order_of(values: np.ndarray) -> np.ndarray:
+    """Where each value stands among the distinct ones, 0..1, float64 of the same shape.
+
+    Values that lie close together beside a few that are far off would share a level; their order
+    does not. Up to as many distinct values as there are levels lose nothing.
+    """
+    distinct, place = np.unique(values, return_inverse=True)
+    return place.reshape(values.shape) / max(len(distinct) - 1, 1)
+
+
 def spearman(joint: JointCounts) -> float | None:
     """Rank correlation of truth and prediction, -1..1; None where either does not vary.
 

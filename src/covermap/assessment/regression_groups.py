@@ -27,17 +27,20 @@ class GroupedNumbers:
     ----------
     threshold : float
         As for `RegressionTally.of`.
-    low, high : float
-        Ends of the levels that ranks are taken of; see `JointCounts`.
     """
 
-    def __init__(self, threshold: float, low: float = 0.0, high: float = 1.0) -> None:
-        self._threshold, self._low, self._high = threshold, low, high
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
         self._sums: SumsByGroup[int, RegressionTally] = SumsByGroup()
         self._cells: dict[int, Counter[int]] = {}
 
     def add(
-        self, truth: np.ndarray, prediction: np.ndarray, counted: np.ndarray, groups: np.ndarray
+        self,
+        truth: np.ndarray,
+        prediction: np.ndarray,
+        counted: np.ndarray,
+        groups: np.ndarray,
+        ordered: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
         """Count the cells of one window.
 
@@ -47,6 +50,9 @@ class GroupedNumbers:
             As for `RegressionTally.of`.
         groups : ndarray of int, same shape
             The group of each counted cell, 0 or more; anything elsewhere.
+        ordered : pair of ndarray, optional
+            What stands for truth and prediction where ranks are taken, from 0 to 1 and in the same
+            order; themselves by default. See `order_of`.
         """
         if counted.any() and groups[counted].min() < 0:
             raise ValueError("a counted cell belongs to no group")
@@ -54,7 +60,7 @@ class GroupedNumbers:
             here = counted & (groups == group)
             tally = RegressionTally.of(truth, prediction, here, self._threshold)
             self._sums.add(group, tally)
-            pairs = level_pairs(truth[here], prediction[here], self._low, self._high)
+            pairs = level_pairs(*(values[here] for values in ordered or (truth, prediction)))
             cells, times = np.unique(pairs, return_counts=True)
             own = self._cells.setdefault(group, Counter())
             own.update(dict(zip(cells.tolist(), times.tolist(), strict=True)))
@@ -73,7 +79,7 @@ class GroupedNumbers:
         counts = np.zeros(LEVELS * LEVELS, np.int64)
         for cells in self._cells.values():
             counts[list(cells)] += list(cells.values())
-        return JointCounts(counts.reshape(LEVELS, LEVELS), self._low, self._high)
+        return JointCounts(counts.reshape(LEVELS, LEVELS), 0.0, 1.0)
 
     def intervals(self, seed: int, resamples: int = RESAMPLES) -> dict[str, Interval | None]:
         """95 % intervals by the keys of `regression_metrics`, as `bootstrap_intervals`.

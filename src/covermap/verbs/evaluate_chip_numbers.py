@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from covermap.assessment.joint import order_of
 from covermap.assessment.regression_groups import GroupedNumbers
 from covermap.bundle.facts import Quantity
 from covermap.bundle.folder import read_bundle
@@ -164,7 +165,7 @@ def _tallied(scored: list[_Scored], way: str) -> GroupedNumbers:
     truth = np.array([item.chip.truth for item in scored])
     said = np.array([item.answers[way] for item in scored])
     groups = np.array([item.group for item in scored])
-    low, high = float(min(truth.min(), said.min())), float(max(truth.max(), said.max()))
-    numbers = GroupedNumbers(NOT_EMPTY, low, high if high > low else low + 1.0)
-    numbers.add(truth, said, np.ones(len(truth), dtype=bool), groups)
+    numbers = GroupedNumbers(NOT_EMPTY)
+    every = np.ones(len(truth), dtype=bool)
+    numbers.add(truth, said, every, groups, (order_of(truth), order_of(said)))
     return numbers
