@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from covermap.assessment.kept_scores import kept_scores, told_scores
+from covermap.assessment.kept_scores import kept_scores, told_score, told_scores
 from covermap.assessment.metrics import metrics_of
 from covermap.assessment.tally import GroupedTally, Tally
 from covermap.core.legend import Legend
@@ -54,3 +54,13 @@ def test_a_score_without_value_or_interval_is_told_as_such():
     kept |= {"overall_accuracy": None, "class_mean_iou_low": None, "class_mean_iou": 0.5}
     line = told_scores(kept)
     assert "overall accuracy undefined, class-mean IoU 0.500 (1,100" in line
+
+
+def test_errors_of_small_numbers_show_their_digits():
+    scores = {"mae": 0.00042, "mae_low": 0.0003, "mae_high": 0.0005, "r2": 0.25}
+    scores |= {"bias": -1e-7, "bias_low": -0.0001, "bias_high": 0.0001}
+    assert told_score(scores, "mae") == "0.00042 (0.00030 to 0.00050)"
+    assert told_score(scores, "bias") == "-0.00000 (-0.00010 to 0.00010)"
+    assert told_score(scores, "r2") == "0.250"
+    assert told_score({"mae": 12.3456}, "mae") == "12.346"
+    assert told_score({"mae": 0.0}, "mae") == "0.000"

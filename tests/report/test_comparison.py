@@ -199,3 +199,11 @@ def test_without_an_honest_partner_no_split_is_compared():
     content = Comparison("x", (run("a"), run("b")), published=published())
     assert compared_splits(content) == []
     assert "What other ground costs" not in render_comparison(content)
+
+
+def test_errors_in_a_small_unit_are_not_told_as_nothing():
+    numbers = {"mae": 0.00042, "mae_low": 0.0003, "mae_high": 0.0005, "r2": 0.5}
+    content = Comparison("x", (replace(run(), metrics={"test": numbers, "baselines": {}}),))
+    page = render_comparison(content)
+    assert "<b>0.00042</b><small>0.00030 to 0.00050</small>" in page
+    assert "<b>0.500</b>" in page

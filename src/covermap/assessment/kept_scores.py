@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ _KEPT = ("overall_accuracy", "class_mean_iou")
 _ENDS = ("_low", "_high")
 # Scores of other tasks that one line has room for.
 _TOLD = 3
+# Scores in the unit of the labels.
+_IN_UNITS = ("mae", "rmse", "bias")
 _FURTHER = ("class_mean_iou_classes", "labelled_pixels", "groups", "not_assessed", "per_class")
 
 
@@ -72,6 +75,23 @@ def told_score(scores: Mapping[str, Any], name: str) -> str:
     value, low, high = (scores.get(f"{name}{end}") for end in ("", "_low", "_high"))
     if value is None:
         return "undefined"
-    if low is None or high is None or f"{low:.3f}" == f"{high:.3f}":
-        return f"{value:.3f}"
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+    digits = decimals_of(scores, name)
+    if low is None or high is None or f"{low:.{digits}f}" == f"{high:.{digits}f}":
+        return f"{value:.{digits}f}"
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def decimals_of(scores: Mapping[str, Any], name: str) -> int:
+    """How many decimals a score is told with: three, unless numbers are small in their unit.
+
+    Errors in the unit of the labels then have as many as show two digits of the mean absolute one.
+
+    Examples
+    --------
+    >>> decimals_of({"mae": 0.00042}, "rmse"), decimals_of({"mae": 0.00042}, "r2")
+    (5, 3)
+    """
+    error = scores.get("mae")
+    if name not in _IN_UNITS or not error:
+        return 3
+    return max(3, 1 - math.floor(math.log10(error)))

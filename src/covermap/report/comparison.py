@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from covermap.assessment.kept_scores import decimals_of
 from covermap.report import figures
 from covermap.report.comparison_content import SCORES, ComparedGround, ComparedRun, Comparison
 from covermap.report.comparison_figure import curves_figure, variant_color
@@ -95,14 +96,15 @@ def _cell(metrics: Mapping[str, Any], key: str) -> tuple[str, str]:
     """A score and its interval as text; the interval is empty where there is none."""
     low, high = metrics.get(f"{key}_low"), metrics.get(f"{key}_high")
     shown = has_width(low, high, SCORES.get(key, ("", True))[1])
-    span = f"{_told(key, low)} to {_told(key, high)}" if shown else ""
-    return _told(key, metrics.get(key)), span
+    digits = decimals_of(metrics, key)
+    span = f"{_told(key, low, digits)} to {_told(key, high, digits)}" if shown else ""
+    return _told(key, metrics.get(key), digits), span
 
 
-def _told(key: str, value: float | None) -> str:
+def _told(key: str, value: float | None, digits: int = 3) -> str:
     if value is None:
         return _DASH
-    return percent(value) if SCORES.get(_last(key), ("", True))[1] else f"{value:.3f}"
+    return percent(value) if SCORES.get(_last(key), ("", True))[1] else f"{value:.{digits}f}"
 
 
 def _title_of(key: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from covermap.assessment.joint import JointCounts
+from covermap.assessment.kept_scores import decimals_of
 from covermap.assessment.tally import Tally
 from covermap.bundle.folder import read_bundle
 from covermap.chips.audit import Audit
@@ -307,7 +308,9 @@ def _numbers_behind(metrics: dict[str, Any], names: dict[str, str]) -> list[str]
         theirs = metrics["baselines"][key]["mae"]
         if theirs < ours:
             told = {"title": "mean absolute error", "advice": _ADVICE, "who": who}
-            lines.append(_BETTER.format(theirs=f"{theirs:.3f}", ours=f"{ours:.3f}", **told))
+            digits = decimals_of(metrics["baselines"][key], "mae")
+            shown = {"theirs": f"{theirs:.{digits}f}", "ours": f"{ours:.{digits}f}"}
+            lines.append(_BETTER.format(**shown, **told))
     return lines
 
 
@@ -331,8 +334,11 @@ def _number(scores: dict[str, Any], key: str) -> str:
     value, low, high = (scores[f"{key}{end}"] for end in ("", "_low", "_high"))
     if value is None:
         return _DASH
-    told = f"{value:.3f}"
-    return f"{told} ({low:.3f} to {high:.3f})" if has_width(low, high, share=False) else told
+    digits = decimals_of(scores, key)
+    told = f"{value:.{digits}f}"
+    if not has_width(low, high, share=False):
+        return told
+    return f"{told} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def _unassessed(test: dict[str, Any]) -> list[str]:
