@@ -207,3 +207,13 @@ def test_errors_in_a_small_unit_are_not_told_as_nothing():
     page = render_comparison(content)
     assert "<b>0.00042</b><small>0.00030 to 0.00050</small>" in page
     assert "<b>0.500</b>" in page
+
+
+def test_baselines_that_differ_between_variants_are_all_shown():
+    page = render_comparison(Comparison("x", (run("rgb", forest=0.31), run("all", forest=0.52))))
+    assert "random forest beside rgb" in page
+    assert "random forest beside all" in page
+    assert "31.0" in page
+    assert "52.0" in page
+    alike = render_comparison(Comparison("x", (run("a", forest=0.3), run("b", forest=0.3))))
+    assert alike.count("random forest <small>(baseline)") == 1

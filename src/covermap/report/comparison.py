@@ -7,6 +7,7 @@ measures the same.
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,15 +126,24 @@ def _scores(runs: Sequence[ComparedRun]) -> list[str]:
 def _baseline_rows(
     runs: Sequence[ComparedRun], scores: Sequence[str]
 ) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """Baselines of each split once: name, where it was tested, scores."""
-    rows = {}
+    """Baselines of each split: name, where it was tested, scores.
+
+    Once where all runs of a split have the same; else with the runs that they stand beside, which
+    may have other channels or seeds.
+    """
+    beside: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[str]] = {}
     for run in runs:
         for name in _BASELINES:
             own = run.metrics.get("baselines", {}).get(name)
             if own is not None:
-                cells = [_cell(own, key) for key in scores]
-                rows[(name, run.tested_on)] = (name.replace("_", " "), run.tested_on, cells)
-    return list(rows.values())
+                cells = tuple(_cell(own, key) for key in scores)
+                beside.setdefault((name, run.tested_on, cells), []).append(run.name)
+    kinds = Counter((name, where) for name, where, _ in beside)
+    rows = []
+    for (name, where, cells), names in beside.items():
+        of_runs = f" beside {_listed(names)}" if kinds[name, where] > 1 else ""
+        rows.append((f"{name.replace('_', ' ')}{of_runs}", where, list(cells)))
+    return rows
 
 
 def _class_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
