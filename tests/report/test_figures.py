@@ -144,6 +144,14 @@ def test_epochs_without_validation_leave_gaps():
     assert np.isnan(scores.lines[0].get_ydata()).tolist() == [True, False]
 
 
+def test_without_validation_no_empty_picture_stands_beside_the_loss():
+    rows = (Epoch(1, 1.0, None, None), Epoch(2, 0.8, None, None))
+    (losses,) = figures.curve_figure(Curve("fold1", rows)).axes
+    assert len(losses.lines) == 1
+    assert losses.get_legend() is None
+    assert losses.get_title("left") == "Loss on the ground that taught"
+
+
 def one_scene(names, **more):
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
     parts = tuple((name, [square]) for name in names)
@@ -157,6 +165,27 @@ def test_every_part_of_a_split_has_a_colour_of_its_own():
         assert len({tuple(c.get_facecolor()[0]) for c in axes.collections}) == len(names)
         assert [t.get_text() for t in axes.get_legend().get_texts()] == [f"{n} (7)" for n in names]
         assert axes.get_xlim() == (0, 4)
+
+
+def test_more_folds_than_colours_are_told_apart_too():
+    names = tuple(f"fold{k}" for k in range(1, 13))
+    counts = tuple((name, 7) for name in names)
+    axes = split_figure(SplitMap((one_scene(names),), 0, counts)).axes[0]
+    looks = {(tuple(c.get_facecolor()[0]), c.get_hatch()) for c in axes.collections}
+    keys = {(key.get_facecolor(), key.get_hatch()) for key in axes.get_legend().get_patches()}
+    assert len(looks) == len(keys) == len(names)
+
+
+def test_many_folds_of_whole_scenes_fill_rows_below_their_legend():
+    names = tuple(f"fold{k}" for k in range(1, 13))
+    scenes = tuple(one_scene((), whole=name) for name in names)
+    figure = split_figure(SplitMap(scenes, 0, tuple((name, 1) for name in names)))
+    shown = [axes for axes in figure.axes if axes.axison]
+    assert len({round(axes.get_position().y0, 3) for axes in shown}) == 3
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    top = max(axes.get_tightbbox().y1 for axes in shown)
+    assert legend.get_window_extent().y0 > top
 
 
 def test_the_ground_of_a_south_up_scene_lies_under_its_parts():

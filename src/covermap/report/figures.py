@@ -182,33 +182,48 @@ def scores_figure(answers: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure:
 
 
 def curve_figure(curve: Curve) -> Figure:
-    """Loss and validation score of each epoch."""
+    """Loss and validation score of each epoch; the loss alone where nothing validated."""
     epochs = [row.epoch for row in curve.rows]
-    validation = _numbers([row.validation_loss for row in curve.rows])
+    look: dict[str, Any] = {"marker": "o" if len(epochs) < 15 else "", "ms": 4}
+    training = [row.loss for row in curve.rows]
+    with style():
+        if all(row.validation_score is None for row in curve.rows):
+            figure = blank_figure(4.3, 2.9)
+            losses = figure.subplots()
+            losses.plot(epochs, training, MUTED, **look)
+            losses.set_title("Loss on the ground that taught", fontsize=11, loc="left")
+            _finish_epochs(losses)
+        else:
+            figure = blank_figure(8.6, 2.9)
+            losses, scores = figure.subplots(1, 2)
+            losses.plot(epochs, training, MUTED, **look)
+            validation = _numbers([row.validation_loss for row in curve.rows])
+            losses.plot(epochs, validation, ACCENT, ls="--", **look)
+            losses.legend(["training", "validation"], frameon=False)
+            losses.set_title("Loss", fontsize=11, loc="left")
+            _draw_validation(scores, curve, look)
+            _finish_epochs(losses)
+            _finish_epochs(scores)
+        figure.tight_layout(w_pad=2)
+    return figure
+
+
+def _draw_validation(axes: Axes, curve: Curve, look: Mapping[str, Any]) -> None:
     measure = curve.rows[0].measure
     sign = -1 if measure.startswith("minus_") else 1
     score = sign * np.asarray(_numbers([row.validation_score for row in curve.rows]))
-    marker = "o" if len(epochs) < 15 else ""
-    with style():
-        figure = blank_figure(8.6, 2.9)
-        losses, scores = figure.subplots(1, 2)
-        losses.plot(epochs, [row.loss for row in curve.rows], MUTED, marker=marker, ms=4)
-        losses.plot(epochs, validation, ACCENT, marker=marker, ms=4, ls="--")
-        losses.legend(["training", "validation"], frameon=False)
-        losses.set_title("Loss", fontsize=11, loc="left")
-        scores.plot(epochs, score, ACCENT, marker=marker, ms=4)
-        if sign > 0:
-            scores.set_ylim(0, 1)
-            scores.set_yticks(np.linspace(0, 1, 6), [f"{tick} %" for tick in range(0, 101, 20)])
-        title = f"{_MEASURES[measure]} on validation ground"
-        scores.set_title(title, fontsize=11, loc="left")
-        for axes in (losses, scores):
-            axes.set_xlabel("epoch")
-            axes.xaxis.get_major_locator().set_params(integer=True)
-            axes.grid(color=FAINT)
-            axes.set_axisbelow(True)
-        figure.tight_layout(w_pad=2)
-    return figure
+    axes.plot([row.epoch for row in curve.rows], score, ACCENT, **look)
+    if sign > 0:
+        axes.set_ylim(0, 1)
+        axes.set_yticks(np.linspace(0, 1, 6), [f"{tick} %" for tick in range(0, 101, 20)])
+    axes.set_title(f"{_MEASURES[measure]} on validation ground", fontsize=11, loc="left")
+
+
+def _finish_epochs(axes: Axes) -> None:
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(color=FAINT)
+    axes.set_axisbelow(True)
 
 
 def _matrix_figure(
