@@ -157,26 +157,24 @@ def model_word(metrics: dict[str, Any]) -> str:
 
 def how_tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> str:
     split = workspace.split
+    unseen, saw = "never seen in training", "never saw it"
+    if workspace.project.split.allow_leak:
+        unseen, saw = "not always kept apart from training", "may have seen it"
     if split.scheme == "kfold":
         unit = "whole images" if split.ground.kind == "scenes" else split.ground.kind
-        return (
-            f"{len(split.trainings) - 1} folds of {unit}: each was scored by a model that never "
-            "saw it"
-        )
+        folds = len(split.trainings) - 1
+        return f"{folds} folds of {unit}: each was scored by a model that {saw}"
     if split.ground.kind == "scenes":
         own = chips.loc[chips["split"] == "test", "scene"].nunique()
-        return f"{own} whole images of {chips['scene'].nunique()} never seen in training"
+        return f"{own} whole images of {chips['scene'].nunique()} {unseen}"
     if split.ground.kind == "blocks":
         codes = [code for code, _ in split.ground.blocks.values()]
         held_out = codes.count(split.ground.parts.index("test"))
         what = "chips drawn at random" if split.at_random else "blocks"
-        return (
-            f"{what} of {split.ground.block_px} px, {held_out} of {len(codes)} never seen in "
-            "training"
-        )
+        return f"{what} of {split.ground.block_px} px, {held_out} of {len(codes)} {unseen}"
     tested = int((chips["split"] == "test").sum())
     what = "groups of polygons" if split.ground.kind == "polygons" else "whole regions"
-    return f"{what}, {tested} of {len(chips)} chips never seen in training"
+    return f"{what}, {tested} of {len(chips)} chips {unseen}"
 
 
 def curves_of(folder: Path) -> tuple[Curve, ...]:
