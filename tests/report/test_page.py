@@ -320,3 +320,9 @@ def test_what_was_left_out_is_a_section_of_its_own():
     assert 'id="chips"' in page
     assert "2 windows with labels became chips, 3 did not" in page
     assert 'id="chips"' not in render(content())
+
+
+def test_a_truth_that_lies_elsewhere_is_told():
+    nothing = {"true_overall_accuracy": None, "true_class_mean_iou": None, "true_pixels": 0}
+    lines = headlines_of(with_scores(nothing))
+    assert any("Check truth: in the project" in line for line in lines)

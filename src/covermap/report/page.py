@@ -174,6 +174,11 @@ def _told(key: str, theirs: float, ours: float) -> str:
 
 def _true_scores(test: Mapping[str, Any]) -> list[str]:
     """What the whole truth says of the reported scores, where it is known."""
+    if test.get("true_pixels") == 0:
+        return [
+            "The truth that the project names holds no class of the legend on the tested ground: "
+            "nothing is known of the true scores. Check truth: in the project."
+        ]
     lines = []
     for key in _COMPARED:
         true, low, high = test.get(f"true_{key}"), test.get(f"{key}_low"), test.get(f"{key}_high")

@@ -285,7 +285,7 @@ def _say_scores(metrics: dict[str, Any]) -> None:
     say(f"\n  {'':<16}" + "".join(f"{title:>{width}}" for title in said.values()))
     for name, texts in cells:
         say(f"  {name:<16}" + "".join(f"{text:>{width}}" for text in texts))
-    true = test.get("true_overall_accuracy")
-    if true is not None:
-        say(f"  {'true':<16}{true:>{width}.3f}{test['true_class_mean_iou']:>{width}.3f}")
+    if "true_pixels" in test:
+        true = "".join(f"{told_score(test, f'true_{key}'):>{width}}" for key in said)
+        say(f"  {'true':<16}{true}")
     say("")
