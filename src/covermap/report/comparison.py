@@ -131,19 +131,23 @@ def _baseline_rows(
     Once where all runs of a split have the same; else with the runs that they stand beside, which
     may have other channels or seeds.
     """
-    beside: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[str]] = {}
-    for run in runs:
-        for name in _BASELINES:
+    rows: dict[tuple[Any, ...], list[ComparedRun]] = {}
+    for name in _BASELINES:
+        for run in runs:
             own = run.metrics.get("baselines", {}).get(name)
             if own is not None:
-                cells = tuple(_cell(own, key) for key in scores)
-                beside.setdefault((name, run.tested_on, cells), []).append(run.name)
-    kinds = Counter((name, where) for name, where, _ in beside)
-    rows = []
-    for (name, where, cells), names in beside.items():
-        of_runs = f" beside {_listed(names)}" if kinds[name, where] > 1 else ""
-        rows.append((f"{name.replace('_', ' ')}{of_runs}", where, list(cells)))
-    return rows
+                # Not by intervals: another seed draws other ones of the same answers.
+                values = tuple(own.get(key) for key in scores)
+                rows.setdefault((name, run.tested_on, values), []).append(run)
+    kinds = Counter((name, where) for name, where, _ in rows)
+    told = []
+    for (name, where, _), own_runs in rows.items():
+        names = _listed([run.name for run in own_runs])
+        of_runs = f" beside {names}" if kinds[name, where] > 1 else ""
+        first = own_runs[0].metrics["baselines"][name]
+        cells = [_cell(first, key) for key in scores]
+        told.append((f"{name.replace('_', ' ')}{of_runs}", where, cells))
+    return told
 
 
 def _class_rows(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
