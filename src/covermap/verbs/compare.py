@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covermap.core.files import complete_file, read_json, write_json
+from covermap.core.files import complete_file, file_digest, read_json, write_json
 from covermap.core.progress import say
 from covermap.project.steps import RunFolder
 from covermap.project.variants import Variant
@@ -26,6 +26,8 @@ from covermap.verbs.workspace import Workspace
 OUTPUTS = ("comparison.json", "comparison.html")
 _SCORE = "validation_"
 _LOSS = "validation_loss"
+# What says which pixels are tested.
+_GROUND = ("chips.parquet", "split.json")
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,10 @@ class Compared:
     ----------
     variant : Variant
     folder : RunFolder
-    prepared : str
-        Digest of what its preparation stands on: equal ones share chips and split.
     """
 
     variant: Variant
     folder: RunFolder
-    prepared: str
 
 
 def compare(
@@ -108,8 +107,7 @@ def _curve(history: Sequence[dict[str, Any]]) -> ComparedCurve:
 def _grounds(path: Path, compared: Sequence[Compared]) -> list[ComparedGround]:
     """Pieces of ground of each split, seen by all variants that share it."""
     grounds = []
-    for key in dict.fromkeys(item.prepared for item in compared):
-        own = [item for item in compared if item.prepared == key]
+    for own in by_ground(compared):
         if own[0].variant.project.task != "segmentation":
             continue
         opened = [
@@ -124,3 +122,15 @@ def _grounds(path: Path, compared: Sequence[Compared]) -> list[ComparedGround]:
             )
         )
     return grounds
+
+
+def by_ground(compared: Sequence[Compared]) -> list[list[Compared]]:
+    """Variants that are tested on the same pixels, together, whatever else they differ in.
+
+    Their chips and split are the same files: other bands alone make no other ground.
+    """
+    groups: dict[tuple[str, ...], list[Compared]] = {}
+    for item in compared:
+        key = tuple(file_digest(item.folder.path / name) for name in _GROUND)
+        groups.setdefault(key, []).append(item)
+    return list(groups.values())

@@ -64,13 +64,13 @@ def run_variants(
         begun = time.monotonic()
         # Opened anew for each one: no scene or table of a finished variant stays in memory.
         workspace = _opened(path, variant, folder)
-        key = _prepare_once(workspace, prepared, force)
+        _prepare_once(workspace, prepared, force)
         for step in STEPS:
             if step is not prepare_step:
                 step(workspace, force)
         # Told, not written: a file that holds times is another file each time.
         say(f"variant {variant.name}: {(time.monotonic() - begun) / 60:.1f} minutes")
-        compared.append(Compared(variant, workspace.folder, key))
+        compared.append(Compared(variant, workspace.folder))
     inputs = _inputs(variants, compared, published)
     folder.claim(OUTPUTS)
     if not force and folder.is_fresh("compare", inputs):
@@ -87,8 +87,8 @@ def _opened(path: Path, variant: Variant, folder: RunFolder) -> Workspace:
     return Workspace.of(path, variant.project, folder.path / variant.folder, "run")
 
 
-def _prepare_once(workspace: Workspace, prepared: dict[str, RunFolder], force: bool) -> str:
-    """Prepare a variant, or copy what an equal one prepared; the digest of what it stands on."""
+def _prepare_once(workspace: Workspace, prepared: dict[str, RunFolder], force: bool) -> None:
+    """Prepare a variant, or copy what an equal one prepared."""
     inputs = prepare_inputs(workspace)
     key = content_digest(inputs)
     if key not in prepared:
@@ -97,7 +97,6 @@ def _prepare_once(workspace: Workspace, prepared: dict[str, RunFolder], force: b
     elif force or not workspace.folder.is_fresh("prepare", inputs):
         workspace.folder.adopt("prepare", prepared[key])
         say("prepare: as in a variant before, shared")
-    return key
 
 
 def _inputs(
