@@ -9,7 +9,7 @@ import numpy as np
 from covermap.bundle.folder import read_bundle
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips
-from covermap.core.grid import Window
+from covermap.core.grid import Window, whole
 from covermap.imagery.inspection import spread
 from covermap.mapping.reading import read_map_window
 from covermap.report.figures import figure_uri
@@ -43,12 +43,11 @@ def chip_panels(workspace: Workspace) -> FigureSection:
     for chip in spread(scored, _PANELS):
         scene = workspace.viewer.scenes[chip.scene]
         window = Window(chip.row_off, chip.col_off, size, size)
-        image = picture(scene, window, bundle.channels)
-        if workspace.regions:
-            # Beyond the box of a polygon there is padding alone.
-            box = workspace.regions[chip.scene, window].box
-            image = image[box.relative_to(window).slices]
-        panels.append(ChipPanel(image, chip.truth, chip.prediction, chip.probability))
+        # Beyond a picture, and beyond the box of a polygon, there is padding alone.
+        held = workspace.regions[chip.scene, window].box if workspace.regions else window
+        image = picture(scene, held.intersection(whole(scene.geobox)) or held, bundle.channels)
+        sure = chip.probability if chip.prediction else None
+        panels.append(ChipPanel(image, chip.truth, chip.prediction, sure))
     return FigureSection(
         "Some tested chips",
         (figure_uri(chip_panels_figure(panels), "png"),),
