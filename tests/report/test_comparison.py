@@ -1,3 +1,4 @@
+import base64
 import json
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from covermap.report.comparison_content import (
     ComparedRun,
     Comparison,
 )
-from covermap.report.comparison_figure import ComparedCurve, CurvePoint
+from covermap.report.comparison_figure import ComparedCurve, CurvePoint, curves_figure
 from covermap.report.comparison_pairs import compared_splits
 from covermap.report.published import Published, PublishedNumber
 from covermap.report.template import percent
@@ -217,3 +218,24 @@ def test_baselines_that_differ_between_variants_are_all_shown():
     assert "52.0" in page
     alike = render_comparison(Comparison("x", (run("a", forest=0.3), run("b", forest=0.3))))
     assert alike.count("random forest <small>(baseline)") == 1
+
+
+def test_errors_are_drawn_as_errors_not_below_nothing():
+    curve = ComparedCurve("minus_rmse", (CurvePoint(1, 1.0, 1.1, -0.3), CurvePoint(2, 1, 1, -0.2)))
+    axes = curves_figure([("a", curve)], "Root mean squared error").axes[0]
+    assert axes.lines[0].get_ydata().tolist() == [0.3, 0.2]
+    page = render_comparison(Comparison("x", (replace(run(), curve=curve),)))
+    svg = base64.b64decode(page.split("data:image/svg+xml;base64,")[1].split('"')[0]).decode()
+    assert "Root mean squared error on validation ground" in svg
+
+
+def test_a_published_mean_of_f1_stands_beside_ours():
+    table = {"class_table": {"macro": {"f1": 0.91}}}
+    number = PublishedNumber(
+        variant="a", metric="macro F1", value=0.95, measured_on="x", ours="class_table.macro.f1"
+    )
+    one = replace(run(), metrics={"test": table, "baselines": {}})
+    told = Published(source="Somebody 2020", numbers=(number,))
+    page = render_comparison(Comparison("x", (one,), published=told))
+    assert "F1, macro" in page
+    assert "<b>91.0" in page

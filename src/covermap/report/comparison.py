@@ -313,8 +313,7 @@ def _curves_uri(content: Comparison) -> str | None:
 
 
 def _title(measure: str) -> str:
-    told = SCORES[measure][0] if measure in SCORES else measure.replace("_", " ")
-    return told[0].upper() + told[1:]
+    return figures.MEASURES.get(measure, measure.replace("_", " "))
 
 
 def _panel_rows(ground: ComparedGround) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -17,6 +17,7 @@ SCORES = {
     "class_mean_iou": ("class-mean IoU", True),
     "overall_accuracy": ("overall accuracy", True),
     "micro_iou": ("micro IoU", True),
+    "f1": ("F1", True),
     "mean_accuracy": ("mean accuracy of labels", True),
     "exact_match": ("all labels right", True),
     "mae": ("mean absolute error", False),

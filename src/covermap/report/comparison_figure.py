@@ -77,6 +77,8 @@ def curves_figure(
                 "marker": "o" if len(epochs) < 15 else "",
             }
             scores = _numbers([row.score if validated else row.loss for row in curve.rows])
+            if validated and curve.measure.startswith("minus_"):
+                scores = [-score for score in scores]
             axes[0].plot(epochs, scores, label=shortened(name, 34), ms=3.5, lw=1.5, **look)
             if losses_compare:
                 losses = _numbers([row.validation_loss for row in curve.rows])

@@ -30,7 +30,7 @@ _ANSWER_STYLES = (("o", ACCENT), ("s", "#e69f00"), ("D", "#8c9699"))
 # From no confidence at all to certainty.
 CONFIDENCE_COLORS = ("#fbe3c4", "#123f5c")
 # What a validation is judged by, as `training.measures` names it.
-_MEASURES = {
+MEASURES = {
     "class_mean_iou": "Class-mean IoU",
     "macro_f1": "Mean F1 of the classes",
     "mean_f1": "Mean F1 of the labels",
@@ -216,7 +216,7 @@ def _draw_validation(axes: Axes, curve: Curve, look: Mapping[str, Any]) -> None:
     if sign > 0:
         axes.set_ylim(0, 1)
         axes.set_yticks(np.linspace(0, 1, 6), [f"{tick} %" for tick in range(0, 101, 20)])
-    axes.set_title(f"{_MEASURES[measure]} on validation ground", fontsize=11, loc="left")
+    axes.set_title(f"{MEASURES[measure]} on validation ground", fontsize=11, loc="left")
 
 
 def _finish_epochs(axes: Axes) -> None:
