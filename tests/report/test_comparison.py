@@ -224,9 +224,10 @@ def test_errors_are_drawn_as_errors_not_below_nothing():
     curve = ComparedCurve("minus_rmse", (CurvePoint(1, 1.0, 1.1, -0.3), CurvePoint(2, 1, 1, -0.2)))
     axes = curves_figure([("a", curve)], "Root mean squared error").axes[0]
     assert axes.lines[0].get_ydata().tolist() == [0.3, 0.2]
-    page = render_comparison(Comparison("x", (replace(run(), curve=curve),)))
+    metrics = {"task": "regression", "test": {"mae": 3.0, "caps": []}, "baselines": {}}
+    page = render_comparison(Comparison("x", (replace(run(), metrics=metrics, curve=curve),)))
     svg = base64.b64decode(page.split("data:image/svg+xml;base64,")[1].split('"')[0]).decode()
-    assert "Root mean squared error on validation ground" in svg
+    assert "Root mean squared error, in standard deviations of the training numbers, on" in svg
 
 
 def test_a_published_mean_of_f1_stands_beside_ours():

@@ -144,6 +144,14 @@ def test_epochs_without_validation_leave_gaps():
     assert np.isnan(scores.lines[0].get_ydata()).tolist() == [True, False]
 
 
+def test_errors_by_epoch_say_what_they_are_counted_in():
+    rows = (Epoch(1, 1.0, 0.9, -0.8, "minus_rmse"), Epoch(2, 0.8, 0.9, -0.7, "minus_rmse"))
+    _, plain = figures.curve_figure(Curve("one", rows)).axes
+    _, scores = figures.curve_figure(Curve("one", rows, "standard deviations")).axes
+    assert (plain.get_ylabel(), scores.get_ylabel()) == ("", "standard deviations")
+    assert scores.lines[0].get_ydata().tolist() == [0.8, 0.7]
+
+
 def test_without_validation_no_empty_picture_stands_beside_the_loss():
     rows = (Epoch(1, 1.0, None, None), Epoch(2, 0.8, None, None))
     (losses,) = figures.curve_figure(Curve("fold1", rows)).axes

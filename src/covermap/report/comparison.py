@@ -20,6 +20,7 @@ from covermap.report.comparison_pairs import pairs_uri
 from covermap.report.doubt import has_width
 from covermap.report.published import PublishedNumber, score_at
 from covermap.report.template import page_template, percent
+from covermap.report.units import curve_unit
 
 _BASELINES = ("random_forest", "majority", "mean", "distance_to_edge")
 _LEADING = "class_mean_iou"
@@ -308,7 +309,9 @@ def _curves_uri(content: Comparison) -> str | None:
     if not (content.losses_compare or any(curve.is_validated for _, curve in curves)):
         return None
     measures = dict.fromkeys(curve.measure for _, curve in curves if curve.rows)
+    units = dict.fromkeys(unit for run in content.runs if (unit := curve_unit(run.metrics)))
     title = ", ".join(_title(measure) for measure in measures)
+    title += "".join(f", in {unit}," for unit in units)
     return figures.figure_uri(curves_figure(curves, title, content.losses_compare))
 
 

@@ -29,10 +29,14 @@ class EpochScores(Protocol):
 
 @dataclass(frozen=True)
 class Curve:
-    """The learning of one network (of one fold, in a k-fold)."""
+    """The learning of one network (of one fold, in a k-fold).
+
+    `unit` says what errors are counted in, where that needs saying.
+    """
 
     title: str
     rows: tuple[EpochScores, ...]
+    unit: str = ""
 
 
 @dataclass(frozen=True, eq=False)

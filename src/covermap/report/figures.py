@@ -216,6 +216,8 @@ def _draw_validation(axes: Axes, curve: Curve, look: Mapping[str, Any]) -> None:
     if sign > 0:
         axes.set_ylim(0, 1)
         axes.set_yticks(np.linspace(0, 1, 6), [f"{tick} %" for tick in range(0, 101, 20)])
+    if sign < 0 and curve.unit:
+        axes.set_ylabel(curve.unit, fontsize=9)
     axes.set_title(f"{MEASURES[measure]} on validation ground", fontsize=11, loc="left")
 
 

@@ -60,3 +60,12 @@ UNITS = {
 def unit_of(metrics: Mapping[str, Any]) -> Unit:
     """The unit of a run, from the content of `metrics.json`."""
     return UNITS[metrics.get("split", {}).get("of", "polygons")]
+
+
+def curve_unit(metrics: Mapping[str, Any]) -> str:
+    """What errors by epoch are counted in, where that is not what the scores are told in.
+
+    Numbers of chips are learnt in standard deviations about their mean; densities as they are.
+    """
+    of_numbers = metrics.get("task") == "regression" and not metrics["test"].get("caps")
+    return "standard deviations of the training numbers" if of_numbers else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from covermap.report.page import headlines_of
 from covermap.report.reliability_figure import reliability_section
 from covermap.report.task_page import FigureSection, Table, TaskContent, render_task
 from covermap.report.template import percent
-from covermap.report.units import unit_of
+from covermap.report.units import curve_unit, unit_of
 from covermap.verbs.chip_panels import chip_panels, number_panels
 from covermap.verbs.evaluate_chip_numbers import read_numbered
 from covermap.verbs.evaluate_chips import TABLE
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _DASH = "–"
 _BETTER = "{who} does better here than the model: {title} {theirs} against {ours}. {advice}"
 _ADVICE = "Label more, or train longer; as it is, the model has learnt nothing of use."
+# A model that is behind it may still be far better than a constant answer.
+_ADVICE_BESIDE_FOREST = "Label more, or train longer."
 
 
 _NUMBER_TITLES = {
@@ -94,7 +96,7 @@ def task_page(workspace: Workspace) -> str:
             classes=part.classes,
             classes_title=part.classes_title,
             figures=part.figures,
-            curves=curves_of(folder),
+            curves=tuple(replace(curve, unit=curve_unit(metrics)) for curve in curves_of(folder)),
             audit=tuple(Audit.from_dict(read_json(folder / "audit.json")).lines()),
             provenance=provenance_of(workspace),
             leak=leak_stamp(metrics, project.split.allow_leak),
@@ -307,7 +309,8 @@ def _numbers_behind(metrics: dict[str, Any], names: dict[str, str]) -> list[str]
     for key, who in names.items():
         theirs = metrics["baselines"][key]["mae"]
         if theirs < ours:
-            told = {"title": "mean absolute error", "advice": _ADVICE, "who": who}
+            advice = _ADVICE_BESIDE_FOREST if key == "random_forest" else _ADVICE
+            told = {"title": "mean absolute error", "advice": advice, "who": who}
             digits = decimals_of(metrics["baselines"][key], "mae")
             shown = {"theirs": f"{theirs:.{digits}f}", "ours": f"{ours:.{digits}f}"}
             lines.append(_BETTER.format(**shown, **told))
