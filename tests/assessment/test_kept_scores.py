@@ -62,5 +62,7 @@ def test_errors_of_small_numbers_show_their_digits():
     assert told_score(scores, "mae") == "0.00042 (0.00030 to 0.00050)"
     assert told_score(scores, "bias") == "-0.00000 (-0.00010 to 0.00010)"
     assert told_score(scores, "r2") == "0.250"
-    assert told_score({"mae": 12.3456}, "mae") == "12.346"
+    assert told_score({"mae": 1.23456}, "mae") == "1.235"
+    assert told_score({"mae": 676.2932}, "mae") == "676.3"
+    assert told_score({"mae": 43210.6}, "mae") == "43211"
     assert told_score({"mae": 0.0}, "mae") == "0.000"

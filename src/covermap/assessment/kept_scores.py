@@ -82,16 +82,20 @@ def told_score(scores: Mapping[str, Any], name: str) -> str:
 
 
 def decimals_of(scores: Mapping[str, Any], name: str) -> int:
-    """How many decimals a score is told with: three, unless numbers are small in their unit.
+    """How many decimals a score is told with: three, unless its unit asks for others.
 
-    Errors in the unit of the labels then have as many as show two digits of the mean absolute one.
+    Errors in the unit of the labels have as many as show two digits of the mean absolute one where
+    that is small, and no more than four where it is large.
 
     Examples
     --------
-    >>> decimals_of({"mae": 0.00042}, "rmse"), decimals_of({"mae": 0.00042}, "r2")
-    (5, 3)
+    >>> decimals_of({"mae": 0.00042}, "rmse"), decimals_of({"mae": 676.3}, "rmse")
+    (5, 1)
+    >>> decimals_of({"mae": 0.00042}, "r2")
+    3
     """
     error = scores.get("mae")
     if name not in _IN_UNITS or not error:
         return 3
-    return max(3, 1 - math.floor(math.log10(error)))
+    tens = math.floor(math.log10(error))
+    return max(1 - tens, min(3, 3 - tens), 0)
