@@ -45,6 +45,17 @@ def test_a_scatter_lies_where_the_cells_are():
     assert not [text for text in texts(figure) if "$" in text]
 
 
+def test_cells_of_few_levels_are_wide_enough_to_be_seen():
+    joint = JointCounts.zero().with_cells(np.repeat([0.0, 1.0], [30, 20]), np.full(50, 0.5))
+    picture = scores.scatter_figure(joint).axes[0].images[0]
+    counts = picture.get_array().filled(0)
+    assert counts.shape == (64, 64)
+    assert (counts[:, 0].sum(), counts[:, 63].sum()) == (30, 20)
+    assert picture.norm.vmax == 30
+    half = 0.5 / 255
+    assert picture.get_extent() == pytest.approx([-half, 1 + half, -half, 1 + half])
+
+
 def test_the_cap_stands_on_the_histogram_with_its_rule():
     shown = texts(scores.cap_figure({0: 80, 1: 3, 90: 1}, 15.15, "97th percentile of all cells"))
     assert "97th percentile of all cells: 15.15" in shown

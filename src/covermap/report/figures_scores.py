@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WRONG = "#d55e00"
+# So many cells along each side of a scatter plot.
+_SEEN = 64
 _COLUMNS = 5
 _NO_VALUE = "#d9dedc"
 # Of a row of chips in inches, the text above and below it, and letters that fit over a chip.
@@ -106,15 +108,15 @@ def scatter_figure(joint: JointCounts, unit: str = "") -> Figure:
     """
     from matplotlib.colors import LogNorm
 
-    counts = joint.counts.T.astype(np.float64)
+    counts = _coarser(joint.counts).T.astype(np.float64)
     counts[counts == 0] = np.nan
     suffix = f", {unit}" if unit else ""
     with style():
         figure = blank_figure(4.4, 3.6)
         axes = figure.add_subplot()
-        half = (joint.high - joint.low) / (len(counts) - 1) / 2
+        half = (joint.high - joint.low) / (len(joint.counts) - 1) / 2
         ends = (joint.low - half, joint.high + half)
-        most = max(float(joint.counts.max(initial=0)), 2.0)
+        most = max(float(np.nanmax(counts, initial=0)), 2.0)
         picture = axes.imshow(
             counts, extent=(*ends, *ends), origin="lower", interpolation="nearest",
             cmap=_accent(), norm=LogNorm(1, most),
@@ -130,6 +132,13 @@ def scatter_figure(joint: JointCounts, unit: str = "") -> Figure:
         )  # fmt: skip
         figure.tight_layout()
     return figure
+
+
+def _coarser(counts: np.ndarray) -> np.ndarray:
+    """Counts in cells as wide as can be seen: few points at most lie on few of many levels."""
+    side = len(counts)
+    step = side // _SEEN if side % _SEEN == 0 else 1
+    return counts.reshape(side // step, step, side // step, step).sum(axis=(1, 3))
 
 
 def points_figure(truth: np.ndarray, value: np.ndarray, unit: str = "") -> Figure:
