@@ -227,7 +227,7 @@ def test_errors_are_drawn_as_errors_not_below_nothing():
     metrics = {"task": "regression", "test": {"mae": 3.0, "caps": []}, "baselines": {}}
     page = render_comparison(Comparison("x", (replace(run(), metrics=metrics, curve=curve),)))
     svg = base64.b64decode(page.split("data:image/svg+xml;base64,")[1].split('"')[0]).decode()
-    assert "Root mean squared error, in standard deviations of the training numbers, on" in svg
+    assert "Root mean squared error, in standard deviations, on" in svg
 
 
 def test_a_published_mean_of_f1_stands_beside_ours():

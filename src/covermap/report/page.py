@@ -69,13 +69,18 @@ def headlines_of(
         )
     loose = _loose_scores(test, unit)
     lines += interval_warnings(test, unit, LEADING_SCORES, few=not loose) + loose
-    if folds:
-        lines.append(
-            f"No test part was set aside: {folds} models were each tested on the share of the "
-            f"{unit.drawn} that they had not seen, and one tally pools them. The model that made "
-            f"the map has learnt from all {unit.drawn}."
-        )
-    return lines
+    return lines + fold_headlines(folds, unit)
+
+
+def fold_headlines(folds: int | None, unit: Unit) -> list[str]:
+    """What a k-fold of so many folds is; nothing where there was none."""
+    if not folds:
+        return []
+    return [
+        f"No test part was set aside: {folds} models were each tested on the share of the "
+        f"{unit.drawn} that they had not seen, and one tally pools them. The model that is "
+        f"delivered has learnt from all {unit.drawn}."
+    ]
 
 
 def render(content: ReportContent) -> str:

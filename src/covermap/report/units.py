@@ -68,4 +68,4 @@ def curve_unit(metrics: Mapping[str, Any]) -> str:
     Numbers of chips are learnt in standard deviations about their mean; densities as they are.
     """
     of_numbers = metrics.get("task") == "regression" and not metrics["test"].get("caps")
-    return "standard deviations of the training numbers" if of_numbers else ""
+    return "standard deviations" if of_numbers else ""

@@ -22,7 +22,7 @@ from covermap.report.figures_scores import (
     scatter_figure,
 )
 from covermap.report.leaks import leak_headlines, leak_stamp, unseen
-from covermap.report.page import headlines_of
+from covermap.report.page import fold_headlines, headlines_of
 from covermap.report.reliability_figure import reliability_section
 from covermap.report.task_page import FigureSection, Table, TaskContent, render_task
 from covermap.report.template import percent
@@ -77,7 +77,8 @@ def task_page(workspace: Workspace) -> str:
     of_numbers = _of_chip_numbers if workspace.of_chips else _of_numbers
     fill = {"classification": _of_classes, "regression": of_numbers}.get(project.task, _of_tags)
     part = fill(workspace, metrics, chips)
-    unmapped: list[str] = []
+    split, unmapped = workspace.split, list[str]()
+    folds = len(split.trainings) - 1 if split.scheme == "kfold" else None
     maps, picture_of_map = PREDICTIONS, None
     if not answers_pictures(workspace):
         first = next(iter(mapped_paths(workspace)))
@@ -91,7 +92,7 @@ def task_page(workspace: Workspace) -> str:
             how_tested=how_tested(workspace, chips),
             counted=part.counted,
             meaning=part.meaning,
-            headlines=(*part.headlines, *unmapped),
+            headlines=(*part.headlines, *fold_headlines(folds, unit_of(metrics)), *unmapped),
             scores=part.scores,
             classes=part.classes,
             classes_title=part.classes_title,
@@ -216,11 +217,12 @@ def _of_numbers(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
     counts = np.array(read_json(workspace.folder.path / "evaluation" / JOINT)["counts"])
     joint = JointCounts(counts, 0.0, 1.0)
     caps = ", ".join(f"{cap:g}" for cap in sorted(set(test["caps"])))
-    unit = f"density, 1 = {caps} points"
+    points = "point" if caps == "1" else "points"
+    unit = f"density, 1 = {caps} {points}"
     return _Part(
         kind="a map of density",
         counted=f"{test['labelled_pixels']:,} cells {_unseen(workspace)}. Numbers are densities "
-        f"from 0 to 1; 1 stands for {caps} points in a cell or more, by the training ground "
+        f"from 0 to 1; 1 stands for {caps} {points} in a cell or more, by the training ground "
         "alone.",
         meaning="The mean of training is one number for every cell; the distance rule gives each "
         "cell the training mean at its distance from the edge of what is valid. A model that is "
