@@ -8,7 +8,7 @@ import pytest
 
 from covermap.assessment.areas import class_pixels
 from covermap.report.content import ChipChoice
-from covermap.report.page import headlines_of, render
+from covermap.report.page import _told, headlines_of, render
 from covermap.report.template import count, hectares, percent
 from report.example_report import NAMES, content, metrics
 
@@ -326,3 +326,13 @@ def test_a_truth_that_lies_elsewhere_is_told():
     nothing = {"true_overall_accuracy": None, "true_class_mean_iou": None, "true_pixels": 0}
     lines = headlines_of(with_scores(nothing))
     assert any("Check truth: in the project" in line for line in lines)
+
+
+def test_a_baseline_that_is_barely_ahead_is_not_told_by_equal_numbers():
+    near = {"overall_accuracy": MODEL["overall_accuracy"] + 0.0002}
+    line = headlines_of(with_scores(MODEL | CALM, WORSE | near, WORSE))[0]
+    theirs, ours = re.search(r"accuracy (\S+)\s% against (\S+)\s%", line).groups()
+    assert float(theirs) > float(ours)
+    assert re.search(
+        r"overall accuracy 11.0\s% against 12.0", _told("overall_accuracy", 0.11, 0.12)
+    )

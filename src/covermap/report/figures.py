@@ -188,7 +188,7 @@ def curve_figure(curve: Curve) -> Figure:
     training = [row.loss for row in curve.rows]
     with style():
         if all(row.validation_score is None for row in curve.rows):
-            figure = blank_figure(4.3, 2.9)
+            figure = blank_figure(8.6, 2.5)
             losses = figure.subplots()
             losses.plot(epochs, training, MUTED, **look)
             losses.set_title("Loss on the ground that taught", fontsize=11, loc="left")

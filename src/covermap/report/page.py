@@ -15,7 +15,7 @@ from covermap.report.doubt import has_width, interval_warnings
 from covermap.report.leaks import leak_headlines, leak_stamp
 from covermap.report.reliability_figure import reliability_section
 from covermap.report.split_figure import split_figure
-from covermap.report.template import DASH, count, hectares, page_template, percent
+from covermap.report.template import DASH, count, hectares, page_template, percent, told_apart
 from covermap.report.units import Unit, unit_of
 from covermap.report.weak_section import CombinerRow, combiner_rows
 
@@ -174,7 +174,8 @@ def _better_baseline(
 
 
 def _told(key: str, theirs: float, ours: float) -> str:
-    return f"{LEADING_SCORES[key]} {percent(theirs)} against {percent(ours)}"
+    shown = told_apart(theirs, ours)
+    return f"{LEADING_SCORES[key]} {shown[0]} against {shown[1]}"
 
 
 def _true_scores(test: Mapping[str, Any]) -> list[str]:

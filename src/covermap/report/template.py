@@ -31,6 +31,21 @@ def percent(value: float | None, digits: int = 1) -> str:
     return DASH if value is None else f"{100 * value:.{digits}f}{_NARROW_SPACE}%"
 
 
+def told_apart(one: float, other: float) -> tuple[str, str]:
+    """Two different shares with as many digits as it takes to see which is larger, five at most.
+
+    Examples
+    --------
+    >>> [text.replace(_NARROW_SPACE, " ") for text in told_apart(0.11134, 0.11072)]
+    ['11.13 %', '11.07 %']
+    """
+    for digits in range(1, 6):
+        told = percent(one, digits), percent(other, digits)
+        if told[0] != told[1]:
+            break
+    return told
+
+
 def count(value: int) -> str:
     """A whole number as text, in groups of three digits."""
     return f"{value:,}".replace(",", _NARROW_SPACE)

@@ -25,7 +25,7 @@ from covermap.report.leaks import leak_headlines, leak_stamp, unseen
 from covermap.report.page import fold_headlines, headlines_of
 from covermap.report.reliability_figure import reliability_section
 from covermap.report.task_page import FigureSection, Table, TaskContent, render_task
-from covermap.report.template import percent
+from covermap.report.template import percent, told_apart
 from covermap.report.units import curve_unit, unit_of
 from covermap.verbs.chip_panels import chip_panels, number_panels
 from covermap.verbs.evaluate_chip_numbers import read_numbered
@@ -324,7 +324,7 @@ def _behind(
 ) -> list[str]:
     if test[key] is None or other[key] is None or other[key] <= test[key]:
         return []
-    shares = {"theirs": percent(other[key]), "ours": percent(test[key])}
+    shares = dict(zip(("theirs", "ours"), told_apart(other[key], test[key]), strict=True))
     return [_BETTER.format(who=who, title=titles[key].lower(), advice=_ADVICE, **shares)]
 
 
