@@ -32,13 +32,13 @@ def fitted_quantity(workspace: Workspace, teach: Share) -> Quantity | None:
         for number, (scene, _) in enumerate(teach.windows)
         if teach.counted(teach.read(number)).any()
     ]
-    spread = float(np.std(numbers))
-    if not spread > 0:
+    # Not by the deviation: that of seven times 0.1 is 1e-17, what rounding leaves.
+    if not np.ptp(numbers) > 0:
         raise LabelError(
             f"{labels.path}: the training pictures all have the same {labels.column}; add pictures "
             "with others, or choose another split"
         )
-    return Quantity(labels.column, "", mean=float(np.mean(numbers)), spread=spread)
+    return Quantity(labels.column, "", mean=float(np.mean(numbers)), spread=float(np.std(numbers)))
 
 
 def scale_of(quantity: Quantity) -> Cap | Quantity:
