@@ -336,3 +336,7 @@ def test_a_baseline_that_is_barely_ahead_is_not_told_by_equal_numbers():
     assert re.search(
         r"overall accuracy 11.0\s% against 12.0", _told("overall_accuracy", 0.11, 0.12)
     )
+
+
+def test_a_doubted_polygon_says_how_its_row_is_counted():
+    assert "Rows are counted from 0" in example_page()
