@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from covermap.verbs.evaluate_chip_numbers import NumberedChip, _Scored, _tallied
+from covermap.verbs.evaluate_chip_numbers import (
+    NumberedChip,
+    _meaningless,
+    _Scored,
+    _tallied,
+)
 from covermap.verbs.evaluate_numbers import number_scores
 
 
@@ -21,3 +26,8 @@ def test_one_number_far_off_does_not_flatten_the_ranks_of_the_others():
     ]
     scores = number_scores(_tallied(scored, "model"), seed=0)
     assert scores["spearman"] == pytest.approx(spearmanr(truth, said).statistic)
+
+
+def test_numbers_below_0_are_no_amounts():
+    assert "ruzicka" in _meaningless([-3.0, 5.0])
+    assert "ruzicka" not in _meaningless([0.0, 5.0])

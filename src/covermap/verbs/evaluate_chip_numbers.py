@@ -76,14 +76,22 @@ def chip_number_metrics(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[s
     write_numbered(folder / TABLE, [item.chip for item in scored])
     seed = workspace.project.seed
     model, mean, forest = (number_scores(_tallied(scored, way), seed) for way in _WAYS)
-    if not caps:
-        # Of a quantity without a natural 0 it means nothing to be above it.
+    for name in () if caps else _meaningless([item.chip.truth for item in scored]):
         for scores in (model, mean, forest):
-            scores |= {f"iou_nonzero{end}": None for end in ("", "_low", "_high")}
+            scores |= {f"{name}{end}": None for end in ("", "_low", "_high")}
     return {
         "test": {**model, "caps": caps},
         "baselines": {"mean": mean, "random_forest": forest},
     }
+
+
+def _meaningless(truth: list[float]) -> tuple[str, ...]:
+    """Scores that say nothing of numbers that are no densities.
+
+    Of a quantity without a natural 0 it means nothing to be above it, and where numbers lie below
+    it, they are no amounts that could be shared.
+    """
+    return ("iou_nonzero", "ruzicka") if min(truth) < 0 else ("iou_nonzero",)
 
 
 def read_numbered(path: Path) -> list[NumberedChip]:

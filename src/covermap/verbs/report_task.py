@@ -253,7 +253,9 @@ def _of_chip_numbers(
     if quantity.cap is not None:
         caps = ", ".join(f"{cap:g}" for cap in sorted(set(test["caps"])))
         unit = f"mean density, 1 = {caps} points in a cell"
-    titles = _NUMBER_TITLES
+    titles = {key: title for key, title in _NUMBER_TITLES.items() if key != "ruzicka"}
+    if test["ruzicka"] is not None:
+        titles = _NUMBER_TITLES
     if test["iou_nonzero"] is not None:
         titles = titles | {"iou_nonzero": "IoU of dense chips and chips with points"}
     ways = (test, baselines["random_forest"], baselines["mean"])
