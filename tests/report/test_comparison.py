@@ -240,3 +240,11 @@ def test_a_published_mean_of_f1_stands_beside_ours():
     page = render_comparison(Comparison("x", (one,), published=told))
     assert "F1, macro" in page
     assert "<b>91.0" in page
+
+
+def test_a_baseline_with_smaller_errors_is_told_where_numbers_are_no_amounts():
+    metrics = {"test": {"mae": 3.0, "ruzicka": None}, "baselines": {"random_forest": {"mae": 2.0}}}
+    lines = comparison_headlines(Comparison("x", (replace(run(), metrics=metrics),)))
+    assert lines == [
+        "The random forest has a lower mean absolute error than every variant on the same ground."
+    ]

@@ -14,7 +14,13 @@ from typing import Any
 
 from covermap.assessment.kept_scores import decimals_of
 from covermap.report import figures
-from covermap.report.comparison_content import SCORES, ComparedGround, ComparedRun, Comparison
+from covermap.report.comparison_content import (
+    ERRORS,
+    SCORES,
+    ComparedGround,
+    ComparedRun,
+    Comparison,
+)
 from covermap.report.comparison_figure import curves_figure, variant_color
 from covermap.report.comparison_pairs import pairs_uri
 from covermap.report.doubt import has_width
@@ -24,8 +30,8 @@ from covermap.report.units import curve_unit
 
 _BASELINES = ("random_forest", "majority", "mean", "distance_to_edge")
 _LEADING = "class_mean_iou"
-# By which a baseline is said to beat a network; a task has one of them.
-_LEADS = (_LEADING, "mean_accuracy", "ruzicka")
+# By which a baseline is said to beat a network; the last where there is no Ruzicka similarity.
+_LEADS = (_LEADING, "mean_accuracy", "ruzicka", "mae")
 _DASH = "\u2013"
 
 
@@ -234,7 +240,9 @@ def _run_facts(run: ComparedRun) -> dict[str, Any]:
 def _beaten(runs: Sequence[ComparedRun]) -> list[str]:
     """Which runs a baseline beats: those are not worth their hours."""
     lines = []
-    for key in _LEADS:
+    # Errors decide where numbers are no amounts that have a similarity.
+    scores = _scores(runs)
+    for key in (key for key in _LEADS if key != "mae" or "ruzicka" not in scores):
         for name in _BASELINES:
             beaten = [
                 run.name
@@ -245,7 +253,8 @@ def _beaten(runs: Sequence[ComparedRun]) -> list[str]:
                 continue
             what = "every variant" if len(beaten) == len(runs) else _listed(beaten)
             lines.append(
-                f"The {_baseline_named(name, runs)} has a higher {SCORES[key][0]} than {what} on "
+                f"The {_baseline_named(name, runs)} has a "
+                f"{'lower' if key in ERRORS else 'higher'} {SCORES[key][0]} than {what} on "
                 "the same ground."
             )
     return lines
@@ -263,7 +272,9 @@ def _baseline_named(name: str, runs: Sequence[ComparedRun]) -> str:
 
 def _ahead(baseline: Mapping[str, Any], test: Mapping[str, Any], key: str) -> bool:
     theirs, ours = baseline.get(key), test.get(key)
-    return theirs is not None and ours is not None and theirs > ours
+    if theirs is None or ours is None:
+        return False
+    return bool(theirs < ours if key in ERRORS else theirs > ours)
 
 
 def _undecided(runs: Sequence[ComparedRun]) -> list[str]:
