@@ -221,7 +221,7 @@ def _draw_validation(axes: Axes, curve: Curve, look: Mapping[str, Any]) -> None:
     axes.set_title(f"{MEASURES[measure]} on validation ground", fontsize=11, loc="left")
 
 
-def _finish_epochs(axes: Axes) -> None:
+def _finish_epochs(axes: Any) -> None:
     axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(color=FAINT)
