@@ -84,7 +84,7 @@ def test_polygons_of_another_place_are_told_before_anything_is_written(tmp_path,
     with pytest.raises(LabelError, match=r"no polygon lies on the imagery\. Image far"):
         init([tmp_path / "far.tif", drawn], tmp_path / "project.yaml")
     assert not (tmp_path / "project.yaml").exists()
-    (warning,) = [w for w in doctor([drawn, tmp_path / "far.tif"]).warnings if "polygon" in w]
+    (warning,) = [w for w in doctor([drawn, tmp_path / "far.tif"]).warnings if "no polygon" in w]
     assert "no polygon lies on the imagery. Image far" in warning
 
 
