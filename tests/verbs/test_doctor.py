@@ -5,7 +5,9 @@ import pytest
 
 from covermap.core.errors import LabelError
 from covermap.verbs.doctor import doctor
+from covermap.verbs.doctor_text import as_text
 from pictures import write_picture
+from tiny import tiny_geobox, write_scene
 
 
 @pytest.fixture
@@ -36,3 +38,35 @@ def test_several_labels_are_no_class(folder):
     rows = [f"a{n}.png,corn;soy\n" for n in range(14)]
     with pytest.raises(LabelError, match="14 pictures carry several labels"):
         doctor([project(folder, rows, "classification", "told")])
+
+
+def test_many_scenes_are_told_in_short_and_like_warnings_once(folder):
+    for number in range(14):
+        write_scene(
+            folder / "scenes" / f"s{number:02}.tif",
+            values=np.full((1, 32, 32), 100 + number),
+            bands=("B02",),
+            geobox=tiny_geobox(32, 32),
+        )
+    found = doctor([folder / "scenes"])
+    lines = as_text(found).splitlines()
+    assert len(found.scenes) == 14
+    assert len(found.warnings) >= 14
+    assert sum(line.startswith("  bounds") for line in lines) == 5
+    (rest,) = [line for line in lines if "more (" in line]
+    assert rest.startswith("9 more (s05 to s13): 32 x 32 pixels of 10.00 x 10.00 m, bands B02;")
+    (constant,) = [line for line in lines if line.startswith("WARNING") and "constant" in line]
+    assert constant.endswith("(and 13 more like it)")
+
+
+def test_bounds_are_told_to_the_metre(tmp_path):
+    scene = write_scene(tmp_path / "a.tif", bands=("B02",), geobox=tiny_geobox(32, 32))
+    (facts,) = doctor([scene]).scenes
+    told = next(line for line in as_text(doctor([scene])).splitlines() if "bounds" in line)
+    assert [float(word) for word in told.split()[1:]] == pytest.approx(facts.bounds, abs=0.01)
+
+
+def test_points_are_called_points(tmp_path):
+    rows = [f"{14 + n / 1000};50;{'ab'[n % 2]}" for n in range(20)]
+    (tmp_path / "gps.csv").write_text("\n".join(["lon;lat;cover", *rows]))
+    assert "a (10 points), b (10 points)" in as_text(doctor([tmp_path / "gps.csv"]))

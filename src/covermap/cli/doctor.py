@@ -27,7 +27,8 @@ def doctor_command(
 
     Say what was recognised (bands, units, grid, date, valid share, values) and what looks wrong.
     """
-    from covermap.verbs.doctor import as_text, doctor, to_json
+    from covermap.verbs.doctor import doctor, to_json
+    from covermap.verbs.doctor_text import as_text
 
     found = doctor(paths, layer)
     print(to_json(found) if as_json else as_text(found))

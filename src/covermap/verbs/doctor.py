@@ -32,12 +32,16 @@ _PROJECT_SUFFIXES = frozenset({".yaml", ".yml"})
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """Labels as they would be read; `polygons` by class, all 0 for masks."""
+    """Labels as they would be read; `polygons` by class, all 0 for masks.
+
+    `drawn` is what they are counted in: polygons or points.
+    """
 
     path: str
     crs: str | None
     polygons: dict[str, int]
     notes: tuple[str, ...]
+    drawn: str = "polygons"
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,8 @@ def doctor(paths: Sequence[str | Path], layer: str | None = None) -> Findings:
         every += opened
         if label_settings is not None:
             own = read_labels(label_settings, base, opened, task)
-            labels.append(_label_facts(own, opened))
+            radius = getattr(label_settings, "radius_m", None)
+            labels.append(_label_facts(own, opened, "polygons" if radius is None else "points"))
             drawn += [own] if isinstance(own, Polygons) else []
     # Images and polygons may be given in any order: only now all are known.
     for polygons in drawn:
@@ -116,28 +121,6 @@ def radius_of_points(
     return float(f"{_POINT_PIXELS * pixel_m:.2g}")
 
 
-def as_text(found: Findings) -> str:
-    """Findings for a person."""
-    lines: list[str] = []
-    for facts in found.scenes:
-        lines += [*_scene_lines(facts), ""]
-    for item in found.labels:
-        lines += [f"{item.path}", *([f"  CRS       {item.crs}"] if item.crs else [])]
-        lines.append(
-            "  classes   "
-            + ", ".join(
-                f"{name} ({number} polygons)" if item.crs else name
-                for name, number in item.polygons.items()
-            )
-        )
-        lines += [f"  note      {note}" for note in item.notes]
-        lines.append("")
-    lines += [f"WARNING  {text}" for text in found.warnings]
-    if not found.warnings:
-        lines.append("Nothing looks wrong.")
-    return "\n".join(lines)
-
-
 def to_json(found: Findings) -> str:
     """Findings for a script."""
     import dataclasses
@@ -155,50 +138,15 @@ def _of_project(path: Path) -> tuple[list[ImagerySettings], AnyLabelSettings | N
     return list(project.imagery), project.labels, path.parent, project.task
 
 
-def _label_facts(labels: Labels, scenes: Sequence[Scene]) -> LabelFacts:
+def _label_facts(labels: Labels, scenes: Sequence[Scene], drawn: str) -> LabelFacts:
     checked = () if isinstance(labels, Polygons) else labels.checked_on(scenes)
     return LabelFacts(
         path=str(labels.path),
         crs=str(labels.table.crs) if isinstance(labels, Polygons) else None,
         polygons=dict(zip(labels.legend.names, labels.drawn, strict=True)),
         notes=(*labels.notes, *checked),
+        drawn=drawn,
     )
-
-
-def _scene_lines(facts: SceneFacts) -> list[str]:
-    left, bottom, right, top = facts.bounds
-    size = f"{facts.width} x {facts.height} pixels of "
-    size += (
-        f"{facts.pixel_width_m:.2f} x {facts.pixel_height_m:.2f} m"
-        if facts.crs
-        else "unknown size (no CRS)"
-    )
-    lines = [
-        facts.name,
-        f"  grid      {facts.crs or 'no CRS'}, {size}",
-        f"  bounds    {left:.6g} {bottom:.6g} {right:.6g} {top:.6g}",
-        f"  date      {facts.date.isoformat() if facts.date else 'unknown'}",
-        f"  usable    {facts.usable_share:.1%} of the pixels; cloud {facts.cloud_share:.1%}",
-        "",
-        f"  {'band':<12} {'unit':<12} {'nm':>6} {'pixel m':>8} {'valid':>7} "
-        f"{'min':>10} {'1 %':>10} {'median':>10} {'99 %':>10} {'max':>10}",
-    ]
-    for item in facts.bands:
-        band = item.band
-        values = (item.minimum, item.percentile_1, item.median, item.percentile_99, item.maximum)
-        lines.append(
-            f"  {band.name:<12} {band.unit:<12} {_number(band.wavelength_nm, 0):>6} "
-            f"{_number(band.resolution_m, 1):>8} {item.valid_share:>7.1%} "
-            + " ".join(f"{_number(value, 4):>10}" for value in values)
-        )
-    lines += [f"  note: {note}" for note in facts.notes]
-    return lines
-
-
-def _number(value: float | None, digits: int) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def require_images(paths: Sequence[Path]) -> None:
