@@ -44,6 +44,42 @@ def test_bands_of_the_project_choose_among_named_bands(tmp_path):
     np.testing.assert_array_equal(scene.read(["B08", "B04"], whole(scene.geobox)).values, raw)
 
 
+@pytest.mark.parametrize(
+    ("own", "wanted", "order"),
+    [
+        (["B02", "B03", "B04", "B08"], ["B8", "B4", "B3", "B2"], [3, 2, 1, 0]),
+        (["B2", "B3", "B4", "B8"], ["B8", "B4", "B3", "B2"], [3, 2, 1, 0]),
+        (["B02", "B03", "B04", "B08"], ["nir", "red", "green", "blue"], [3, 2, 1, 0]),
+        (["red", "green", "blue"], ["Blue", "Green", "Red"], [2, 1, 0]),
+        (["B02", "B03", "B04", "B08"], ["B8", "B4"], [3, 2]),
+        (["height", "slope"], ["Slope", "Height"], [1, 0]),
+    ],
+)
+def test_bands_in_another_spelling_are_chosen_and_not_renamed_in_their_order(
+    tmp_path, own, wanted, order
+):
+    path = write_scene(tmp_path / "a.tif", bands=own)
+    scene = open_scene(path, ImagerySettings(path="a.tif", bands=wanted))
+    assert names(scene) == wanted
+    with rasterio.open(path) as dataset:
+        raw = dataset.read([place + 1 for place in order])
+    np.testing.assert_array_equal(scene.read(wanted, whole(scene.geobox)).values, raw)
+    assert not any("renames" in note for note in scene.notes)
+
+
+def test_names_that_mean_nothing_in_a_file_rename_it_whole_and_that_is_told(tmp_path):
+    path = write_scene(tmp_path / "a.tif", bands=["one", "two"])
+    scene = open_scene(path, ImagerySettings(path="a.tif", bands=["red", "nir"]))
+    assert [band.wavelength_nm for band in scene.bands] == [665, 833]
+    assert "one is red, two is nir" in " ".join(scene.notes)
+    path = write_scene(tmp_path / "c.tif", bands=["B02", "B03", ""])
+    scene = open_scene(path, ImagerySettings(path="c.tif", bands=["blue", "green", "mask"]))
+    assert names(scene) == ["blue", "green", "mask"]
+    path = write_scene(tmp_path / "b.tif", bands=["B02", "B03"])
+    with pytest.raises(ImageryError, match="'infrared' is not among"):
+        open_scene(path, ImagerySettings(path="b.tif", bands=["blue", "infrared"]))
+
+
 def test_a_band_that_is_not_there_is_told_with_the_nearest(tmp_path):
     path = write_scene(tmp_path / "a.tif")
     with pytest.raises(ImageryError, match=r"'B05' is not among.*B02, B03"):

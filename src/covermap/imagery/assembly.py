@@ -10,7 +10,7 @@ from typing import Any
 
 from covermap.core.errors import ImageryError, nearest
 from covermap.core.grid import pixel_size_m
-from covermap.imagery.bands import KnownBand, known_band, sensor_of
+from covermap.imagery.bands import KnownBand, Sensor, known_band, sensor_of
 from covermap.imagery.file_scene import FileScene
 from covermap.imagery.headers import ImageHeader
 from covermap.imagery.indices import is_index
@@ -84,14 +84,15 @@ def assembled(
     bands, quality = list(found.bands), found.quality
     if settings is not None and settings.quality is not None:
         quality, bands = _quality(found, settings.quality, quality_file, bands)
-    bands = _chosen(found.name, bands, settings)
+    own, bands = bands, _chosen(found.name, bands, settings)
     sources = tuple(
         _source(found.name, band, place, len(bands), settings) for place, band in enumerate(bands)
     )
     finest = min(sources, key=lambda source: source.band.resolution_m or 0.0)
     quality_notes = [] if quality is None else [told(quality)]
     declared = dict.fromkeys(note for band in bands for note in band.header.notes)
-    notes = [*found.notes, *declared, *quality_notes, *_unit_notes(sources)]
+    renamed = _renaming_notes(own, bands)
+    notes = [*found.notes, *declared, *renamed, *quality_notes, *_unit_notes(sources)]
     return FileScene(
         name=(settings.name if settings and settings.name else found.name),
         date=(settings.date if settings and settings.date else found.date),
@@ -118,10 +119,21 @@ def _chosen(name: str, bands: list[FoundBand], settings: ImagerySettings | None)
     by_name = {band.name: band for band in bands}
     if all(word in by_name for word in wanted):
         return [by_name[word] for word in wanted]
+    sensor = sensor_of(name)
     if any(band.named for band in bands):
-        # A file that names its bands may still be renamed whole, but not by a guess.
-        strange = [word for word in wanted if word not in by_name]
-        if len(wanted) != len(bands) or len(strange) < len(wanted):
+        meant = [_meant(word, bands, sensor) for word in wanted]
+        if all(meant):
+            return [
+                replace(band, name=word)
+                for band, word in zip(meant, wanted, strict=True)
+                if band is not None
+            ]
+        # A file that names its bands may still be renamed whole, but not by a guess; bands that it
+        # does not name are named by their place.
+        strange = [word for word, band in zip(wanted, meant, strict=True) if band is None]
+        if len(wanted) != len(bands) or not (
+            len(strange) == len(wanted) or _in_their_places(meant, bands)
+        ):
             hint = nearest(strange[0], by_name)
             raise ImageryError(
                 f"{name}: bands: '{strange[0]}' is not among its bands "
@@ -132,11 +144,45 @@ def _chosen(name: str, bands: list[FoundBand], settings: ImagerySettings | None)
             f"{name}: has {len(bands)} bands, but bands: names {len(wanted)}. Name all of them in "
             "the order of the file"
         )
-    sensor = sensor_of(name)
     return [
         replace(band, name=word, known=known_band(word, sensor), named=True)
         for band, word in zip(bands, wanted, strict=True)
     ]
+
+
+def _meant(word: str, bands: list[FoundBand], sensor: Sensor | None) -> FoundBand | None:
+    """The one band that a word means in another spelling: `B8` is B08, `red` B04, `NIR` nir."""
+    exact = [band for band in bands if band.name == word]
+    alike = exact or [band for band in bands if band.name.casefold() == word.casefold()]
+    known = known_band(word, sensor)
+    if not alike and known is not None:
+        alike = [band for band in bands if band.known and _is_same(band.known, known)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _in_their_places(meant: Sequence[FoundBand | None], bands: Sequence[FoundBand]) -> bool:
+    """Whether what is meant stands where the file has it, and the rest has no name there."""
+    return all(
+        one is own or (one is None and not own.named) for one, own in zip(meant, bands, strict=True)
+    )
+
+
+def _is_same(one: KnownBand, other: KnownBand) -> bool:
+    return one.name == other.name or (one.common is not None and one.common == other.common)
+
+
+def _renaming_notes(own: Sequence[FoundBand], chosen: Sequence[FoundBand]) -> list[str]:
+    """A note where bands get names that mean something else than those of their file."""
+    given = {(band.header.path, band.index): band for band in own if band.named}
+    pairs = [(given.get((band.header.path, band.index)), band) for band in chosen]
+    told = [
+        f"{one.name} is {other.name}"
+        for one, other in pairs
+        if one is not None and one.name != other.name and one.known != other.known
+    ]
+    return (
+        [f"bands: renames the bands of the file in their order: {', '.join(told)}"] if told else []
+    )
 
 
 def _source(
