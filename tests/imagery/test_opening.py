@@ -248,6 +248,30 @@ def test_quality_settings_replace_the_default_classes(tmp_path):
     assert np.array_equal(scene.cloud(whole(scene.geobox)), scl == 9)
 
 
+@pytest.mark.parametrize("crs", [None, 32633])
+def test_files_without_a_place_lie_pixel_on_pixel_or_are_refused(tmp_path, crs):
+    write_scene(tmp_path / "B02.tif", bands=["B02"], crs=crs)
+    write_scene(tmp_path / "B04.tif", bands=["B04"], crs=None, seed=1)
+    mask = np.arange(64 * 80).reshape(1, 64, 80) % 2
+    png = {"dtype": "uint8", "crs": None, "driver": "PNG", "descriptions": False}
+    write_scene(tmp_path / "mask.png", values=mask, **png)
+    quality = {"path": "mask.png", "invalid": [1]}
+    (scene,) = open_scenes(ImagerySettings(path="B*.tif", quality=quality), tmp_path)
+    assert scene.geobox == tiny_geobox(64, 80, crs=crs)
+    raster = scene.read(["B02", "B04"], whole(scene.geobox))
+    for row, name in enumerate(("B02", "B04")):
+        with rasterio.open(tmp_path / f"{name}.tif") as dataset:
+            clear = mask[0] == 0
+            assert np.array_equal(raster.valid[row], clear)
+            np.testing.assert_array_equal(raster.values[row][clear], dataset.read(1)[clear])
+    write_scene(tmp_path / "B11.tif", bands=["B11"], height=32, width=40, crs=None)
+    with pytest.raises(ImageryError, match=r"B11.tif: is 40 x 32 pixels.*80 x 64.*gdal_translate"):
+        open_scenes(ImagerySettings(path="B*.tif"), tmp_path)
+    small = {"path": "B11.tif", "invalid": [1]}
+    with pytest.raises(ImageryError, match=r"B11.tif: is 40 x 32 .* nearest"):
+        open_scenes(ImagerySettings(path="B0*.tif", quality=small), tmp_path)
+
+
 def test_a_band_of_the_image_can_be_its_quality(tmp_path):
     data = np.random.default_rng(0).integers(1, 9, (3, 12, 12))
     data[2] = 0

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
 from covermap.core.errors import ImageryError, nearest
 from covermap.core.grid import pixel_size_m
 from covermap.imagery.bands import KnownBand, Sensor, known_band, sensor_of
@@ -79,7 +82,8 @@ def assembled(
     Raises
     ------
     ImageryError
-        Bands that are not there, or lists of another length than the bands.
+        Bands that are not there, lists of another length than the bands, or files without a place
+        whose sizes differ.
     """
     bands, quality = list(found.bands), found.quality
     if settings is not None and settings.quality is not None:
@@ -88,7 +92,11 @@ def assembled(
     sources = tuple(
         _source(found.name, band, place, len(bands), settings) for place, band in enumerate(bands)
     )
-    finest = min(sources, key=lambda source: source.band.resolution_m or 0.0)
+    placed = [source for source in sources if _has_place(source.geobox)] or sources
+    grid = min(placed, key=lambda source: source.band.resolution_m or 0.0).geobox
+    sources = tuple(_laid_on(source, grid, "bilinear") for source in sources)
+    if quality is not None:
+        quality = replace(quality, source=_laid_on(quality.source, grid, "nearest"))
     quality_notes = [] if quality is None else [told(quality)]
     declared = dict.fromkeys(note for band in bands for note in band.header.notes)
     renamed = _renaming_notes(own, bands)
@@ -96,7 +104,7 @@ def assembled(
     return FileScene(
         name=(settings.name if settings and settings.name else found.name),
         date=(settings.date if settings and settings.date else found.date),
-        geobox=finest.geobox,
+        geobox=grid,
         sources=sources,
         quality=quality,
         notes=tuple(notes),
@@ -110,6 +118,27 @@ def code_source(header: ImageHeader, index: int = 1) -> BandSource:
     declared = header.nodata[index - 1]
     nodata = () if declared is None else (float(declared),)
     return BandSource(band, header.path, index, header.geobox, nodata=nodata)
+
+
+def _has_place(geobox: GeoBox) -> bool:
+    """Whether a file says where its pixels lie, be it in an unknown CRS."""
+    return geobox.crs is not None or geobox.affine != Affine.identity()
+
+
+def _laid_on(source: BandSource, grid: GeoBox, resampling: str) -> BandSource:
+    """A source on the ground; one without a place lies pixel on pixel over the scene's grid."""
+    if source.geobox == grid or (_has_place(source.geobox) and _has_place(grid)):
+        return source
+    size, wanted = source.geobox.shape, grid.shape
+    if size != wanted:
+        raise ImageryError(
+            f"{source.path}: is {size.x} x {size.y} pixels, and other files of its scene are "
+            f"{wanted.x} x {wanted.y}: without a CRS in both nothing tells how they lie on each "
+            f"other. Bring it to that size: gdal_translate -outsize {wanted.x} {wanted.y} "
+            f"-r {resampling} {source.path.name} resized.tif"
+        )
+    band = replace(source.band, resolution_m=pixel_size_m(grid))
+    return replace(source, geobox=grid, band=band)
 
 
 def _chosen(name: str, bands: list[FoundBand], settings: ImagerySettings | None) -> list[FoundBand]:
