@@ -10,7 +10,14 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from scipy.ndimage import binary_dilation
 
-from covermap.core.common_ground import Outlines, covered_by, outline_on, shape_on, share_ground
+from covermap.core.common_ground import (
+    Outlines,
+    common_share,
+    covered_by,
+    outline_on,
+    shape_on,
+    share_ground,
+)
 from covermap.core.place import place_of
 from tiny import tiny_geobox
 
@@ -39,6 +46,8 @@ def test_grids_of_one_crs_share_what_their_outlines_share(east, south, scale, tu
     affine = BOX.affine * Affine.translation(east, south) * Affine.rotation(turn)
     other = GeoBox((40, 30), affine * Affine.scale(scale), BOX.crs)
     common = shapely.area(BOX.extent.geom & other.extent.geom) / 100
+    smaller = min(64 * 80, 40 * 30 * scale**2)
+    assert common_share(BOX, other) == pytest.approx(common / smaller, abs=1e-6)
     if common > 3:
         assert share_ground(BOX, other, 0.02)
         assert share_ground(other, BOX)

@@ -83,6 +83,27 @@ def test_dates_lie_on_the_grid_of_the_first(tmp_path):
     assert list(raster.valid[1][:, 0]) == [False] * 2 + [True] * 6
 
 
+@pytest.mark.parametrize("shift", [10, 9, 6])
+def test_tiles_of_two_places_are_no_stack(tmp_path, shift):
+    box = tiny_geobox(8, 10)
+    for place, month in ((0, 1), (shift, 1), (0, 2), (shift, 2)):
+        path = tmp_path / f"NDVI_{place}_20150{month}01.tif"
+        tile = box.translate_pix(place, 0)
+        write_scene(path, bands=["NDVI"], geobox=tile, height=8, width=10)
+    with pytest.raises(
+        ImageryError, match=r"NDVI_\d+_20150101.tif: shows other ground than.* an e"
+    ):
+        stack(tmp_path)
+
+
+def test_dates_without_a_crs_have_one_size(tmp_path):
+    for month, width in ((1, 10), (2, 9)):
+        path = tmp_path / f"NDVI_20150{month}01.tif"
+        write_scene(path, bands=["NDVI"], height=8, width=width, crs=None)
+    with pytest.raises(ImageryError, match=r"20150201.tif: is 9 x 8 pixels, and .* 10 x 8"):
+        stack(tmp_path)
+
+
 def test_dates_in_degrees_may_have_other_extents(tmp_path):
     whole_box = tiny_geobox(40, 10, crs=4326)
     for month, box in enumerate((whole_box, whole_box[3:, :]), start=1):

@@ -46,6 +46,20 @@ def share_ground(one: GeoBox, other: GeoBox, least_px: float = 0.0) -> bool:
     return True
 
 
+def common_share(one: GeoBox, other: GeoBox) -> float:
+    """Share, 0..1, of the ground of the smaller of two grids that both show.
+
+    Both have a CRS. 1 where one lies beyond the projection of the other, and nothing is known.
+    """
+    import shapely
+
+    outline = outline_on(one, other)
+    if outline is None:
+        return 1.0
+    own = shapely.box(0, 0, int(one.shape[1]), int(one.shape[0]))
+    return float(outline.intersection(own).area / min(own.area, outline.area))
+
+
 def reaches_into(grid: GeoBox, outline: BaseGeometry, least_px: float) -> bool:
     """Whether an outline in pixels of a grid reaches by so many pixels into it."""
     import shapely

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import ImageryError, nearest
@@ -17,6 +16,7 @@ from covermap.imagery.bands import KnownBand, Sensor, known_band, sensor_of
 from covermap.imagery.file_scene import FileScene
 from covermap.imagery.headers import ImageHeader
 from covermap.imagery.indices import is_index
+from covermap.imagery.places import has_place
 from covermap.imagery.quality import (
     SCL_CLOUD,
     SCL_INVALID,
@@ -92,7 +92,7 @@ def assembled(
     sources = tuple(
         _source(found.name, band, place, len(bands), settings) for place, band in enumerate(bands)
     )
-    placed = [source for source in sources if _has_place(source.geobox)] or sources
+    placed = [source for source in sources if has_place(source.geobox)] or sources
     grid = min(placed, key=lambda source: source.band.resolution_m or 0.0).geobox
     sources = tuple(_laid_on(source, grid, "bilinear") for source in sources)
     if quality is not None:
@@ -120,14 +120,9 @@ def code_source(header: ImageHeader, index: int = 1) -> BandSource:
     return BandSource(band, header.path, index, header.geobox, nodata=nodata)
 
 
-def _has_place(geobox: GeoBox) -> bool:
-    """Whether a file says where its pixels lie, be it in an unknown CRS."""
-    return geobox.crs is not None or geobox.affine != Affine.identity()
-
-
 def _laid_on(source: BandSource, grid: GeoBox, resampling: str) -> BandSource:
     """A source on the ground; one without a place lies pixel on pixel over the scene's grid."""
-    if source.geobox == grid or (_has_place(source.geobox) and _has_place(grid)):
+    if source.geobox == grid or (has_place(source.geobox) and has_place(grid)):
         return source
     size, wanted = source.geobox.shape, grid.shape
     if size != wanted:

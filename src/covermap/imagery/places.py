@@ -25,6 +25,11 @@ class Points:
     cols: np.ndarray
 
 
+def has_place(geobox: GeoBox) -> bool:
+    """Whether a file says where its pixels lie, be it in an unknown CRS."""
+    return geobox.crs is not None or geobox.affine != Affine.identity()
+
+
 def points_on(source: GeoBox, geobox: GeoBox, window: Window) -> Points:
     """Where the pixel centres of a window of `geobox` lie on the grid of a source.
 

@@ -11,11 +11,17 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 
+from covermap.core.common_ground import common_share
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, window_geobox
 from covermap.imagery.file_scene import BandedScene, FileScene, comparable_bands
 from covermap.imagery.inspection import invalid_share
+from covermap.imagery.places import has_place
 from covermap.imagery.raster import Band, Days, Raster
+
+# Two pictures of one place show at least so much of the smaller one in common; neighbouring tiles
+# of Sentinel-2 a tenth.
+_LEAST_COMMON = 0.5
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,8 @@ def stacked(
     Raises
     ------
     ImageryError
-        Dates have other bands than the first, none is left, or `min_dates` is more than there are.
+        Dates have other bands or show other ground than the first, none is left, or `min_dates` is
+        more than there are.
     """
     ordered = sorted(dated, key=lambda item: (item.moment, item.scene.name))
     first = ordered[0].scene
@@ -144,6 +151,7 @@ def stacked(
                 f"{first.files[0]} has {_listed(first)}; the dates of a stack need the same bands "
                 "in the same units"
             )
+        _require_one_place(first, item.scene)
         scene = replace(item.scene, geobox=first.geobox)
         share = 0.0 if max_invalid is None else invalid_share(scene)
         if max_invalid is not None and share > max_invalid:
@@ -178,6 +186,26 @@ def stacked(
             + ", ".join(left_out)
         )
     return replace(stack, notes=tuple(notes))
+
+
+def _require_one_place(first: FileScene, scene: FileScene) -> None:
+    """Stop where a date shows other ground than the first: that ground would be lost."""
+    one, other = first.geobox, scene.geobox
+    if has_place(one) and has_place(other):
+        share = 1.0 if one.crs is None or other.crs is None else common_share(one, other)
+        if share < _LEAST_COMMON:
+            raise ImageryError(
+                f"{scene.files[0]}: shows other ground than {first.files[0].name} ("
+                f"{100 * share:.0f} % of the smaller one is common), and a stack is of one place. "
+                "Make an entry of each place: imagery: [{path: A_*.tif, stack: dates, name: A}, "
+                "{path: B_*.tif, stack: dates, name: B}]"
+            )
+    elif one != other:
+        raise ImageryError(
+            f"{scene.files[0]}: is {other.shape.x} x {other.shape.y} pixels, and "
+            f"{first.files[0].name} {one.shape.x} x {one.shape.y}: without a CRS in both nothing "
+            "tells how they lie on each other. Export all dates in one size, or with their CRS"
+        )
 
 
 def _listed(scene: FileScene) -> str:
