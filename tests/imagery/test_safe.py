@@ -7,6 +7,7 @@ import rasterio
 from covermap.core.errors import ImageryError
 from covermap.core.grid import whole
 from covermap.imagery.opening import open_scene
+from covermap.imagery.settings import ImagerySettings
 from tiny import shared_data, tiny_geobox, write_scene
 
 OLD = "S2A_MSIL2A_20181229T095411_N0211_R079_T33SVB_20181229T112231.SAFE"
@@ -16,6 +17,7 @@ XML = """<r><QUANTIFICATION_VALUES_LIST>
 <BOA_ADD_OFFSET_VALUES_LIST><BOA_ADD_OFFSET band_id="1">-1000</BOA_ADD_OFFSET>
 <BOA_ADD_OFFSET band_id="11">-500</BOA_ADD_OFFSET></BOA_ADD_OFFSET_VALUES_LIST>
 <PROCESSING_BASELINE>05.09</PROCESSING_BASELINE></r>"""
+JP2 = {"driver": "JP2OpenJPEG", "quality": 100, "reversible": "YES", "descriptions": False}
 
 
 def safe(tmp_path, name, xml=None):
@@ -24,7 +26,6 @@ def safe(tmp_path, name, xml=None):
     stem = "T33SVB_20181229T095411"
     data = np.full((1, 20, 30), 2000)
     data[0, 0, 0] = 0
-    lossless = {"driver": "JP2OpenJPEG", "quality": 100, "reversible": "YES", "descriptions": False}
     for folder, band, box in (
         ("R10m", "B02", fine),
         ("R20m", "B02", coarse),
@@ -32,7 +33,7 @@ def safe(tmp_path, name, xml=None):
     ):
         values = np.kron(data[0], np.ones((2, 2), int))[None] if box is fine else data
         path = images / folder / f"{stem}_{band}_{folder[1:]}.jp2"
-        write_scene(path, bands=[band], geobox=box, values=values, **lossless)
+        write_scene(path, bands=[band], geobox=box, values=values, **JP2)
     if xml is not None:
         (tmp_path / name / "MTD_MSIL2A.xml").write_text(xml)
     return tmp_path / name
@@ -56,6 +57,32 @@ def test_offsets_of_the_metadata_are_taken_band_by_band(tmp_path):
     assert raster.values[0, 9, 9] == pytest.approx(0.1)
     assert raster.values[1, 9, 9] == pytest.approx(0.15)
     assert scene.files[-1].name == "MTD_MSIL2A.xml"
+
+
+@pytest.mark.parametrize("baseline", ["", "<PROCESSING_BASELINE>99.99</PROCESSING_BASELINE>"])
+def test_a_product_that_a_user_made_has_the_offset_that_its_metadata_list(tmp_path, baseline):
+    own = OLD.replace("N0211", "N9999")
+    listed, rest = XML.split("<BOA_ADD_OFFSET_VALUES_LIST>")[0], XML[XML.index("<BOA_ADD_OFF") :]
+    rest = rest.split("<PROCESSING")[0]
+    for name, xml, value in (("a", f"{listed}{baseline}</r>", 0.2), ("b", listed + rest, 0.1)):
+        folder = safe(tmp_path / name, own, f"{xml.removesuffix('</r>')}</r>")
+        scene = open_scene(folder)
+        assert scene.read(["B02"], whole(scene.geobox)).values[0, 9, 9] == pytest.approx(value)
+    with pytest.raises(ImageryError, match="processing baseline"):
+        open_scene(safe(tmp_path / "c", own))
+
+
+def test_saturated_pixels_are_invalid(tmp_path):
+    folder = safe(tmp_path, OLD)
+    (coarse,) = folder.rglob("*_B11_20m.jp2")
+    data = np.full((1, 20, 30), 2000)
+    data[0, 0, 0], data[0, 3, 4] = 0, 65535
+    write_scene(
+        coarse, bands=["B11"], geobox=tiny_geobox(20, 30, resolution=20), values=data, **JP2
+    )
+    scene = open_scene(folder, ImagerySettings(path="x", bands=["B11"]))
+    invalid = ~scene.read(["B11"], whole(scene.geobox)).valid[0]
+    assert np.argwhere(invalid).tolist() == [[0, 0], [3, 4]]
 
 
 def test_an_unknown_baseline_is_an_error_and_not_a_guess(tmp_path):

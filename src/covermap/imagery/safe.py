@@ -18,6 +18,11 @@ from covermap.imagery.quality import QualityLayer, scl_layer
 
 _QUANTIFICATION = 10000.0
 _OFFSET_SINCE_BASELINE_4 = -1000.0
+# Sen2Cor writes 99.99 into products that its users make (N9999): that tells nothing of the offset,
+# which its metadata list where there is one.
+_MADE_BY_USERS = 99
+# Special values: no data and saturated.
+_NOTHING = (0.0, 65535.0)
 # Of band_id 0..12 in the metadata.
 _BAND_ORDER = tuple(TABLES["sentinel-2"])
 
@@ -32,8 +37,8 @@ def is_safe(folder: Path) -> bool:
 def found_in_safe(folder: Path) -> list[Found]:
     """The scenes of a SAFE: one for each granule with images (one, in products since 2016).
 
-    Each band is taken at the finest resolution that is there; DN 0 is nodata, which the files do
-    not declare.
+    Each band is taken at the finest resolution that is there; DN 0 (nodata) and 65535 (saturated),
+    which the files do not declare, are invalid.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def _found_in_granule(
             scale=1.0 / scale,
             offset=offsets[token.name] / scale,
             unit="reflectance",
-            nodata=(0.0,),
+            nodata=_NOTHING,
         )
         held = bands.get(token.name)
         if held is None or band.pixel_m < held.pixel_m:
@@ -172,8 +177,13 @@ def _offsets(tree: ElementTree.Element) -> dict[str, float] | None:
 
 
 def _baseline(folder: Path, tree: ElementTree.Element | None) -> float | None:
+    """The processing baseline by the metadata or the folder's name; None where none tells it."""
     texts = [] if tree is None else _texts(tree, "PROCESSING_BASELINE")
-    if texts:
-        return float(texts[0][1])
     match = re.search(r"_N(\d{2})(\d{2})_", folder.name)
-    return float(f"{match.group(1)}.{match.group(2)}") if match else None
+    if texts:
+        found = float(texts[0][1])
+    elif match:
+        found = float(f"{match.group(1)}.{match.group(2)}")
+    else:
+        return None
+    return None if found >= _MADE_BY_USERS else found
