@@ -43,6 +43,8 @@ def test_words_become_the_sensors_own_bands(word, name):
         ("LC09_L2SP_008059_20231201_02_T1_SR_B4", "landsat-oli"),
         ("T33TWL_20230815T095031_B02_10m", "sentinel-2"),
         ("2018-10-13, Sentinel-2B L1C, B01", "sentinel-2"),
+        ("HLS.S30.T33TWM.2020123T095411.v2.0.B04", "sentinel-2"),
+        ("HLS.L30.T33TWM.2020123T095411.v2.0.B04", "hls-oli"),
         ("village", None),
     ],
 )

@@ -58,6 +58,7 @@ def test_other_names_carry_no_band(name):
         ("2018-10-13, Sentinel-2B", datetime.datetime(2018, 10, 13)),
         ("LE70220491999322EDC01", datetime.datetime(1999, 11, 18)),
         ("LC08_L2SP_008059_20191201_02", datetime.datetime(2019, 12, 1)),
+        ("HLS.L30.T33TWM.2020123T095411.v2.0.B04", datetime.datetime(2020, 5, 2)),
         ("tile_20181340", None),
         ("855_sat", None),
     ],

@@ -222,6 +222,19 @@ def test_numbers_of_plots_that_lie_apart_are_no_bands(tmp_path):
     assert [scene.name for scene in scenes] == ["plot_A1", "plot_B1", "plot_B2"]
 
 
+def test_harmonized_landsat_has_landsats_bands_and_no_kelvin(tmp_path):
+    for kind in ("L30", "S30"):
+        for band in ("B04", "B05", "B10"):
+            path = tmp_path / kind / f"HLS.{kind}.T33TWM.2020123T095411.v2.0.{band}.tif"
+            write_scene(path, bands=["band"], scale=1e-4)
+    one, other = open_scenes(ImagerySettings(path="."), tmp_path)
+    assert [band.wavelength_nm for band in one.bands] == [655, 865]
+    assert [band.wavelength_nm for band in other.bands] == [665, 704, 1375]
+    assert one.date == other.date == datetime.date(2020, 5, 2)
+    assert one.describe(["ndvi"])[0].unit == "index"
+    assert "B10" in " ".join(one.notes)
+
+
 def test_what_is_named_one_by_one_is_a_scene_also_beside_bands(tmp_path):
     world(tmp_path)
     bands, truth = ["B02.tif", "B04.tif", "SCL.tif"], "truth.tif"

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Sensor = Literal["sentinel-2", "landsat-tm", "landsat-oli"]
+Sensor = Literal["sentinel-2", "landsat-tm", "landsat-oli", "hls-oli"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ TABLES: dict[Sensor, dict[str, KnownBand]] = {
     "sentinel-2": {band.name: band for band in _SENTINEL_2},
     "landsat-tm": {band.name: band for band in _LANDSAT_TM},
     "landsat-oli": {band.name: band for band in _LANDSAT_OLI},
+    # Its thermal bands hold degrees Celsius (HLS User Guide 2.0).
+    "hls-oli": {band.name: band for band in _LANDSAT_OLI if not band.thermal},
 }
 
 # Wavelengths of words are those of Sentinel-2, which are within the bands of the other sensors.
@@ -118,6 +120,8 @@ _SENTINEL_2_NAME = re.compile(r"b(?:and)?[ _]?(0?[1-9]|1[0-2]|0?8a)", re.IGNOREC
 _LANDSAT_NAME = re.compile(r"s([rt])_b(\d{1,2})", re.IGNORECASE)
 _PHRASE = re.compile(r"band[ _]?(\d{1,2})[ _](?:surface[ _])?(reflectance|temperature)", re.I)
 _SENSORS: tuple[tuple[re.Pattern[str], Sensor], ...] = (
+    (re.compile(r"HLS[._]L30(?:[._]|$)", re.IGNORECASE), "hls-oli"),
+    (re.compile(r"HLS[._]S30(?:[._]|$)", re.IGNORECASE), "sentinel-2"),
     (re.compile(r"S2[ABCD]_|sentinel-?_?2|T\d{2}[A-Z]{3}_\d{8}T", re.IGNORECASE), "sentinel-2"),
     (re.compile(r"(?:^|[^A-Za-z])L[CO]0?[89](?:_|\d)", re.IGNORECASE), "landsat-oli"),
     (re.compile(r"(?:^|[^A-Za-z])L[TE]0?[457](?:_|\d)", re.IGNORECASE), "landsat-tm"),
@@ -155,7 +159,7 @@ def known_band(name: str, sensor: Sensor | None = None) -> KnownBand | None:
     'SR_B4'
     """
     plain = name.strip()
-    landsat = sensor if sensor in ("landsat-tm", "landsat-oli") else None
+    landsat = None if sensor == "sentinel-2" else sensor
     if landsat is not None:
         return _landsat_band(plain, landsat) or _word(plain, None)
     if _LANDSAT_NAME.fullmatch(plain):

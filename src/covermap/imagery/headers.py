@@ -193,7 +193,9 @@ _MOMENT = re.compile(
     r"(?:[T_ ]?([01]\d|2[0-3])[-:]?([0-5]\d)[-:]?([0-5]\d))?(?!\d)"
 )
 _LANDSAT_MOMENT = re.compile(
-    r"L[A-Z](?:\d{7}|\d{1,2}_)((?:19|20)\d{2})([0-3]\d{2})(?!\d)", re.IGNORECASE
+    r"(?:L[A-Z](?:\d{7}|\d{1,2}_)|HLS[._][LS]30[._]T\d{2}[A-Z]{3}[._])"
+    r"((?:19|20)\d{2})([0-3]\d{2})(?!\d)",
+    re.IGNORECASE,
 )
 
 
@@ -201,7 +203,7 @@ def moment_in(text: str) -> datetime.datetime | None:
     """The first date, with its time where there is one, in a file name or tag.
 
     Understood are `20180713`, `2018-07-13`, `20180713T100008` and Landsat's year and day of year
-    (`LE70220491999322`, `lc8_2015245`).
+    (`LE70220491999322`, `lc8_2015245`, `HLS.L30.T33TWM.2020123T095411`).
     """
     match = _LANDSAT_MOMENT.search(text)
     if match and 1 <= int(match.group(2)) <= 366:
