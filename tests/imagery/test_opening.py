@@ -442,6 +442,25 @@ def test_items_of_all_versions_give_scale_and_offset(tmp_path, told):
     np.testing.assert_allclose(values, raw * 0.0002 - 0.1, atol=1e-6)
 
 
+def test_scenes_are_called_as_their_items_whose_files_have_one_name(tmp_path):
+    for place, name in enumerate(("one_20180101", "two/20180101")):
+        folder = tmp_path / str(place)
+        box = tiny_geobox(64, 80).translate_pix(0, 200 * place)
+        write_scene(folder / "B02.tif", bands=["B02"], geobox=box)
+        item = {"stac_version": "1.0.0", "id": name, "properties": {}, "assets": {}}
+        (folder / "stac.json").write_text(json.dumps(item))
+    scenes = open_scenes(ImagerySettings(path="."), tmp_path)
+    assert [scene.name for scene in scenes] == ["one_20180101", "two_20180101"]
+
+
+def test_links_to_files_elsewhere_do_not_name_a_scene(tmp_path):
+    for band in ("B02", "B04"):
+        kept = write_scene(tmp_path / "cache" / band / "5d41402a", bands=[band])
+        (tmp_path / "summer").mkdir(exist_ok=True)
+        (tmp_path / "summer" / f"{band}.tif").symlink_to(kept)
+    assert open_scene(tmp_path / "summer").name == "summer"
+
+
 def test_items_and_collections_of_maps_beside_bands_say_nothing_of_them(tmp_path):
     write_scene(tmp_path / "B02.tif", bands=["B02"])
     before = open_scene(tmp_path)

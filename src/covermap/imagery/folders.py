@@ -21,6 +21,7 @@ from covermap.imagery.headers import (
     BandToken,
     ImageHeader,
     band_token,
+    folder_name,
     moment_in,
     moment_of,
     read_header,
@@ -130,9 +131,13 @@ def opaque(found: Found) -> Found:
 
 @dataclass(frozen=True)
 class StacItem:
-    """What a STAC item beside the files says: date, and scale and offset by file name."""
+    """What a STAC item beside the files says: date, and scale and offset by file name.
+
+    `name` is its id, by which catalogs know it, whatever its file is called (`stac.json`).
+    """
 
     path: Path
+    name: str
     date: Any
     rescaling: dict[str, tuple[float, float]]
     baseline: float | None
@@ -174,7 +179,7 @@ def calibrated_by(item: StacItem, found: Found) -> Found:
         bands.append(replace(band, scale=scale, offset=offset, unit="reflectance", nodata=(0.0,)))
     return replace(
         found,
-        name=item.path.stem,
+        name=item.name,
         date=found.date if item.date is None else item.date,
         bands=tuple(bands),
         metadata=(*found.metadata, item.path),
@@ -203,6 +208,7 @@ def _stac_item(path: Path, content: dict[str, Any]) -> StacItem:
     platform = f"{properties.get('platform', '')} {properties.get('constellation', '')}"
     return StacItem(
         path=path,
+        name=re.sub(r"[\\/]", "_", str(content.get("id") or "")) or path.stem,
         date=moment.date() if moment else None,
         rescaling=rescaling,
         baseline=float(baseline) if baseline else None,
@@ -291,7 +297,7 @@ def _found_in_group(headers: _Group, tokens: Mapping[Path, BandToken]) -> Found:
     acquisition = tokens[paths[0]].acquisition
     moment = next((found for found in map(moment_of, headers.values()) if found), None)
     return Found(
-        name=acquisition or paths[0].resolve().parent.name,
+        name=acquisition or folder_name(paths[0]),
         date=moment.date() if moment else None,
         bands=tuple(sorted(by_name.values(), key=_spectral_order)),
         quality=quality[1] if quality else None,

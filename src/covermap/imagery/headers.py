@@ -227,6 +227,12 @@ def moment_of(header: ImageHeader) -> datetime.datetime | None:
     return moment_in(header.path.stem)
 
 
+def folder_name(path: Path) -> str:
+    """The name of the folder that a file lies in, not of one that a link leads to."""
+    name = path.absolute().parent.name
+    return path.parent.resolve().name if name == ".." else name
+
+
 def _require_whole(path: Path) -> None:
     """Stop at a PNG or JPEG without its end; GDAL reads what is missing as if it were there."""
     begin, end = _ENDS.get(path.suffix.lower(), (b"", b""))

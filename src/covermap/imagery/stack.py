@@ -15,6 +15,7 @@ from covermap.core.common_ground import common_share
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, window_geobox
 from covermap.imagery.file_scene import BandedScene, FileScene, comparable_bands
+from covermap.imagery.headers import folder_name
 from covermap.imagery.inspection import invalid_share
 from covermap.imagery.places import has_place
 from covermap.imagery.raster import Band, Days, Raster
@@ -169,7 +170,7 @@ def stacked(
             f"there; write at most {len(kept)}"
         )
     stack = StackScene(
-        name=name or first.files[0].resolve().parent.name,
+        name=name or folder_name(first.files[0]),
         geobox=first.geobox,
         dates=tuple(item.scene for item in kept),
         moments=tuple(item.moment for item in kept),
