@@ -21,7 +21,7 @@ from covermap.labels.settings import LabelSettings
 from drawings import drawing, saved
 from prepared import noisy_scene, prepared
 from small_pictures import Everywhere, pictures
-from tiny import tiny_geobox
+from tiny import ArrayScene, tiny_geobox
 
 SIDE = 128
 BOX = tiny_geobox(SIDE, SIDE)
@@ -211,6 +211,39 @@ def test_dates_that_cannot_be_meant_are_an_error(split, message):
 def test_a_scene_without_a_date_is_an_error():
     with pytest.raises(SplitError, match=r"'p0' has no date; give it one: imagery"):
         prepared(pictures(3), Everywhere(), by="date")
+
+
+class Stack(ArrayScene):
+    """Pictures of many dates, from the first of May on: no date, but a first and a last day."""
+
+    @property
+    def days(self):
+        return self.date, self.date + datetime.timedelta(days=100)
+
+
+def stacks():
+    first = [datetime.date(year, 5, 1) for year in (2020, 2021, 2021, 2022, 2022, 2023)]
+    made = [
+        Stack(scene.values, scene.valid, scene.geobox, scene.bands, scene.name, day)
+        for scene, day in zip(pictures(6), first, strict=True)
+    ]
+    assert made[0].days == (datetime.date(2020, 5, 1), datetime.date(2020, 8, 9))
+    return made
+
+
+def test_stacks_of_dates_are_held_out_by_a_time_that_holds_all_of_theirs():
+    run = prepared(stacks(), Everywhere(), by="date", train=["2020", "2021"], test=["2023"])
+    parts = run.chips.groupby("scene")["split"].first().to_dict()
+    assert parts == {"p0": "train", "p1": "train", "p2": "train", "p5": "test"}
+    run = prepared(stacks(), Everywhere(), by="date", period="year")
+    parts = run.chips.groupby("scene")["split"].first()
+    assert parts["p1"] == parts["p2"]
+    assert parts["p3"] == parts["p4"]
+    with pytest.raises(SplitError, match=r"'p0' holds .* 2020-08-09.* several seasons"):
+        prepared(stacks(), Everywhere(), by="date", period="season")
+    for text in ("2020-05", "spring"):
+        with pytest.raises(SplitError, match=rf"no scenes of '{text}'"):
+            prepared(stacks(), Everywhere(), by="date", train=[text], test=["2023"])
 
 
 def test_polygons_may_have_dates(tmp_path):

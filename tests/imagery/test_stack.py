@@ -83,6 +83,14 @@ def test_dates_lie_on_the_grid_of_the_first(tmp_path):
     assert list(raster.valid[1][:, 0]) == [False] * 2 + [True] * 6
 
 
+@pytest.mark.parametrize("key", [{"min_dates": 2}, {"max_invalid": 0.5}])
+def test_keys_of_a_stack_are_refused_without_one(key):
+    with pytest.raises(ValueError, match=f"{next(iter(key))} is of a stack of dates"):
+        ImagerySettings(path="a.tif", **key)
+    with pytest.raises(ValueError, match="date is of one picture"):
+        ImagerySettings(path="a.tif", stack="dates", date="2023-06-01")
+
+
 @pytest.mark.parametrize("shift", [10, 9, 6])
 def test_tiles_of_two_places_are_no_stack(tmp_path, shift):
     box = tiny_geobox(8, 10)

@@ -22,6 +22,7 @@ from covermap.chips.split_list import split_of_parts
 from covermap.chips.split_polygons import counts_of_polygons, drawn_labels, ground_of_polygons
 from covermap.chips.split_scenes import split_of_scenes
 from covermap.core.errors import SplitError
+from covermap.imagery.raster import Days, Scene
 
 _SEASONS = ("winter", "spring", "summer", "autumn")
 _NAMED = 3
@@ -41,11 +42,14 @@ def split_by_date(case: SplitCase) -> Split:
     """
     if case.settings.attribute is not None:
         return _of_polygons(case)
-    days = [_day_of_scene(case, number) for number in range(len(case.scenes))]
+    days = [_days_of_scene(scene) for scene in case.scenes]
     if case.settings.named:
         codes, notes = named_parts(case, days, "scenes")
         return split_of_parts(case, codes, (f"scenes by date: {told_parts(codes)}", *notes))
-    periods = [period_of(day, case.settings.period) for day in days]
+    periods = [
+        _period_of_scene(scene, own, case.settings.period)
+        for scene, own in zip(case.scenes, days, strict=True)
+    ]
     groups = np.unique(np.asarray(periods), return_inverse=True)[1].astype(np.int64)
     unit = f"dates (by {case.settings.period})"
     return split_of_scenes(case, groups, unit)
@@ -66,17 +70,32 @@ def period_of(day: datetime.date, period: str) -> str:
 
 
 def named_parts(
-    case: SplitCase, days: Sequence[datetime.date], what: str
+    case: SplitCase, days: Sequence[Days], what: str
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Part of each day as the project names it, int16 (N,), -1 for none; and what is to be said."""
+    """Part of each scene or polygon as the project names it, and what is to be said of it.
+
+    Parameters
+    ----------
+    case : SplitCase
+    days : sequence of Days
+        The first and the last day of each; both must lie in what is named.
+    what : str
+        What they are, in the plural.
+
+    Returns
+    -------
+    codes : ndarray of int16, shape (N,)
+        -1 for none.
+    notes : tuple of str
+    """
     period = case.settings.period
     codes = np.full(len(days), NO_PART, dtype=np.int16)
     for part, wanted in case.settings.named.items():
         code = HOLDOUT_PARTS.index(part)
         for text in wanted:
-            found = [n for n, day in enumerate(days) if _lies_in(day, text, period)]
+            found = [n for n, own in enumerate(days) if _lie_in(own, text)]
             if not found:
-                known = sorted({period_of(day, period) for day in days})
+                known = sorted({period_of(day, period) for own in days for day in own})
                 raise SplitError(
                     f"split: {part}: no {what} of '{text}'; there are {', '.join(known[:6])}"
                     + (", ..." if len(known) > 6 else "")
@@ -84,7 +103,7 @@ def named_parts(
             twice = next((n for n in found if codes[n] not in (NO_PART, code)), None)
             if twice is not None:
                 raise SplitError(
-                    f"split: {part}: '{text}' holds {days[twice]}, which is in "
+                    f"split: {part}: '{text}' holds {days[twice][0]}, which is in "
                     f"{HOLDOUT_PARTS[codes[twice]]} too; take it out of one"
                 )
             codes[found] = code
@@ -97,23 +116,35 @@ def named_parts(
     return codes, (note,) if unused else ()
 
 
-def _lies_in(day: datetime.date, text: str, period: str) -> bool:
+def _lie_in(days: Days, text: str) -> bool:
+    """Whether a first and a last day, and all between, lie in a date, its beginning or a season."""
     # 2023-1 is no beginning of 2023-10: a date is named by whole numbers.
     pieces = text.strip().split("-")
     if all(piece.isdigit() for piece in pieces):
-        return [int(p) for p in pieces] == [day.year, day.month, day.day][: len(pieces)]
-    season = period_of(day, "season")
-    return text.strip() in (season, season.split("-")[1])
+        wanted = [int(piece) for piece in pieces]
+        return all([day.year, day.month, day.day][: len(wanted)] == wanted for day in days)
+    first, last = (period_of(day, "season") for day in days)
+    return first == last and text.strip() in (first, first.split("-")[1])
 
 
-def _day_of_scene(case: SplitCase, number: int) -> datetime.date:
-    scene = case.scenes[number]
-    if scene.date is None:
+def _days_of_scene(scene: Scene) -> Days:
+    """The first and the last day of a scene: those of a stack of dates differ."""
+    if scene.days is None:
         raise SplitError(
             f"split: by date: scene '{scene.name}' has no date; give it one: "
             "imagery: [{path: ..., date: 2023-06-01}]"
         )
-    return scene.date
+    return scene.days
+
+
+def _period_of_scene(scene: Scene, days: Days, period: str) -> str:
+    first, last = (period_of(day, period) for day in days)
+    if first != last:
+        raise SplitError(
+            f"split: by date: scene '{scene.name}' holds dates from {days[0]} to {days[1]}: "
+            f"of several {period}s; write period: year, or make a stack of each {period}"
+        )
+    return first
 
 
 def _of_polygons(case: SplitCase) -> Split:
@@ -124,7 +155,7 @@ def _of_polygons(case: SplitCase) -> Split:
     if not case.settings.named:
         periods = [period_of(day, case.settings.period) for day in days]
         return split_of_values(case, labels, periods, f"dates (by {case.settings.period})")
-    codes, notes = named_parts(case, days, "polygons")
+    codes, notes = named_parts(case, [(day, day) for day in days], "polygons")
     each = np.arange(len(days))
     counts = counts_of_polygons(case, each)
     assessed = assessed_by_holdout(counts, codes, labels.legend.names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from covermap.core.settings import Settings
 from covermap.imagery.raster import Unit
@@ -100,6 +100,15 @@ class ImagerySettings(Settings):
         if value is not None and (not value or len(set(value)) < len(value)):
             raise ValueError("expected at least one band name, each once")
         return value
+
+    @model_validator(mode="after")
+    def _keys_of_a_stack(self) -> ImagerySettings:
+        for key in ("min_dates", "max_invalid"):
+            if self.stack is None and getattr(self, key) is not None:
+                raise ValueError(f"{key} is of a stack of dates; add stack: dates, or leave it out")
+        if self.stack is not None and self.date is not None:
+            raise ValueError("date is of one picture, and stack: dates has many; leave date out")
+        return self
 
     @property
     def paths(self) -> list[str]:
