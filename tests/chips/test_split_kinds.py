@@ -15,7 +15,7 @@ from covermap.chips.settings import SplitSettings
 from covermap.chips.split import KINDS
 from covermap.chips.split_date import period_of
 from covermap.chips.split_file import read_split, write_split
-from covermap.core.errors import SplitError
+from covermap.core.errors import LabelError, SplitError
 from covermap.labels.polygons import read_polygons
 from covermap.labels.settings import LabelSettings
 from drawings import drawing, saved
@@ -150,7 +150,7 @@ def test_of_several_layers_of_regions_none_is_taken_silently(tmp_path):
     table = gpd.read_file(tmp_path / region_file(tmp_path, 4))
     saved(tmp_path / "two.gpkg", table, layer="one")
     saved(tmp_path / "two.gpkg", table, layer="other")
-    with pytest.raises(SplitError, match=r"two\.gpkg: holds 2 layers \(one, other\)"):
+    with pytest.raises(LabelError, match=r"2 layers \(one, other\); split: regions is a file"):
         prepared([noisy_scene(BOX)], Everywhere(), by="region", regions="two.gpkg", base=tmp_path)
 
 

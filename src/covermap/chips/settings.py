@@ -108,7 +108,10 @@ class Fractions(Settings):
     def _add_up(self) -> Fractions:
         total = self.train + self.val + self.test
         if abs(total - 1) > 1e-6:
-            raise ValueError(f"train, val and test must add up to 1, not {total:g}")
+            shares = f"train {self.train:g}, val {self.val:g}, test {self.test:g}"
+            raise ValueError(
+                f"train, val and test must add up to 1, not {total:g} ({shares}; val: 0 is none)"
+            )
         return self
 
 

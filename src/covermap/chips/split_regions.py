@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +13,10 @@ from covermap.chips.regions import OUTSIDE, Regions
 from covermap.chips.settings import SplitSettings
 from covermap.chips.split_groups import split_of_groups
 from covermap.chips.zones import ZoneCounts
-from covermap.core.errors import SplitError, nearest
+from covermap.core.errors import LabelError, SplitError, nearest
+from covermap.labels.areas import repaired
 from covermap.labels.columns import as_text
-from covermap.labels.vector_file import layers_of, parts_of, read_table
+from covermap.labels.vector_file import parts_of, read_only_layer
 
 
 def split_by_region(case: SplitCase) -> Split:
@@ -74,20 +74,18 @@ def read_regions(settings: SplitSettings, base: Path) -> tuple[Regions, str]:
     ------
     SplitError
         No such file or column, or no polygons with a CRS in it.
+    LabelError
+        Several layers.
     """
     path = base / str(settings.regions)
     if not path.exists():
         raise SplitError(f"{path}: no such file; check split: regions: in the project")
     try:
-        layers = layers_of(path)
-        table = read_table(path, layers[0])
+        table = read_only_layer(path, "split: regions", "regions_alone.gpkg")
+    except LabelError:
+        raise
     except Exception as error:
         raise SplitError(f"{path}: cannot be read as vector data ({error})") from None
-    if len(layers) > 1:
-        raise SplitError(
-            f"{path}: holds {len(layers)} layers ({', '.join(layers)}); split: regions is a file "
-            f"of one: ogr2ogr regions_alone.gpkg {shlex.quote(str(path))} {shlex.quote(layers[0])}"
-        )
     if "geometry" not in table.columns or table.crs is None:
         raise SplitError(f"{path}: split: regions needs polygons with a CRS")
     table = table[table.geometry.geom_type.isin(["Polygon", "MultiPolygon"])]
@@ -103,7 +101,7 @@ def read_regions(settings: SplitSettings, base: Path) -> tuple[Regions, str]:
         numbers = np.unique(values, return_inverse=True)[1]
         unit = f"values of '{column}' in {path.name}"
     nowhere = np.full(int(numbers.max()) + 1, NO_PART, dtype=np.int16)
-    shapes = table.geometry.make_valid().to_numpy()
+    shapes = repaired(table.geometry.to_numpy())
     return Regions(shapes, table.crs.to_wkt(), numbers.astype(np.int32), nowhere), unit
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
@@ -77,6 +78,31 @@ def read_table(path: Path, layer: str | None = None) -> gpd.GeoDataFrame:
     Without geometry a table without that column. Names of columns are composed.
     """
     return _read(path, layer).rename(columns=composed)
+
+
+def read_only_layer(path: Path, what: str, alone: str) -> gpd.GeoDataFrame:
+    """The rows of a file in which no layer can be named.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What the file is to a project, for the message: `an aoi`.
+    alone : str
+        What to call a copy of one layer.
+
+    Raises
+    ------
+    LabelError
+        It has several layers; says how to take one out.
+    """
+    layers = layers_of(path)
+    if len(layers) > 1:
+        raise LabelError(
+            f"{path}: holds {len(layers)} layers ({', '.join(layers)}); {what} is a file of one: "
+            f"ogr2ogr {alone} {shlex.quote(str(path))} {shlex.quote(layers[0])}"
+        )
+    return read_table(path, layers[0])
 
 
 def unreadable(path: Path, error: Exception) -> LabelError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +29,7 @@ from covermap.labels.reading import read_labels
 from covermap.labels.regions import Region, regions_by_window
 from covermap.labels.settings import LabelSettings, TopLegendSettings
 from covermap.labels.tags import Tags, class_folder
-from covermap.labels.vector_file import layers_of, read_table
+from covermap.labels.vector_file import read_only_layer
 from covermap.mapping.files import in_the_way
 from covermap.models.registry import output_of
 from covermap.project.schema import Project, read_project
@@ -343,13 +342,7 @@ def clipped_to(scenes: Sequence[Scene], path: Path) -> list[Scene]:
     if not path.exists():
         raise LabelError(f"{path}: no such file; check aoi: in the project")
     try:
-        layers = layers_of(path)
-        if len(layers) > 1:
-            raise LabelError(
-                f"{path}: holds {len(layers)} layers ({', '.join(layers)}); an aoi is a file of "
-                f"one: ogr2ogr aoi_alone.gpkg {shlex.quote(str(path))} {shlex.quote(layers[0])}"
-            )
-        table = read_table(path, layers[0])
+        table = read_only_layer(path, "an aoi", "aoi_alone.gpkg")
     except LabelError:
         raise
     except Exception as error:
