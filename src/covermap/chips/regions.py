@@ -9,6 +9,8 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 OUTSIDE = -1
+# Between points so far apart a side bends by less than a metre.
+_STEP_M, _STEP_DEGREES = 2000.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,19 @@ class Regions:
         return np.append(self.part_of, OUTSIDE)[self.numbers(geobox)].astype(np.int32)
 
     def in_crs(self, crs: Any) -> np.ndarray:
-        """The shapes in another CRS, object (N,)."""
+        """The shapes in another CRS, object (N,).
+
+        What is straight in one CRS bends in another: sides get points between their corners, or
+        scenes of two CRS would not agree on which region a pixel is of.
+        """
         import geopandas as gpd
 
-        return gpd.GeoSeries(list(self.shapes), crs=self.crs).to_crs(crs).to_numpy()
+        drawn = gpd.GeoSeries(list(self.shapes), crs=self.crs)
+        if drawn.crs.equals(crs):
+            return drawn.to_numpy()
+        unit = drawn.crs.axis_info[0].unit_conversion_factor or 1.0
+        step = _STEP_DEGREES if drawn.crs.is_geographic else _STEP_M / unit
+        return drawn.segmentize(step).to_crs(crs).to_numpy()
 
     def _near(self, geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:
         """The shapes in a grid's CRS, and places of those that may meet the grid, in order."""
