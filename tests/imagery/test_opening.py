@@ -296,6 +296,47 @@ def test_a_band_of_the_image_can_be_its_quality(tmp_path):
     assert np.array_equal(scene.read(["red"], whole(scene.geobox)).valid[0], data[2] == 0)
 
 
+@pytest.mark.parametrize(
+    ("band", "wanted"),
+    [
+        ("SCL", None),
+        ("scl", ["B08", "B04"]),
+        (3, None),
+        (3, ["B08", "B04"]),
+        ("SCL", ["B08", "B04", "SCL"]),
+    ],
+)
+def test_the_quality_layer_of_a_file_may_be_named(tmp_path, band, wanted):
+    data = np.full((3, 12, 12), 400)
+    data[2] = 4
+    data[2, :3], data[2, 3] = 9, 3
+    write_scene(tmp_path / "a.tif", bands=["B04", "B08", "SCL"], values=data)
+    settings = ImagerySettings(path="a.tif", bands=wanted, quality={"band": band, "invalid": [9]})
+    (scene,) = open_scenes(settings, tmp_path)
+    assert sorted(names(scene)) == ["B04", "B08"]
+    assert np.array_equal(scene.read(["B04"], whole(scene.geobox)).valid[0], data[2] != 9)
+    assert not scene.cloud(Window(3, 0, 9, 12)).any()
+
+
+def test_the_quality_band_may_have_the_name_that_the_project_gives(tmp_path):
+    data = np.full((3, 12, 12), 400)
+    data[1] = 0
+    data[1, :3] = 4
+    write_scene(tmp_path / "a.tif", values=data, bands=["x"] * 3, descriptions=False)
+    settings = ImagerySettings(path="a.tif", bands=["red", "mask", "nir"], quality={"band": "mask"})
+    (scene,) = open_scenes(settings, tmp_path)
+    assert [band.wavelength_nm for band in scene.bands] == [665, 833]
+    assert np.array_equal(scene.read(["nir"], whole(scene.geobox)).valid[0], data[1] == 0)
+
+
+def test_a_number_names_no_band_of_files(tmp_path):
+    world(tmp_path)
+    with pytest.raises(ImageryError, match=r"band: 1 is no number of a band.*B02, B04"):
+        open_scenes(ImagerySettings(path=".", quality={"band": 1}), tmp_path)
+    (scene,) = open_scenes(ImagerySettings(path=".", quality={"band": "SCL"}), tmp_path)
+    assert not scene.read(["B02"], Window(0, 0, 8, 8)).valid.any()
+
+
 def test_a_glob_opens_images_in_a_project_folder_of_any_name(tmp_path):
     write_scene(tmp_path / "proj [v2]" / "sc" / "a.tif")
     (scene,) = open_scenes(ImagerySettings(path="sc/*.tif"), tmp_path / "proj [v2]")

@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import ImageryError, nearest
 from covermap.core.grid import pixel_size_m
-from covermap.imagery.bands import KnownBand, Sensor, known_band, sensor_of
+from covermap.imagery.bands import KnownBand, Sensor, known_band, quality_kind, sensor_of
 from covermap.imagery.file_scene import FileScene
 from covermap.imagery.headers import ImageHeader
 from covermap.imagery.indices import is_index
@@ -87,7 +87,9 @@ def assembled(
     """
     bands, quality = list(found.bands), found.quality
     if settings is not None and settings.quality is not None:
-        quality, bands = _quality(found, settings.quality, quality_file, bands)
+        quality, bands = _quality(found, settings, quality_file, bands)
+        others = [word for word in settings.bands or [] if word != settings.quality.band]
+        settings = settings.model_copy(update={"bands": others or None})
     own, bands = bands, _chosen(found.name, bands, settings)
     sources = tuple(
         _source(found.name, band, place, len(bands), settings) for place, band in enumerate(bands)
@@ -270,24 +272,38 @@ def _unit_notes(sources: Sequence[BandSource]) -> list[str]:
 
 def _quality(
     found: Found,
-    settings: QualitySettings,
+    settings: ImagerySettings,
     header: ImageHeader | None,
     bands: list[FoundBand],
 ) -> tuple[QualityLayer, list[FoundBand]]:
     """The quality layer that the project names, and the bands without it."""
-    if header is None and settings.band is None:
+    asked = settings.quality
+    assert asked is not None
+    if header is None and asked.band is None:
         if found.quality is None:
             raise ImageryError(
                 f"{found.name}: quality: names neither path nor band, and the scene has no quality "
                 "layer of its own; write quality: {path: mask.tif} or {band: QA}"
             )
-        return _with_codes(found.quality, settings), bands
+        return _with_codes(found.quality, asked), bands
     if header is not None:
-        source = code_source(header, _quality_index(header, settings.band))
-        return _with_codes(_default_layer(source, source.path.stem), settings), bands
-    place = _band_place(found.name, bands, settings.band)
-    layer = _default_layer(code_source(bands[place].header, bands[place].index), bands[place].name)
-    return _with_codes(layer, settings), bands[:place] + bands[place + 1 :]
+        source = code_source(header, _quality_index(header, asked.band))
+        return _with_codes(_default_layer(source, source.path.stem), asked), bands
+    if found.quality is not None and _is_meant(found.quality, asked.band, bands):
+        return _with_codes(found.quality, asked), bands
+    place = _band_place(found.name, bands, asked.band, settings.bands)
+    band = bands[place]
+    name = asked.band if isinstance(asked.band, str) else band.name
+    layer = _default_layer(code_source(band.header, band.index), name)
+    return _with_codes(layer, asked), bands[:place] + bands[place + 1 :]
+
+
+def _is_meant(layer: QualityLayer, band: str | int | None, bands: Sequence[FoundBand]) -> bool:
+    """Whether a name or number is that of the band that was taken for the quality layer already."""
+    if isinstance(band, str):
+        return quality_kind(band) == ("QA_PIXEL" if layer.bits else "SCL")
+    source = layer.source
+    return band == source.index and all(own.header.path == source.path for own in bands)
 
 
 def _quality_index(header: ImageHeader, band: str | int | None) -> int:
@@ -304,10 +320,21 @@ def _quality_index(header: ImageHeader, band: str | int | None) -> int:
     return index
 
 
-def _band_place(name: str, bands: list[FoundBand], wanted: str | int | None) -> int:
+def _band_place(
+    name: str, bands: list[FoundBand], wanted: str | int | None, given: Sequence[str] | None
+) -> int:
+    """Place of a band by its name, its number, or the name that the project gives it."""
+    files = {band.header.path for band in bands}
+    if isinstance(wanted, int) and len(files) > 1:
+        raise ImageryError(
+            f"{name}: quality: band: {wanted} is no number of a band, as each is in a file of its "
+            f"own; name one of {', '.join(band.name for band in bands)}"
+        )
     for place, band in enumerate(bands):
         if wanted in (band.name, band.index):
             return place
+    if given is not None and wanted in given and len(given) == len(bands):
+        return list(given).index(str(wanted))
     raise ImageryError(
         f"{name}: quality: band '{wanted}' is not there; "
         f"{nearest(str(wanted), [band.name for band in bands])}"

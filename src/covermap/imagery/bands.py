@@ -110,7 +110,7 @@ _SYNONYMS = {
     "rededge075": "rededge2",
     "rededge078": "rededge3",
 }
-QUALITY_WORDS = {
+_QUALITY_WORDS = {
     "scl": "SCL",
     "sceneclassificationlayer": "SCL",
     "sceneclassification": "SCL",
@@ -174,9 +174,14 @@ def known_band(name: str, sensor: Sensor | None = None) -> KnownBand | None:
     return _word(plain, sensor)
 
 
+def quality_kind(name: str) -> str | None:
+    """`SCL` or `QA_PIXEL` where a band or file of this name is a product's quality layer."""
+    return _QUALITY_WORDS.get(_folded(name))
+
+
 def is_quality_word(name: str) -> bool:
     """Whether a band or file of this name is a product's quality layer."""
-    return _folded(name) in QUALITY_WORDS
+    return quality_kind(name) is not None
 
 
 def _two_digits(number: str) -> str:

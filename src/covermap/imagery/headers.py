@@ -20,11 +20,11 @@ from rasterio.io import DatasetReader
 from covermap.core.errors import ImageryError
 from covermap.core.files import UNPACK_IT, looks_like_archive
 from covermap.imagery.bands import (
-    QUALITY_WORDS,
     KnownBand,
     Sensor,
     is_quality_word,
     known_band,
+    quality_kind,
     sensor_of,
 )
 from covermap.imagery.pool import POOL
@@ -178,8 +178,9 @@ def band_token(path: Path) -> BandToken | None:
 
 
 def _token(word: str, sensor: Sensor | None, acquisition: str) -> BandToken | None:
-    if is_quality_word(word):
-        return BandToken(QUALITY_WORDS[re.sub(r"[ _\-]", "", word).casefold()], None, acquisition)
+    kind = quality_kind(word)
+    if kind is not None:
+        return BandToken(kind, None, acquisition)
     band = known_band(word, sensor)
     return None if band is None else BandToken(band.name, band, acquisition)
 
