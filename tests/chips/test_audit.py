@@ -9,6 +9,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Geod, Transformer
 
 from covermap.chips.audit import Audit, TrainingAudit, audit, require_passed, shares_of
+from covermap.chips.settings import ChipSettings
 from covermap.core.errors import SplitError
 from covermap.core.grid import Window, window_geobox
 from drawings import polygons, scattered
@@ -136,3 +137,23 @@ def test_the_classes_of_each_part_are_a_table():
         "water    25.0%       100.0%",
         "forest   75.0%         0.0%",
     ]
+
+
+def test_overlapping_chips_of_a_scene_are_laid_on_another_lattice_together(tmp_path, monkeypatch):
+    import rasterio.warp
+
+    calls = []
+    reproject = rasterio.warp.reproject
+    monkeypatch.setattr(
+        rasterio.warp, "reproject", lambda *a, **more: calls.append(a) or reproject(*a, **more)
+    )
+    shifted = GeoBox(BOX.shape, BOX.affine * Affine.translation(0.3, 0.4), BOX.crs)
+    scenes = [noisy_scene(BOX, "a", 0), noisy_scene(shifted, "b", 1)]
+    labels = polygons(tmp_path / "a.gpkg", scattered(30, SIDE, SIDE, 2), ["x", "y"] * 15)
+    run = prepared(scenes, labels, by="blocks", chips=ChipSettings(stride=8))
+    found = audit(run.viewer, run.chips, run.split)
+    assert found.passed
+    (item,) = found.trainings
+    assert item.teaching_chips > 50
+    # Once for each scored chip and the chips of the other scene that teach or validate.
+    assert 0 < len(calls) <= item.scored_chips

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
 
 from covermap.chips.distances import LeastDistance
 from covermap.chips.duplicates import Duplicates, find_duplicates
@@ -21,8 +24,9 @@ from covermap.core.progress import progress
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    from odc.geo.geobox import GeoBox
 
+# What is kept of what chips show, a bit a pixel.
+_KEPT_BYTES = 1 << 26
 # Chips so near each other are compared pixel by pixel: rounding must not hide a common sliver.
 _BESIDE_PX = -1.0
 
@@ -221,10 +225,7 @@ def _audit_training(
         box = window_geobox(viewer.scenes[scene].geobox, window)
         mask = score.counted(score.read(place))
         scored += int(mask.sum())
-        read = np.zeros_like(mask)
-        for share, other in footprints.meeting(scene, box):
-            read |= _read_on(viewer, share, other, box)
-        shared += int((mask & read).sum())
+        shared += int((mask & footprints.read_on(scene, box)).sum())
         distances.ask(box, mask)
         if at_random:
             touching += footprints.any_touches(scene, box)
@@ -238,6 +239,8 @@ class _Footprints:
 
     def __init__(self, viewer: Viewer, shares: Sequence[Share]) -> None:
         self._scenes = viewer.scenes
+        self._seen: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
+        self._bytes = 0
         self._placed: list[tuple[Share, int, GeoBox]] = []
         # Pictures show no known ground, so none twice; each is its own ground.
         self._pictures: dict[str, list[tuple[Share, int, GeoBox]]] = {}
@@ -250,38 +253,81 @@ class _Footprints:
                     self._placed.append((share, place, box))
         self._outlines = Outlines([box for *_, box in self._placed])
 
-    def meeting(self, scene: str, box: GeoBox) -> Iterator[tuple[Share, int]]:
-        """Chips that share ground with a grid of a scene, in order."""
-        if box.crs is None:
-            near = self._pictures.get(scene, [])
+    def read_on(self, scene: str, box: GeoBox) -> np.ndarray:
+        """Which pixels of a grid of a scene show ground that some chip reads; bool (H, W).
+
+        Chips of one scene overlap each other: they are laid on the grid together, once.
+        """
+        groups: dict[tuple[str, float], list[tuple[Share, int]]] = {}
+        for share, place, other in self._near(scene, box):
+            turn = on_one_turn(box, other).affine.c - other.affine.c
+            groups.setdefault((share.windows[place][0], turn), []).append((share, place))
+        read = np.zeros(tuple(box.shape), dtype=bool)
+        for (name, turn), chips in groups.items():
+            frame = _around([share.shown(place) for share, place in chips])
+            seen = np.zeros(frame.shape, dtype=bool)
+            for share, place in chips:
+                seen[share.shown(place).relative_to(frame).slices] |= self._seen_of(share, place)
+            other = window_geobox(self._scenes[name].geobox, frame)
+            moved = Affine.translation(turn, 0) * other.affine
+            read |= _laid_on(box, GeoBox(other.shape, moved, other.crs), seen)
+        return read
+
+    def _near(self, scene: str, box: GeoBox) -> Iterator[tuple[Share, int, GeoBox]]:
+        """Chips that may share ground with a grid of a scene, in order."""
+        if box.crs is not None:
+            yield from (self._placed[n] for n in self._outlines.near(box))
+        for share, place, other in self._pictures.get(scene, []) if box.crs is None else ():
+            if share_ground(box, other, _BESIDE_PX):
+                yield share, place, other
+
+    def _seen_of(self, share: Share, place: int) -> np.ndarray:
+        """What a network is shown of a chip; those asked for last are kept."""
+        shape, key = share.shown(place).shape, (id(share), place)
+        if key in self._seen:
+            self._seen.move_to_end(key)
         else:
-            near = [self._placed[n] for n in self._outlines.near(box)]
-        for share, place, other in near:
+            self._seen[key] = np.packbits(share.seen(share.read(place)))
+            self._bytes += self._seen[key].nbytes
+            while self._bytes > _KEPT_BYTES and len(self._seen) > 1:
+                self._bytes -= self._seen.popitem(last=False)[1].nbytes
+        bits = np.unpackbits(self._seen[key], count=shape[0] * shape[1])
+        return bits.reshape(shape).astype(bool)
+
+    def _meeting(self, scene: str, box: GeoBox) -> Iterator[tuple[Share, int]]:
+        """Chips that share ground with a grid of a scene, in order."""
+        for share, place, other in self._near(scene, box):
             if share_ground(box, other, _BESIDE_PX):
                 yield share, place
 
     def any_touches(self, scene: str, box: GeoBox) -> bool:
         """Whether a chip itself, without what is shown around it, lies beside a grid of a scene."""
         wide = box.pad(1)
-        for share, place in self.meeting(scene, wide):
+        for share, place in self._meeting(scene, wide):
             own, window = share.windows[place]
             if share_ground(wide, window_geobox(self._scenes[own].geobox, window), _BESIDE_PX):
                 return True
         return False
 
 
-def _read_on(viewer: Viewer, share: Share, place: int, box: GeoBox) -> np.ndarray:
-    """Which pixels of a grid show ground that a chip reads; bool, shape of the grid."""
-    scene, window = share.windows[place][0], share.shown(place)
-    seen = share.seen(share.read(place))
-    other = on_one_turn(box, window_geobox(viewer.scenes[scene].geobox, window))
+def _around(windows: Sequence[Window]) -> Window:
+    """The window that just holds all of some."""
+    top, left = min(w.row_off for w in windows), min(w.col_off for w in windows)
+    bottom, right = max(w.row_stop for w in windows), max(w.col_stop for w in windows)
+    return Window(top, left, bottom - top, right - left)
+
+
+def _laid_on(box: GeoBox, other: GeoBox, seen: np.ndarray) -> np.ndarray:
+    """Which pixels of a grid show what is seen on another grid; bool, shape of the first."""
     result = np.zeros(tuple(box.shape), dtype=bool)
     offset = same_lattice(box, other)
     if offset is not None:
-        placed = Window(offset[0], offset[1], window.height, window.width)
+        placed = Window(offset[0], offset[1], *seen.shape)
         common = placed.intersection(Window(0, 0, *box.shape))
         if common is not None:
             result[common.slices] = seen[common.relative_to(placed).slices]
+        return result
+    if not seen.any():
         return result
     from rasterio.enums import Resampling
     from rasterio.warp import reproject
