@@ -12,6 +12,7 @@ import shapely
 from covermap.core.errors import LabelError, OutputError, ProjectError
 from covermap.core.grid import whole
 from covermap.imagery.opening import open_scene
+from covermap.imagery.settings import ImagerySettings
 from covermap.verbs import map_scenes, workspace
 from covermap.verbs.workspace import Workspace, clipped_to
 from drawings import rectangle, saved
@@ -79,6 +80,21 @@ def test_an_aoi_of_several_layers_is_asked_which(tmp_path):
     scene = open_scene(write_scene(tmp_path / "a.tif", height=SIDE, width=SIDE))
     with pytest.raises(LabelError, match=r"2 layers \(fields, roads\).*ogr2ogr aoi_alone.gpkg"):
         clipped_to([scene], tmp_path / "two.gpkg")
+
+
+@pytest.mark.parametrize("unit", ["reflectance", "dn"])
+def test_scenes_in_other_units_are_not_learnt_together(tmp_path, monkeypatch, unit):
+    one = open_scene(write_scene(tmp_path / "one.tif", scale=1e-4))
+    settings = ImagerySettings(path="two.tif", scale=1e-4, unit=unit)
+    two = open_scene(write_scene(tmp_path / "two.tif"), settings)
+    monkeypatch.setattr(workspace, "open_scenes", lambda *_: [one, two])
+    project = SimpleNamespace(imagery=[None], aoi=None, bands=["B04", "B02"])
+    opened = Workspace(Path("project.yaml"), project, None)
+    if unit == "reflectance":
+        assert opened.channels == ("B04", "B02")
+        return
+    with pytest.raises(ProjectError, match="'B04' is in 'reflectance' in one and in 'dn' in two"):
+        _ = opened.channels
 
 
 class Name(str):

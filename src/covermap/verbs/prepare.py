@@ -34,6 +34,7 @@ from covermap.labels.settings import LabelSettings
 from covermap.labels.tags import Tags
 from covermap.labels.top_classes import without_classes
 from covermap.project.steps import RunFolder
+from covermap.verbs.channels import left_out
 from covermap.verbs.workspace import Workspace
 
 # Pixels that differ by less are of one size, as when a bundle meets a scene.
@@ -103,6 +104,9 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     for line in told_once(workspace.scenes):
         say(line)
     _say_sizes(workspace.scenes)
+    missed = "" if project.bands else left_out(workspace.scenes)
+    if missed:
+        say(f"warning: bands that some scenes lack are no input: {missed}")
     labels = workspace.own_labels
     for note in (*labels.notes, *labels.checked_on(workspace.scenes)):
         say(f"{labels.path.name}: {note}")

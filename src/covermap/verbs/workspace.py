@@ -34,6 +34,7 @@ from covermap.mapping.files import in_the_way
 from covermap.models.registry import output_of
 from covermap.project.schema import Project, read_project
 from covermap.project.steps import RunFolder, versions
+from covermap.verbs.channels import common_bands, require_common_units
 from covermap.verbs.sources import Sources
 from covermap.verbs.truth import require_class_raster
 
@@ -186,8 +187,7 @@ class Workspace:
     def channels(self) -> tuple[str, ...]:
         """Names of what the network sees, all checked against every scene."""
         names = self.project.bands or common_bands(self.scenes)
-        for scene in self.scenes:
-            scene.describe(names)
+        require_common_units(self.scenes, names)
         return tuple(names)
 
     @cached_property
@@ -304,28 +304,6 @@ class Workspace:
                 f"{again} again"
             )
         return str(done["inputs"])
-
-
-def common_bands(scenes: Sequence[Scene]) -> list[str]:
-    """Names of the bands that all scenes have, in the order of the first.
-
-    Raises
-    ------
-    ProjectError
-        There is none.
-    """
-    names = [
-        band.name
-        for band in scenes[0].bands
-        if all(band.name in {b.name for b in scene.bands} for scene in scenes)
-    ]
-    if not names:
-        raise ProjectError(
-            "the scenes have no band in common: "
-            + "; ".join(f"{s.name}: {', '.join(b.name for b in s.bands)}" for s in scenes[:3])
-            + ". Name their bands alike: imagery: [{path: ..., bands: [...]}]"
-        )
-    return names
 
 
 def clipped_to(scenes: Sequence[Scene], path: Path) -> list[Scene]:
