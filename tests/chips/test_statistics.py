@@ -33,7 +33,9 @@ def test_mean_and_spread_are_those_of_all_valid_pixels(number, seed, base, sprea
     for band in range(2):
         pixels = values[:, band][valid[:, band]].astype(np.float64)
         np.testing.assert_allclose(found.mean[band], pixels.mean(), rtol=1e-12)
-        np.testing.assert_allclose(found.std[band], max(pixels.std(), 1e-6), rtol=1e-7)
+        np.testing.assert_allclose(
+            found.std[band], max(pixels.std(), 1e-6 * abs(pixels.mean())), rtol=1e-7
+        )
         np.testing.assert_allclose(
             [found.low[band], found.high[band]], np.percentile(pixels, [1, 99]), rtol=1e-6
         )
@@ -64,6 +66,15 @@ def test_a_band_that_does_not_vary_gives_no_infinity():
     found = statistics_of([(values[0], np.ones((1, 4, 4), bool))], ("a",))
     assert found.std[0] > 0
     assert np.all(found.normalise(values[0], np.ones((1, 4, 4), bool)) == 0)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-20, 1e-37])
+def test_a_band_of_small_numbers_varies(scale):
+    values, valid = random_chips(4, seed=2, base=5.0, spread=1.0)
+    found = statistics_of(zip(values * np.float32(scale), valid, strict=True), ("a", "b"))
+    small = found.normalise(values[0] * np.float32(scale), valid[0])
+    plain = statistics_of(zip(values, valid, strict=True), ("a", "b"))
+    np.testing.assert_allclose(small, plain.normalise(values[0], valid[0]), atol=1e-3)
 
 
 def test_nan_where_a_value_is_not_valid_stays_outside():

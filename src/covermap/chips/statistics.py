@@ -11,8 +11,9 @@ from covermap.core.errors import ImageryError, listed
 
 # Pixels kept of each chip for the percentiles; taken evenly, so that no random state is needed.
 _KEPT = 512
-# A band that does not vary is divided by this instead of its own spread.
-_LEAST_STD = 1e-6
+# A band that does not vary is divided by this share of its mean instead of its own spread: some are
+# small numbers (columns of gases in mol/m2), and their spread is not none.
+_LEAST_STD, _TINY = 1e-6, float(np.finfo(np.float32).tiny)
 # Zero of a temperature in Kelvin or of a height lies a hundred spreads away: nothing is that dark.
 _DARKEST = 3.0
 # Bands that a message lists.
@@ -76,10 +77,11 @@ def statistics_of(
             "bands:, check nodata and the quality layer, or, of dates in a stack, leave cloudy "
             "ones out: imagery: [{..., max_invalid: 0.5}]"
         )
+    least = np.maximum(_LEAST_STD * np.where(mean == 0, 1, np.abs(mean)), _TINY)
     ends = [np.percentile(np.concatenate(items), [1, 99]) for items in kept]
     return Statistics(
         mean,
-        np.maximum(np.sqrt(spread / count), _LEAST_STD),
+        np.maximum(np.sqrt(spread / count), least),
         np.asarray([end[0] for end in ends], dtype=np.float64),
         np.asarray([end[1] for end in ends], dtype=np.float64),
     )
