@@ -92,6 +92,14 @@ def test_numbered_tiles_on_grids_of_their_own_stay_scenes(tmp_path):
     assert len(opened(tmp_path, join=False)) == 3
 
 
+def test_days_of_a_month_are_dates_and_no_bands(tmp_path):
+    for day in (1, 2, 3):
+        write_scene(tmp_path / f"ndvi_2020-06-0{day}.tif", bands=["NDVI"], height=9, width=8)
+    assert len(opened(tmp_path)) == 3
+    (stack,) = opened(tmp_path, stack="dates")
+    assert names(stack) == ["NDVI@01", "NDVI@02", "NDVI@03"]
+
+
 def test_a_missing_band_file_is_named(tmp_path):
     band_files(tmp_path, ("lc8_2015245_1_1", "lc8_2015245_1_2", "lc8_2015245_1_3"))
     (tmp_path / "lc8_2015245_1_2_4.tif").unlink()

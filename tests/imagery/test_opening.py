@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, whole
@@ -65,6 +67,30 @@ def test_bands_in_another_spelling_are_chosen_and_not_renamed_in_their_order(
         raw = dataset.read([place + 1 for place in order])
     np.testing.assert_array_equal(scene.read(wanted, whole(scene.geobox)).values, raw)
     assert not any("renames" in note for note in scene.notes)
+
+
+SPELLINGS = {
+    "B01": ("b1", "coastal", "Coastal Aerosol"),
+    "B02": ("B2", "b02", "blue", "BLUE"),
+    "B04": ("B4", "Red", "red"),
+    "B05": ("B5", "rededge1", "Vegetation Red Edge"),
+    "B08": ("B8", "nir", "NIR", "b08"),
+    "B8A": ("b8a", "Narrow NIR", "nir08"),
+    "B11": ("b11", "swir1", "swir16"),
+    "B12": ("b12", "SWIR2", "swir22"),
+}
+
+
+@given(data=st.data())
+def test_bands_in_any_spelling_and_order_are_those_of_the_file(tmp_path_factory, data):
+    own = data.draw(st.permutations(list(SPELLINGS)))
+    chosen = data.draw(st.permutations(own))[: data.draw(st.integers(1, len(own)))]
+    words = [data.draw(st.sampled_from([name, *SPELLINGS[name]])) for name in chosen]
+    values = np.arange(1, 9)[:, None, None] * np.ones((8, 2, 3), int)
+    path = write_scene(tmp_path_factory.mktemp("a") / "a.tif", bands=own, values=values)
+    scene = open_scene(path, ImagerySettings(path="a.tif", bands=words))
+    read = scene.read([band.name for band in scene.bands], whole(scene.geobox)).values
+    assert read[:, 0, 0].tolist() == [own.index(name) + 1 for name in chosen]
 
 
 def test_names_that_mean_nothing_in_a_file_rename_it_whole_and_that_is_told(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from covermap.core.errors import ImageryError
 from covermap.imagery.assembly import Found, FoundBand
 from covermap.imagery.bands import KnownBand, Sensor, known_band, sensor_of
-from covermap.imagery.headers import ImageHeader, moment_of, read_header
+from covermap.imagery.headers import ImageHeader, moment_in, moment_of, read_header
 
 _NUMBERED = re.compile(r"(?P<image>.+)[ _\-.](?P<number>\d{1,2})")
 # Two numbered files are a before and an after as often as two bands.
@@ -69,7 +69,7 @@ def found_in_numbered(paths: Sequence[Path]) -> list[Found]:
 
 
 def _series(paths: Sequence[Path]) -> list[_Series]:
-    """Files by image; none where a name has no number, or two files have one name."""
+    """Files by image; none where a name has no number, two files have one name, or days differ."""
     groups: dict[tuple[Path, str], dict[int, Path]] = {}
     for path in paths:
         match = _NUMBERED.fullmatch(path.stem)
@@ -79,6 +79,9 @@ def _series(paths: Sequence[Path]) -> list[_Series]:
         if int(match["number"]) in own:
             return []
         own[int(match["number"])] = path
+    # 2020-06-01, 2020-06-02, ... end with the number of a day.
+    if any(len({moment_in(path.stem) for path in own.values()}) > 1 for own in groups.values()):
+        return []
     return [_Series(name, dict(sorted(own.items()))) for (_, name), own in groups.items()]
 
 
