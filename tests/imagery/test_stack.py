@@ -104,6 +104,16 @@ def test_tiles_of_two_places_are_no_stack(tmp_path, shift):
         stack(tmp_path)
 
 
+def test_strips_of_other_days_may_show_little_of_the_first(tmp_path):
+    box = tiny_geobox(8, 10)
+    for month, place in ((1, 0), (2, 8)):
+        path = tmp_path / f"NDVI_20150{month}01.tif"
+        write_scene(path, bands=["NDVI"], geobox=box.translate_pix(place, 0), height=8, width=10)
+    made = stack(tmp_path)
+    raster = made.read(["NDVI@01", "NDVI@02"], whole(made.geobox))
+    assert raster.valid.sum(axis=(1, 2)).tolist() == [80, 16]
+
+
 def test_dates_without_a_crs_have_one_size(tmp_path):
     for month, width in ((1, 10), (2, 9)):
         path = tmp_path / f"NDVI_20150{month}01.tif"

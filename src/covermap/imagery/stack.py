@@ -20,8 +20,8 @@ from covermap.imagery.inspection import invalid_share
 from covermap.imagery.places import has_place
 from covermap.imagery.raster import Band, Days, Raster
 
-# Two pictures of one place show at least so much of the smaller one in common; neighbouring tiles
-# of Sentinel-2 a tenth.
+# Two pictures of one moment and place have at least so much of the smaller one in common;
+# neighbouring tiles of Sentinel-2 a tenth.
 _LEAST_COMMON = 0.5
 
 
@@ -145,6 +145,7 @@ def stacked(
     ordered = sorted(dated, key=lambda item: (item.moment, item.scene.name))
     first = ordered[0].scene
     kept, left_out = [], []
+    at: dict[str, FileScene] = {}
     for item in ordered:
         if comparable_bands(item.scene) != comparable_bands(first):
             raise ImageryError(
@@ -152,7 +153,8 @@ def stacked(
                 f"{first.files[0]} has {_listed(first)}; the dates of a stack need the same bands "
                 "in the same units"
             )
-        _require_one_place(first, item.scene)
+        _require_one_place(first, item.scene, 0.0)
+        _require_one_place(at.setdefault(item.moment, item.scene), item.scene, _LEAST_COMMON)
         scene = replace(item.scene, geobox=first.geobox)
         share = 0.0 if max_invalid is None else invalid_share(scene)
         if max_invalid is not None and share > max_invalid:
@@ -189,12 +191,15 @@ def stacked(
     return replace(stack, notes=tuple(notes))
 
 
-def _require_one_place(first: FileScene, scene: FileScene) -> None:
-    """Stop where a date shows other ground than the first: that ground would be lost."""
+def _require_one_place(first: FileScene, scene: FileScene, least: float) -> None:
+    """Stop where a date shows other ground than an earlier one: that ground would be lost.
+
+    More than the share `least` (0..1) of the smaller one must be common.
+    """
     one, other = first.geobox, scene.geobox
     if has_place(one) and has_place(other):
         share = 1.0 if one.crs is None or other.crs is None else common_share(one, other)
-        if share < _LEAST_COMMON:
+        if share <= least:
             raise ImageryError(
                 f"{scene.files[0]}: shows other ground than {first.files[0].name} ("
                 f"{100 * share:.0f} % of the smaller one is common), and a stack is of one place. "
