@@ -17,7 +17,7 @@ from pictures import write_ids, write_picture
 PROJECT = """
 imagery: images/*.png
 labels: {path: masks, legend: {classes: {0: a, 1: b}}}
-chips: {size: 32}
+chips: CHIPS
 split: {by: list, train: [s0, s1], val: VAL, test: [s3]}
 """
 
@@ -31,14 +31,15 @@ def folder(tmp_path):
     return tmp_path
 
 
-def prepared(folder, more, val="[]"):
-    (folder / "project.yaml").write_text(PROJECT.replace("VAL", val) + more)
+def prepared(folder, more, val="[]", chips="{size: 32}"):
+    project = PROJECT.replace("VAL", val).replace("CHIPS", chips)
+    (folder / "project.yaml").write_text(project + more)
     prepare(folder / "project.yaml", folder / "run")
     return Workspace.open(folder / "project.yaml", folder / "run", "test")
 
 
-def told(folder, capsys, more, val="[]"):
-    workspace = prepared(folder, more, val)
+def told(folder, capsys, more, val="[]", chips="{size: 32}"):
+    workspace = prepared(folder, more, val, chips)
     capsys.readouterr()
     tell_plan(workspace, read_chips(folder / "run" / "chips.parquet"))
     return capsys.readouterr().err
@@ -72,3 +73,10 @@ def test_a_bundle_names_the_scenes_that_taught_it(folder):
     assert facts["scenes"] == ["s0", "s1"]
     assert facts["dates"] == [None, None]
     assert facts["chips"] == 8
+
+
+@pytest.mark.parametrize("chips", ["{size: 32}", "{size: 32, stride: 8}"])
+def test_a_labelled_pixel_is_told_once_however_many_chips_show_it(folder, capsys, chips):
+    plan = told(folder, capsys, "", "[s2]", chips)
+    # Four pictures of 64 x 64 pixels, half of each class.
+    assert plan.count(" 8,192 pixels") == 2

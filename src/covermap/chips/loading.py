@@ -51,6 +51,11 @@ class Share:
         """Names of the scenes that its windows lie in, each once."""
         return tuple(dict.fromkeys(scene for scene, _ in self.windows))
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether two of its windows show a common pixel."""
+        return any(self._shown_before)
+
     def goes_on(self, number: int) -> bool:
         """Whether the scene goes on beyond a window."""
         scene, window = self.windows[number]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from covermap.chips.answers import ChipClass
+from covermap.chips.loading import Share, share_of
 from covermap.chips.planned import chip_answers
+from covermap.chips.table import windows_of
 from covermap.core.progress import say
 from covermap.models.settings import FOREST
 from covermap.verbs.workspace import Workspace
@@ -25,9 +27,10 @@ def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
     from covermap.models.hardware import device_name
 
     project, split = workspace.project, workspace.split
-    counts, unit = class_pixels(chips), "pixels"
     if workspace.of_chips:
         counts, unit = class_chips(workspace, chips), "chips"
+    else:
+        counts, unit = class_pixels(workspace, chips), "pixels"
     polygons = workspace.labels.drawn
     say(f"\n{project.name}")
     width = max(len(name) for name in workspace.labels.legend.names)
@@ -63,14 +66,37 @@ def _without_validation(workspace: Workspace, chips: gpd.GeoDataFrame) -> list[s
     return [f"training: {key} ({why})" for key, is_asked in asked.items() if is_asked]
 
 
-def class_pixels(chips: gpd.GeoDataFrame) -> dict[str, int]:
-    """Counted pixels of each class in all chips."""
+def class_pixels(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, int]:
+    """Labelled pixels of each class that count in some part, each once however many chips show it.
+
+    Chips are read again only where they overlap.
+    """
+    viewer = workspace.viewer
     totals: dict[str, float] = {}
-    weights = chips["share_labelled"] * chips["width"] * chips["height"]
-    for weight, shares in zip(weights, chips["class_shares"], strict=True):
-        for name, share in shares.items():
-            totals[name] = totals.get(name, 0.0) + float(weight) * float(share)
+    for part in workspace.split.ground.parts:
+        windows = windows_of(chips, (part,), viewer.regions)
+        share = share_of(viewer, windows, (part,), (), once=True)
+        if share.overlaps:
+            for name, number in zip(viewer.labels.legend.names, _once(share), strict=True):
+                totals[name] = totals.get(name, 0) + int(number)
+            continue
+        rows = chips[chips["split"] == part]
+        weights = rows["share_labelled"] * rows["width"] * rows["height"]
+        for weight, shares in zip(weights, rows["class_shares"], strict=True):
+            for name, held in shares.items():
+                totals[name] = totals.get(name, 0.0) + float(weight) * float(held)
     return {name: round(total) for name, total in totals.items()}
+
+
+def _once(share: Share) -> np.ndarray:
+    """Counted pixels of each class, int64 (K,)."""
+    classes = len(share.viewer.labels.legend)
+    counts = np.zeros(classes, dtype=np.int64)
+    for place in range(len(share.windows)):
+        view = share.read(place)
+        counted = view.counted(share.viewer.codes(share.count))
+        counts += np.bincount(view.target.index[counted], minlength=classes)
+    return counts
 
 
 def class_chips(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, int]:
