@@ -98,6 +98,13 @@ def test_names_that_mean_nothing_in_a_file_rename_it_whole_and_that_is_told(tmp_
     scene = open_scene(path, ImagerySettings(path="a.tif", bands=["red", "nir"]))
     assert [band.wavelength_nm for band in scene.bands] == [665, 833]
     assert "one is red, two is nir" in " ".join(scene.notes)
+    # Landsat's numbers, in a file that does not tell its sensor.
+    path = write_scene(tmp_path / "d.tif", bands=["B4", "B5", "B6"])
+    scene = open_scene(path, ImagerySettings(path="d.tif", bands=["red", "nir", "swir1"]))
+    assert [band.wavelength_nm for band in scene.bands] == [665, 833, 1612]
+    assert "B05 is nir" in " ".join(scene.notes)
+    with pytest.raises(ImageryError, match="'red' is not among its bands"):
+        open_scene(path, ImagerySettings(path="d.tif", bands=["red"]))
     path = write_scene(tmp_path / "c.tif", bands=["B02", "B03", ""])
     scene = open_scene(path, ImagerySettings(path="c.tif", bands=["blue", "green", "mask"]))
     assert names(scene) == ["blue", "green", "mask"]

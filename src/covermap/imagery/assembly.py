@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import ImageryError, nearest
 from covermap.core.grid import pixel_size_m
-from covermap.imagery.bands import KnownBand, Sensor, known_band, quality_kind, sensor_of
+from covermap.imagery.bands import quality_kind
+from covermap.imagery.choosing import chosen, renaming_notes
 from covermap.imagery.file_scene import FileScene
+from covermap.imagery.found import Found, FoundBand
 from covermap.imagery.headers import ImageHeader
 from covermap.imagery.indices import is_index
 from covermap.imagery.places import has_place
@@ -28,42 +28,6 @@ from covermap.imagery.quality import (
 from covermap.imagery.raster import Band, Unit
 from covermap.imagery.settings import ImagerySettings, QualitySettings
 from covermap.imagery.sources import BandSource
-
-
-@dataclass(frozen=True)
-class FoundBand:
-    """A band in a file, with what its product says of it.
-
-    `scale`, `offset` and `unit` are None where the product says nothing; `nodata` are DNs that the
-    product, not the file, declares; `named` is False for a mere number (`band_3`).
-    """
-
-    name: str
-    header: ImageHeader
-    index: int = 1
-    known: KnownBand | None = None
-    scale: float | None = None
-    offset: float | None = None
-    unit: Unit | None = None
-    nodata: tuple[float, ...] = ()
-    named: bool = True
-    alpha: int | None = None
-
-    @property
-    def pixel_m(self) -> float:
-        return pixel_size_m(self.header.geobox)
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was recognised as one scene, before the project's settings are applied."""
-
-    name: str
-    date: datetime.date | None
-    bands: tuple[FoundBand, ...]
-    quality: QualityLayer | None = None
-    notes: tuple[str, ...] = ()
-    metadata: tuple[Path, ...] = ()
 
 
 def assembled(
@@ -90,7 +54,7 @@ def assembled(
         quality, bands = _quality(found, settings, quality_file, bands)
         others = [word for word in settings.bands or [] if word != settings.quality.band]
         settings = settings.model_copy(update={"bands": others or None})
-    own, bands = bands, _chosen(found.name, bands, settings)
+    own, bands = bands, chosen(found.name, bands, settings)
     sources = tuple(
         _source(found.name, band, place, len(bands), settings) for place, band in enumerate(bands)
     )
@@ -101,7 +65,7 @@ def assembled(
         quality = replace(quality, source=_laid_on(quality.source, grid, "nearest"))
     quality_notes = [] if quality is None else [told(quality)]
     declared = dict.fromkeys(note for band in bands for note in band.header.notes)
-    renamed = _renaming_notes(own, bands)
+    renamed = renaming_notes(own, bands)
     notes = [*found.notes, *declared, *renamed, *quality_notes, *_unit_notes(sources)]
     return FileScene(
         name=(settings.name if settings and settings.name else found.name),
@@ -136,79 +100,6 @@ def _laid_on(source: BandSource, grid: GeoBox, resampling: str) -> BandSource:
         )
     band = replace(source.band, resolution_m=pixel_size_m(grid))
     return replace(source, geobox=grid, band=band)
-
-
-def _chosen(name: str, bands: list[FoundBand], settings: ImagerySettings | None) -> list[FoundBand]:
-    wanted = settings.bands if settings is not None else None
-    if wanted is None:
-        return bands
-    by_name = {band.name: band for band in bands}
-    if all(word in by_name for word in wanted):
-        return [by_name[word] for word in wanted]
-    sensor = sensor_of(name)
-    if any(band.named for band in bands):
-        meant = [_meant(word, bands, sensor) for word in wanted]
-        if all(meant):
-            return [
-                replace(band, name=word)
-                for band, word in zip(meant, wanted, strict=True)
-                if band is not None
-            ]
-        # A file that names its bands may still be renamed whole, but not by a guess; bands that it
-        # does not name are named by their place.
-        strange = [word for word, band in zip(wanted, meant, strict=True) if band is None]
-        if len(wanted) != len(bands) or not (
-            len(strange) == len(wanted) or _in_their_places(meant, bands)
-        ):
-            hint = nearest(strange[0], by_name)
-            raise ImageryError(
-                f"{name}: bands: '{strange[0]}' is not among its bands "
-                f"({', '.join(by_name)}); {hint}"
-            )
-    if len(wanted) != len(bands):
-        raise ImageryError(
-            f"{name}: has {len(bands)} bands, but bands: names {len(wanted)}. Name all of them in "
-            "the order of the file"
-        )
-    return [
-        replace(band, name=word, known=known_band(word, sensor), named=True)
-        for band, word in zip(bands, wanted, strict=True)
-    ]
-
-
-def _meant(word: str, bands: list[FoundBand], sensor: Sensor | None) -> FoundBand | None:
-    """The one band that a word means in another spelling: `B8` is B08, `red` B04, `NIR` nir."""
-    exact = [band for band in bands if band.name == word]
-    alike = exact or [band for band in bands if band.name.casefold() == word.casefold()]
-    known = known_band(word, sensor)
-    if not alike and known is not None:
-        alike = [band for band in bands if band.known and _is_same(band.known, known)]
-    return alike[0] if len(alike) == 1 else None
-
-
-def _in_their_places(meant: Sequence[FoundBand | None], bands: Sequence[FoundBand]) -> bool:
-    """Whether what is meant stands where the file has it, and the rest has no name there."""
-    return all(
-        one is own or (one is None and not own.named) for one, own in zip(meant, bands, strict=True)
-    )
-
-
-def _is_same(one: KnownBand, other: KnownBand) -> bool:
-    return one.name == other.name or (one.common is not None and one.common == other.common)
-
-
-def _renaming_notes(own: Sequence[FoundBand], chosen: Sequence[FoundBand]) -> list[str]:
-    """A note where bands get names that mean something else than those of their file."""
-    given = {(band.header.path, band.index): band for band in own if band.named}
-    pairs = [(given.get((band.header.path, band.index)), band) for band in chosen]
-    told = [
-        f"{one.name} is {other.name}"
-        for one, other in pairs
-        if one is not None and one.name != other.name and one.known != other.known
-    ]
-    return (
-        [f"bands: renames the bands of the file in their order: {', '.join(told)}"] if told else []
-    )
 
 
 def _source(

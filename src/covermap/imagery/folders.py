@@ -14,8 +14,9 @@ from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window
-from covermap.imagery.assembly import Found, FoundBand, code_source
+from covermap.imagery.assembly import code_source
 from covermap.imagery.bands import Sensor, known_band, sensor_of
+from covermap.imagery.found import Found, FoundBand
 from covermap.imagery.headers import (
     SUFFIXES,
     BandToken,

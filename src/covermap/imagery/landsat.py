@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from covermap.core.errors import ImageryError
-from covermap.imagery.assembly import Found, FoundBand, code_source
+from covermap.imagery.assembly import code_source
 from covermap.imagery.bands import known_band, sensor_of
+from covermap.imagery.found import Found, FoundBand
 from covermap.imagery.headers import moment_in, read_header
 from covermap.imagery.quality import qa_pixel_layer
 

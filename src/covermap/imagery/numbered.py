@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covermap.core.errors import ImageryError
-from covermap.imagery.assembly import Found, FoundBand
 from covermap.imagery.bands import KnownBand, Sensor, known_band, sensor_of
+from covermap.imagery.found import Found, FoundBand
 from covermap.imagery.headers import ImageHeader, moment_in, moment_of, read_header
 
 _NUMBERED = re.compile(r"(?P<image>.+)[ _\-.](?P<number>\d{1,2})")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from covermap.core.errors import ImageryError
 from covermap.core.files import matching
-from covermap.imagery.assembly import Found, assembled
+from covermap.imagery.assembly import assembled
 from covermap.imagery.folders import found_in_files, opaque
+from covermap.imagery.found import Found
 from covermap.imagery.headers import (
     SUFFIXES,
     ImageHeader,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from covermap.core.errors import ImageryError
 from covermap.core.files import UNPACK_IT, looks_like_archive
-from covermap.imagery.assembly import Found
 from covermap.imagery.folders import (
     calibrated_by,
     found_in_files,
     images_in,
     stac_item_in,
 )
+from covermap.imagery.found import Found
 from covermap.imagery.landsat import found_in_landsat, is_landsat
 from covermap.imagery.safe import found_in_safe, is_safe
 

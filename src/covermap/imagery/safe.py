@@ -11,8 +11,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from covermap.core.errors import ImageryError
-from covermap.imagery.assembly import Found, FoundBand, code_source
+from covermap.imagery.assembly import code_source
 from covermap.imagery.bands import TABLES
+from covermap.imagery.found import Found, FoundBand
 from covermap.imagery.headers import band_token, moment_in, read_header
 from covermap.imagery.quality import QualityLayer, scl_layer
 
