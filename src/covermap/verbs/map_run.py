@@ -15,6 +15,7 @@ from covermap.mapping.catalog import publish_catalog, withdraw
 from covermap.mapping.files import map_files
 from covermap.mapping.own_files import remove_left_over
 from covermap.mapping.result import MapResult
+from covermap.verbs.beside_forest import compared_with_forest
 from covermap.verbs.predict import predictions, relative_to, write_predictions
 from covermap.verbs.run_engine import run_predictor
 from covermap.verbs.scene_maps import (
@@ -29,6 +30,7 @@ from covermap.verbs.train import train_inputs
 from covermap.verbs.workspace import Workspace
 
 AREAS = "map.json"
+BESIDE = "beside_forest.json"
 PREVIEW = "preview.png"
 PREDICTIONS = "predictions.csv"
 
@@ -81,10 +83,10 @@ def outputs_of(workspace: Workspace) -> tuple[str, ...]:
     if answers_pictures(workspace):
         return (PREDICTIONS,)
     if len(workspace.scenes) > 1:
-        return ("maps", AREAS, PREVIEW)
+        return ("maps", AREAS, BESIDE, PREVIEW)
     files = map_files(workspace.folder.path / "map.tif", workspace.project.map.outputs)
     names = tuple(file.path.name for file in files if file.kind != "preview")
-    return (*names, AREAS, PREVIEW)
+    return (*names, AREAS, BESIDE, PREVIEW)
 
 
 def _predict(workspace: Workspace) -> tuple[str, ...]:
@@ -127,8 +129,12 @@ def _map(workspace: Workspace, is_anew: bool) -> tuple[str, ...]:
         publish_catalog(
             mapped_scenes(workspace.scenes, list(paths.values()), bundle, project.map, outcomes)
         )
-    _remove_others(workspace, (*paths.values(), folder / AREAS, folder / PREVIEW))
+    beside = compared_with_forest(workspace, bundle, {name: paths[name] for name in areas})
+    made = [*paths.values(), folder / AREAS, folder / PREVIEW]
+    _remove_others(workspace, made if beside is None else [*made, folder / BESIDE])
     write_json(folder / AREAS, areas)
+    if beside is not None:
+        write_json(folder / BESIDE, beside)
     first = next(iter(areas))
     preview_of_map(bundle, paths[first], folder / PREVIEW, f"{project.name}: {first}")
     return tuple(name for name in outputs_of(workspace) if (folder / name).exists())
@@ -142,7 +148,7 @@ def _remove_others(workspace: Workspace, made: Collection[Path]) -> None:
     folder, owned = workspace.folder.path, workspace.folder.owned()
     one, several = folder / "map.tif", folder / "maps"
     before = read_json(folder / AREAS) if (folder / AREAS).exists() else {}
-    for path in owned.intersection(folder / name for name in (PREDICTIONS, AREAS, PREVIEW)):
+    for path in owned.intersection(folder / name for name in (PREDICTIONS, AREAS, BESIDE, PREVIEW)):
         if path not in made:
             path.unlink(missing_ok=True)
     if one in owned and one not in made:

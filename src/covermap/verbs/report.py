@@ -17,6 +17,7 @@ from covermap.core.files import complete_file, read_json
 from covermap.labels.polygons import Polygons
 from covermap.mapping.preview import map_picture
 from covermap.project.steps import RunFolder
+from covermap.report.beside_forest import forest_headlines
 from covermap.report.content import Curve, Doubt, ReportContent
 from covermap.report.page import headlines_of, render
 from covermap.report.weak_section import weak_headlines
@@ -24,7 +25,7 @@ from covermap.training.history import EpochRow
 from covermap.verbs.chip_choice import chip_choice
 from covermap.verbs.doubts import read_doubts
 from covermap.verbs.evaluate import evaluate_inputs
-from covermap.verbs.map_run import AREAS, PREVIEW, map_inputs, map_step, mapped_paths
+from covermap.verbs.map_run import AREAS, BESIDE, PREVIEW, map_inputs, map_step, mapped_paths
 from covermap.verbs.pictures import outlined, share_on
 from covermap.verbs.split_map import split_map
 from covermap.verbs.tested_panels import tested_panels
@@ -123,6 +124,8 @@ def _headlines(workspace: Workspace, metrics: dict[str, Any], folds: int | None)
     lines = headlines_of(metrics, model_word(metrics), workspace.project.split.allow_leak, folds)
     lines += weak_headlines(metrics["test"])
     lines += unmapped_headlines(workspace)
+    beside = workspace.folder.path / BESIDE
+    lines += forest_headlines(read_json(beside) if beside.exists() else None, metrics)
     choice = metrics["model"].get("choice")
     if choice is not None:
         scores = ", ".join(
