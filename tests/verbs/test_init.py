@@ -226,3 +226,10 @@ def test_files_that_are_links_keep_their_names(tmp_path, drawn):
     project = read_project(init(paths, tmp_path / "project.yaml"))
     assert project.imagery[0].path == "scene.tif"
     assert project.labels.path == "drawn.gpkg"
+
+
+def test_polygons_over_a_picture_without_a_place_are_refused_at_once(tmp_path, drawn):
+    picture = write_scene(tmp_path / "photo.tif", crs=None)
+    with pytest.raises(LabelError, match=r"photo: has no CRS.*QGIS: Layer, Georeferencer"):
+        init([picture, drawn], tmp_path / "project.yaml")
+    assert not (tmp_path / "project.yaml").exists()

@@ -34,8 +34,9 @@ SUFFIXES = (".tif", ".tiff", ".gtif", ".gtiff", ".vrt", ".jp2", ".png", ".jpg", 
 # In the note on an image that is placed on the Earth, but not by a grid.
 UNGRIDDED = "and no grid"
 GIVE_A_CRS = (
-    "give it one (gdal_edit.py -a_srs EPSG:CODE image.tif; one with control points or RPCs has "
-    "no grid: gdalwarp -t_srs EPSG:CODE image.tif warped.tif)"
+    "give it one (gdal_edit.py -a_srs EPSG:CODE image.tif; a picture without a place, such as a "
+    "PNG, in QGIS: Layer, Georeferencer; one with control points or RPCs has no grid: gdalwarp "
+    "-t_srs EPSG:CODE image.tif warped.tif)"
 )
 
 

@@ -18,6 +18,7 @@ from covermap.core.files import (
 )
 from covermap.core.progress import say
 from covermap.imagery.bands import is_quality_word
+from covermap.imagery.headers import GIVE_A_CRS
 from covermap.imagery.inspection import guess_scale, inspect, warnings_of
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
@@ -69,11 +70,11 @@ def init(
     images = [path for path in given if not is_vector(path)]
     require_images(images)
     entries, scenes = _entries(images, labels_path, target.parent)
-    placed = [scene for scene in scenes if scene.geobox.crs is not None]
+    _require_places(scenes, labels_path)
     for entry in entries:
         for text in entry.warnings:
             say(f"{entry.facts.name}: {text}")
-    radius_m = radius_of_points(labels_path, placed, layer)
+    radius_m = radius_of_points(labels_path, scenes, layer)
     name = target.stem if target.stem != "project" else labels_path.stem
     where = project_path(labels_path, target.parent)
     if radius_m is not None and not _names_classes(labels_path, layer):
@@ -81,9 +82,7 @@ def init(
         return _written_project(target, points_project_text(name, entries, where, layer))
     settings = LabelSettings(path=str(labels_path), layer=layer, radius_m=radius_m)
     labels = read_polygons(settings, Path())
-    for note in labels.checked_on(placed) if placed else ():
-        say(f"{labels_path.name}: {note}")
-    for note in (*labels.notes, *labels.doubts):
+    for note in dict.fromkeys((*labels.checked_on(scenes), *labels.notes, *labels.doubts)):
         say(f"{labels_path.name}: {note}")
     text = project_text(
         name=name,
@@ -96,6 +95,15 @@ def init(
         layer=layer,
     )
     return _written_project(target, text)
+
+
+def _require_places(scenes: Sequence[Scene], labels_path: Path) -> None:
+    """Stop where an image has no place on the Earth: no drawing can be laid over it."""
+    bare = [scene.name for scene in scenes if scene.geobox.crs is None]
+    if bare:
+        raise LabelError(
+            f"{bare[0]}: has no CRS, so {labels_path.name} cannot be laid over it; {GIVE_A_CRS}"
+        )
 
 
 def _names_classes(labels_path: Path, layer: str | None) -> bool:
