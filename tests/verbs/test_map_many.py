@@ -7,7 +7,7 @@ import pytest
 import rasterio
 
 from covermap.bundle.folder import read_bundle
-from covermap.core.errors import ImageryError, NothingToMapError, OutputError
+from covermap.core.errors import BundleError, ImageryError, NothingToMapError, OutputError
 from covermap.core.files import file_digest
 from covermap.imagery.opening import open_scene
 from covermap.mapping import choice, seen
@@ -151,6 +151,15 @@ def test_a_file_that_does_not_open_stops_no_other_either(tmp_path, oracle, capsy
         with pytest.raises(ImageryError, match=r"none.tif|broken.jpg"):
             map_scenes(bundle, words, tmp_path / "other.tif", **more)
     assert not list(tmp_path.glob("other*"))
+
+
+def test_bands_that_a_shell_spread_out_are_told_how_to_be_one_scene(tmp_path, oracle):
+    bundle, _ = oracle
+    files = [
+        write_scene(tmp_path / "bands" / f"x_{name}.tif", bands=(name,)) for name in ("red", "nir")
+    ]
+    with pytest.raises(BundleError, match=r"files are the bands of one scene.*bands/\*\.tif'"):
+        map_scenes(bundle, files, tmp_path / "maps")
 
 
 def test_bundle_and_scenes_are_hashed_once(tmp_path, oracle, monkeypatch):

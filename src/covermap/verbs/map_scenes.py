@@ -189,6 +189,13 @@ def _opened(
             if one_map or len(paths) == 1 or not path.exists():
                 raise
             unread.append(error)
+        except BundleError as error:
+            if len(paths) > 1 and path.is_file() and {p.parent for p in paths} == {path.parent}:
+                raise BundleError(
+                    f"{error}. If these {len(paths)} files are the bands of one scene, give their "
+                    f"folder, or a pattern in quotes: '{path.parent}/*{path.suffix}'"
+                ) from None
+            raise
     if not opened:
         raise unread[0]
     for reason in unread:
