@@ -1,5 +1,4 @@
 import datetime
-import json
 import re
 import shutil
 
@@ -7,8 +6,6 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from hypothesis import given
-from hypothesis import strategies as st
 
 from covermap.core.errors import ImageryError
 from covermap.core.grid import Window, whole
@@ -27,96 +24,6 @@ def test_descriptions_name_the_bands_of_one_file(tmp_path):
     assert scene.bands[3].wavelength_nm == 833
     assert scene.date == datetime.date(2020, 7, 16)
     assert {band.unit for band in scene.bands} == {"dn"}
-
-
-def test_bands_without_names_are_numbered_until_the_project_names_them(tmp_path):
-    path = write_scene(tmp_path / "a.tif", descriptions=False)
-    assert names(open_scene(path)) == ["band_1", "band_2", "band_3", "band_4"]
-    settings = ImagerySettings(path="a.tif", bands=["blue", "green", "red", "nir"], scale=1e-4)
-    scene = open_scenes(settings, tmp_path)[0]
-    assert names(scene) == ["blue", "green", "red", "nir"]
-    assert {band.unit for band in scene.bands} == {"reflectance"}
-
-
-def test_bands_of_the_project_choose_among_named_bands(tmp_path):
-    path = write_scene(tmp_path / "a.tif")
-    scene = open_scene(path, ImagerySettings(path="a.tif", bands=["B08", "B04"]))
-    with rasterio.open(path) as dataset:
-        raw = dataset.read([4, 3])
-    np.testing.assert_array_equal(scene.read(["B08", "B04"], whole(scene.geobox)).values, raw)
-
-
-@pytest.mark.parametrize(
-    ("own", "wanted", "order"),
-    [
-        (["B02", "B03", "B04", "B08"], ["B8", "B4", "B3", "B2"], [3, 2, 1, 0]),
-        (["B2", "B3", "B4", "B8"], ["B8", "B4", "B3", "B2"], [3, 2, 1, 0]),
-        (["B02", "B03", "B04", "B08"], ["nir", "red", "green", "blue"], [3, 2, 1, 0]),
-        (["red", "green", "blue"], ["Blue", "Green", "Red"], [2, 1, 0]),
-        (["B02", "B03", "B04", "B08"], ["B8", "B4"], [3, 2]),
-        (["height", "slope"], ["Slope", "Height"], [1, 0]),
-    ],
-)
-def test_bands_in_another_spelling_are_chosen_and_not_renamed_in_their_order(
-    tmp_path, own, wanted, order
-):
-    path = write_scene(tmp_path / "a.tif", bands=own)
-    scene = open_scene(path, ImagerySettings(path="a.tif", bands=wanted))
-    assert names(scene) == wanted
-    with rasterio.open(path) as dataset:
-        raw = dataset.read([place + 1 for place in order])
-    np.testing.assert_array_equal(scene.read(wanted, whole(scene.geobox)).values, raw)
-    assert not any("renames" in note for note in scene.notes)
-
-
-SPELLINGS = {
-    "B01": ("b1", "coastal", "Coastal Aerosol"),
-    "B02": ("B2", "b02", "blue", "BLUE"),
-    "B04": ("B4", "Red", "red"),
-    "B05": ("B5", "rededge1", "Vegetation Red Edge"),
-    "B08": ("B8", "nir", "NIR", "b08"),
-    "B8A": ("b8a", "Narrow NIR", "nir08"),
-    "B11": ("b11", "swir1", "swir16"),
-    "B12": ("b12", "SWIR2", "swir22"),
-}
-
-
-@given(data=st.data())
-def test_bands_in_any_spelling_and_order_are_those_of_the_file(tmp_path_factory, data):
-    own = data.draw(st.permutations(list(SPELLINGS)))
-    chosen = data.draw(st.permutations(own))[: data.draw(st.integers(1, len(own)))]
-    words = [data.draw(st.sampled_from([name, *SPELLINGS[name]])) for name in chosen]
-    values = np.arange(1, 9)[:, None, None] * np.ones((8, 2, 3), int)
-    path = write_scene(tmp_path_factory.mktemp("a") / "a.tif", bands=own, values=values)
-    scene = open_scene(path, ImagerySettings(path="a.tif", bands=words))
-    read = scene.read([band.name for band in scene.bands], whole(scene.geobox)).values
-    assert read[:, 0, 0].tolist() == [own.index(name) + 1 for name in chosen]
-
-
-def test_names_that_mean_nothing_in_a_file_rename_it_whole_and_that_is_told(tmp_path):
-    path = write_scene(tmp_path / "a.tif", bands=["one", "two"])
-    scene = open_scene(path, ImagerySettings(path="a.tif", bands=["red", "nir"]))
-    assert [band.wavelength_nm for band in scene.bands] == [665, 833]
-    assert "one is red, two is nir" in " ".join(scene.notes)
-    # Landsat's numbers, in a file that does not tell its sensor.
-    path = write_scene(tmp_path / "d.tif", bands=["B4", "B5", "B6"])
-    scene = open_scene(path, ImagerySettings(path="d.tif", bands=["red", "nir", "swir1"]))
-    assert [band.wavelength_nm for band in scene.bands] == [665, 833, 1612]
-    assert "B05 is nir" in " ".join(scene.notes)
-    with pytest.raises(ImageryError, match="'red' is not among its bands"):
-        open_scene(path, ImagerySettings(path="d.tif", bands=["red"]))
-    path = write_scene(tmp_path / "c.tif", bands=["B02", "B03", ""])
-    scene = open_scene(path, ImagerySettings(path="c.tif", bands=["blue", "green", "mask"]))
-    assert names(scene) == ["blue", "green", "mask"]
-    path = write_scene(tmp_path / "b.tif", bands=["B02", "B03"])
-    with pytest.raises(ImageryError, match="'infrared' is not among"):
-        open_scene(path, ImagerySettings(path="b.tif", bands=["blue", "infrared"]))
-
-
-def test_a_band_that_is_not_there_is_told_with_the_nearest(tmp_path):
-    path = write_scene(tmp_path / "a.tif")
-    with pytest.raises(ImageryError, match=r"'B05' is not among.*B02, B03"):
-        open_scene(path, ImagerySettings(path="a.tif", bands=["B04", "B05"]))
 
 
 def test_scale_lists_must_fit_the_bands(tmp_path):
@@ -464,86 +371,6 @@ def test_an_archive_is_told_to_be_unpacked(tmp_path, name):
 def test_an_empty_folder_says_what_was_expected(tmp_path):
     with pytest.raises(ImageryError, match="no image in this folder"):
         open_scene(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("applied", "offset", "expected"), [(True, -0.1, 0.0), (False, -0.1, -0.1), (False, 0.0, 0.0)]
-)
-def test_an_earth_search_item_gives_scale_and_offset(tmp_path, applied, offset, expected):
-    write_scene(tmp_path / "B02.tif", bands=["B02"])
-    band = {"scale": 0.0001, "offset": offset}
-    item = {
-        "stac_version": "1.0.0",
-        "properties": {
-            "datetime": "2023-08-15T09:58:11Z",
-            "platform": "sentinel-2a",
-            "earthsearch:boa_offset_applied": applied,
-        },
-        "assets": {"blue": {"href": "https://far.away/B02.tif", "raster:bands": [band]}},
-    }
-    (tmp_path / "item.json").write_text(json.dumps(item))
-    scene = open_scene(tmp_path)
-    with rasterio.open(tmp_path / "B02.tif") as dataset:
-        raw = dataset.read(1)
-    values = scene.read(["B02"], whole(scene.geobox)).values[0]
-    np.testing.assert_allclose(values, raw / 10000 + expected, atol=1e-6)
-    assert scene.date == datetime.date(2023, 8, 15)
-    assert tmp_path / "item.json" in scene.files
-
-
-FACTS = {"raster:scale": 0.0002, "raster:offset": -0.1}
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        {"raster:bands": [{"scale": 0.0002, "offset": -0.1}]},
-        {"bands": [{"name": "B02", **FACTS}]},
-        {"bands": [{"name": "B02"}], **FACTS},
-        {**FACTS},
-        {"bands": [{"name": "B02", "raster:offset": -0.1}], "raster:scale": 0.0002},
-    ],
-)
-def test_items_of_all_versions_give_scale_and_offset(tmp_path, told):
-    path = write_scene(tmp_path / "B02.tif", bands=["B02"])
-    assets = {"blue": {"href": "./B02.tif", **told}, "all": {"bands": [FACTS, FACTS]}}
-    item = {"stac_version": "1.1.0", "type": "Feature", "properties": {}, "assets": assets}
-    (tmp_path / "item.json").write_text(json.dumps(item))
-    scene = open_scene(tmp_path)
-    with rasterio.open(path) as dataset:
-        raw = dataset.read(1)
-    values = scene.read(["B02"], whole(scene.geobox)).values[0]
-    np.testing.assert_allclose(values, raw * 0.0002 - 0.1, atol=1e-6)
-
-
-def test_scenes_are_called_as_their_items_whose_files_have_one_name(tmp_path):
-    for place, name in enumerate(("one_20180101", "two/20180101")):
-        folder = tmp_path / str(place)
-        box = tiny_geobox(64, 80).translate_pix(0, 200 * place)
-        write_scene(folder / "B02.tif", bands=["B02"], geobox=box)
-        item = {"stac_version": "1.0.0", "id": name, "properties": {}, "assets": {}}
-        (folder / "stac.json").write_text(json.dumps(item))
-    scenes = open_scenes(ImagerySettings(path="."), tmp_path)
-    assert [scene.name for scene in scenes] == ["one_20180101", "two_20180101"]
-
-
-def test_links_to_files_elsewhere_do_not_name_a_scene(tmp_path):
-    for band in ("B02", "B04"):
-        kept = write_scene(tmp_path / "cache" / band / "5d41402a", bands=[band])
-        (tmp_path / "summer").mkdir(exist_ok=True)
-        (tmp_path / "summer" / f"{band}.tif").symlink_to(kept)
-    assert open_scene(tmp_path / "summer").name == "summer"
-
-
-def test_items_and_collections_of_maps_beside_bands_say_nothing_of_them(tmp_path):
-    write_scene(tmp_path / "B02.tif", bands=["B02"])
-    before = open_scene(tmp_path)
-    ours = {"stac_version": "1.1.0", "assets": {}}
-    item = {**ours, "type": "Feature", "properties": {"covermap:bundle": "f00d"}}
-    (tmp_path / "B02_item.json").write_text(json.dumps(item))
-    (tmp_path / "collection.json").write_text(json.dumps({**ours, "type": "Collection"}))
-    after = open_scene(tmp_path)
-    assert (after.name, after.date, after.files) == (before.name, before.date, before.files)
 
 
 def test_real_earth_search_folders_keep_dark_bands_positive():
