@@ -186,3 +186,11 @@ def test_it_is_told_as_plain_numbers():
         "log_loss_scaled": round(found.log_loss_scaled, 6),
     }
     assert set(found.to_dict()) == {item.name for item in dataclasses.fields(found)}
+
+
+def test_a_temperature_at_its_limit_is_told_as_what_it_is():
+    logits, target = drawn()
+    assert "highest" not in fitted(logits, target).told("validation")
+    nothing = np.random.default_rng(1).permutation(target)
+    assert "log loss of the folds" in (told := fitted(8 * logits, nothing).told("the folds"))
+    assert "the highest that is tried" in told

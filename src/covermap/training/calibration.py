@@ -20,6 +20,7 @@ from covermap.chips.sample import SampleSource
 from covermap.training.batch import Batch, shown_at_once, stacked
 
 _LOWEST, _HIGHEST = 0.05, 20.0
+_ABOUT_HIGHEST = 0.99 * _HIGHEST
 # Of the temperature, relative; far below what a fit on real ground can tell.
 _TOLERANCE = 1e-5
 _DECIMALS = 4
@@ -51,6 +52,19 @@ class Calibration:
     pixels: int
     log_loss: float
     log_loss_scaled: float
+
+    def told(self, ground: str) -> str:
+        """In words, with the ground that it was fitted on."""
+        text = (
+            f"temperature {self.temperature:.2f}, log loss of {ground} {self.log_loss:.3f} without "
+            f"and {self.log_loss_scaled:.3f} with it"
+        )
+        if self.temperature < _ABOUT_HIGHEST:
+            return text
+        return (
+            f"{text}; it is the highest that is tried: on ground that did not teach this network's "
+            "answers are hardly better than none"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As `training.json` holds it."""

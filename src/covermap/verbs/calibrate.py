@@ -52,10 +52,6 @@ def calibrate_folds(
         if found is not None:
             write_temperature(bundle, found.temperature)
             told[name] = found.to_dict()
-    if "final" in told:
-        final = told["final"]
-        say(
-            f"temperature {final['temperature']:.2f}, log loss on the folds "
-            f"{final['log_loss']:.3f} without and {final['log_loss_scaled']:.3f} with it"
-        )
+            if name == "final":
+                say(found.told("the folds"))
     return told

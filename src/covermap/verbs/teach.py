@@ -271,10 +271,7 @@ def _calibration(network: Any, lesson: Lesson, alone: bool) -> Calibration | Non
         return None
     found = calibration_of(network, _as_mapped(lesson.validate, alone), lesson.project.seed)
     if found is not None:
-        say(
-            f"{lesson.title}: temperature {found.temperature:.2f}, log loss of validation "
-            f"{found.log_loss:.3f} without and {found.log_loss_scaled:.3f} with it"
-        )
+        say(f"{lesson.title}: {found.told('validation')}")
     return found
 
 
