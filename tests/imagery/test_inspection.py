@@ -107,3 +107,11 @@ def test_one_calm_picture_does_not_speak_for_all():
     assert together.sampled_pixels == 4 * 32 * 32
     assert together.bands[0].distinct > 1000
     assert together.name == calm.name
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "is_mask"), [(97, 106, False), (1, 8, True), (5, 14, True)]
+)
+def test_one_even_tone_of_a_picture_is_no_mask(low, high, is_mask):
+    told = warnings_of(inspect(scene(low, high, dtype=int)))
+    assert any("mask or class layer" in text for text in told) == is_mask
