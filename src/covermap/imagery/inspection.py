@@ -279,8 +279,8 @@ def _looks_scaled(item: BandFacts) -> bool:
 
 def _is_mask_like(item: BandFacts) -> bool:
     low, high = item.minimum or 0, item.maximum or 0
-    # Neighbouring numbers far from 0 are one even tone, such as a picture of a lake.
-    is_tone = item.distinct == high - low + 1 and low > item.distinct
+    # Numbers close together and far from 0 are one even tone, such as a picture of a lake.
+    is_tone = 2 * item.distinct > high - low + 1 and low > item.distinct
     return item.integers and 1 < item.distinct <= _MASK_LIKE_VALUES and high <= 255 and not is_tone
 
 
