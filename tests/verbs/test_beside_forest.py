@@ -9,6 +9,7 @@ import pytest
 
 from class_maps import write_class_map
 from covermap.report.beside_forest import forest_headlines
+from covermap.verbs import beside_forest
 from covermap.verbs.beside_forest import compared_with_forest
 from covermap.verbs.prepare import prepare
 from covermap.verbs.workspace import Workspace
@@ -66,12 +67,23 @@ def test_shares_are_those_of_map_and_forest_on_usable_ground(workspace, tmp_path
     assert found["labelled_share"] == pytest.approx(2 * drawn / usable, rel=0.15)
 
 
+def test_of_large_ground_evenly_chosen_pixels_stand_for_all(workspace, tmp_path, monkeypatch):
+    ids = np.full((SIDE, SIDE), workspace.labels.legend.ids[0])
+    ids[:, 96:] = workspace.labels.legend.ids[1]
+    path = write_class_map(tmp_path / "map.tif", ids, BOX)
+    monkeypatch.setattr(beside_forest, "_PIXELS", 1500)
+    found = compared_with_forest(workspace, bundle_of(workspace), {"scene": path})
+    assert 1000 < found["pixels"] < 2000
+    shares = [found["classes"][name]["map"] for name in workspace.labels.legend.names]
+    assert shares == pytest.approx([0.75, 0.25], abs=0.02)
+
+
 def test_what_is_a_forest_or_has_no_classes_of_pixels_is_not_compared(workspace, tmp_path):
     for more in ({"model": {"name": "random-forest"}}, {"task": "classification"}):
         assert compared_with_forest(workspace, bundle_of(workspace, **more), {}) is None
 
 
-def beside(water, labelled=0.02):
+def beside_of(water, labelled=0.02):
     return {
         "labelled_share": labelled,
         "classes": {
@@ -89,24 +101,24 @@ def scored(ours, theirs):
 
 
 def test_a_class_that_floods_ground_without_labels_is_named_first():
-    (line,) = forest_headlines(beside(0.26), scored(0.97, 0.94))
+    (line,) = forest_headlines(beside_of(0.26), scored(0.97, 0.94))
     told = line.replace("\u202f", " ")
     assert (
         "water is 26.0 % of the map, 0.4 % by the forest and 3.0 % of the labelled pixels" in told
     )
     assert "field is 74.0 % of the map" in told
     # A class that the forest hardly knows counts sooner.
-    assert forest_headlines(beside(0.06), scored(0.97, 0.94))
+    assert forest_headlines(beside_of(0.06), scored(0.97, 0.94))
 
 
 @pytest.mark.parametrize(
     ("found", "metrics"),
     [
         (None, scored(0.97, 0.94)),
-        (beside(0.02), scored(0.97, 0.94)),  # hardly apart
-        (beside(0.26), scored(0.97, 0.80)),  # the forest is no measure
-        (beside(0.26, labelled=0.9), scored(0.97, 0.94)),  # tested ground stands for all
-        (beside(0.26), scored(None, 0.94)),
+        (beside_of(0.02), scored(0.97, 0.94)),  # hardly apart
+        (beside_of(0.26), scored(0.97, 0.80)),  # the forest is no measure
+        (beside_of(0.26, labelled=0.9), scored(0.97, 0.94)),  # tested ground stands for all
+        (beside_of(0.26), scored(None, 0.94)),
     ],
 )
 def test_where_nothing_speaks_against_a_map_nothing_is_said(found, metrics):
