@@ -49,15 +49,17 @@ def share_ground(one: GeoBox, other: GeoBox, least_px: float = 0.0) -> bool:
 def common_share(one: GeoBox, other: GeoBox) -> float:
     """Share, 0..1, of the ground of the smaller of two grids that both show.
 
-    Both have a CRS. 1 where one lies beyond the projection of the other, and nothing is known.
+    Both have a CRS. 1 where each lies beyond the projection of the other, and nothing is known.
     """
     import shapely
 
-    outline = outline_on(one, other)
-    if outline is None:
-        return 1.0
-    own = shapely.box(0, 0, int(one.shape[1]), int(one.shape[0]))
-    return float(outline.intersection(own).area / min(own.area, outline.area))
+    for grid, seen in ((one, other), (other, one)):
+        outline = outline_on(grid, seen)
+        if outline is not None:
+            own = shapely.box(0, 0, int(grid.shape[1]), int(grid.shape[0]))
+            placed = shapely.make_valid(outline)
+            return float(placed.intersection(own).area / min(own.area, placed.area))
+    return 1.0
 
 
 def reaches_into(grid: GeoBox, outline: BaseGeometry, least_px: float) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from covermap.assessment.areas import ClassArea, class_areas, class_pixels
 from covermap.chips.table import read_chips
-from covermap.core.common_ground import Outlines, outline_on
+from covermap.core.common_ground import Outlines, common_share
 from covermap.core.errors import listed
 from covermap.core.files import complete_file, read_json
 from covermap.labels.polygons import Polygons
@@ -33,7 +33,6 @@ from covermap.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    from odc.geo.geobox import GeoBox
 
     from covermap.imagery.raster import Scene
 
@@ -238,26 +237,11 @@ def same_ground(scenes: Sequence[Scene]) -> bool:
     boxes = [scene.geobox for scene in scenes if scene.geobox.crs is not None]
     outlines = Outlines(boxes)
     return any(
-        _overlap(box, boxes[other])
+        common_share(box, boxes[other]) > _SLIVER
         for place, box in enumerate(boxes)
         for other in outlines.near(box)
         if other > place
     )
-
-
-def _overlap(one: GeoBox, other: GeoBox) -> bool:
-    """Whether two grids share more than the slivers that their rounded outlines do."""
-    import shapely
-
-    for grid, seen in ((one, other), (other, one)):
-        outline = outline_on(grid, seen)
-        if outline is not None:
-            height, width = (int(side) for side in grid.shape)
-            frame, placed = shapely.box(0, 0, width, height), shapely.make_valid(outline)
-            common = shapely.intersection(frame, placed).area
-            return bool(common > _SLIVER * min(frame.area, placed.area))
-    # Each lies beyond the projection of the other: rather tell of one alone than count twice.
-    return True
 
 
 def _summed(amounts: Sequence[Mapping[str, Any]]) -> dict[int, Any]:
