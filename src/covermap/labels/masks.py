@@ -27,7 +27,7 @@ from covermap.labels.coding import (
 from covermap.labels.mask_file import MaskFile, open_mask, require_codes_kept
 from covermap.labels.mask_finding import listed_files, mask_files, paired
 from covermap.labels.protocol import NothingDrawn
-from covermap.labels.settings import LabelSettings, TopLegendSettings
+from covermap.labels.settings import LARGEST_ID, LabelSettings, TopLegendSettings
 from covermap.labels.target import Target
 
 _READ = 1024
@@ -275,12 +275,12 @@ def _found_coding(masks: Sequence[MaskFile], chosen: bool, notes: list[str]) -> 
     if not codes:
         raise LabelError(f"{masks[0].path}: every pixel of the masks is nodata")
     require_codes_kept([mask.path for mask in masks], codes)
-    if min(codes) < 0 or max(codes) > 65534 or len(codes) > 1000:
+    if min(codes) < 0 or max(codes) > LARGEST_ID or len(codes) > 1000:
         raise LabelError(
             f"{masks[0].path.parent}: the masks hold {len(codes)} codes from {min(codes)} to "
-            f"{max(codes)}; without a legend at most 1000 codes of 0 to 65534 are classes. Are "
-            "these masks? Then say what their codes mean: labels: {legend: {classes: {1: water}, "
-            "ignore: [-1]}}"
+            f"{max(codes)}; without a legend at most 1000 codes of 0 to {LARGEST_ID} are classes. "
+            "Are these masks? Then say what their codes mean: labels: {legend: {classes: {1: "
+            "water}, ignore: [-1]}}"
         )
     listed = ", ".join(map(str, sorted(codes)))
     notes.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from covermap.core.errors import ProjectError
+from covermap.core.errors import ProjectError, listed
 from covermap.imagery.raster import Scene
 
 
@@ -33,8 +33,7 @@ def left_out(scenes: Sequence[Scene]) -> str:
     for band, holders in _holders(scenes).items():
         lacking = [scene.name for place, scene in enumerate(scenes) if place not in holders]
         if lacking:
-            more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-            told.append(f"{band} (not in {lacking[0]}{more})")
+            told.append(f"{band} (not in {listed(lacking, 1)})")
     return ", ".join(told)
 
 
