@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from covermap.labels import overlaps
 from covermap.labels.polygons import read_polygons
 from covermap.labels.settings import LabelSettings
 from covermap.verbs.doctor import doctor
@@ -42,6 +43,13 @@ def test_polygons_under_another_class_are_counted_and_named(tmp_path):
 )
 def test_borders_and_polygons_of_one_class_are_no_overlap(tmp_path, second, kind):
     assert told(tmp_path, [FOREST, second, LAKE], ["forest", kind, "lake"]) is None
+
+
+def test_of_very_many_pairs_it_is_said_that_not_all_were_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(overlaps, "_MOST_PAIRS", 1)
+    rectangles = [FOREST, (2, 2, 5, 5), LAKE, (21, 21, 8, 8)]
+    found = told(tmp_path, rectangles, ["forest", "lake", "lake", "reed"])
+    assert found.startswith("at least 1 polygons lie")
 
 
 def test_who_wins_by_priority_is_no_question(tmp_path):

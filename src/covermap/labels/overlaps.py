@@ -41,6 +41,8 @@ def told_of_overlaps(
     below, above = _pairs(table, strength)
     if not len(below):
         return None
+    is_cut = len(below) > _MOST_PAIRS
+    below, above = below[:_MOST_PAIRS], above[:_MOST_PAIRS]
     shapes = table.geometry.to_numpy()
     shared = shapely.area(shapely.intersection(shapes[below], shapes[above]))
     smaller = np.minimum(shapely.area(shapes[below]), shapely.area(shapes[above]))
@@ -55,8 +57,9 @@ def told_of_overlaps(
         for one, other in zip(below, above, strict=True)
     )
     told = [f"{kind} ({number})" for kind, number in kinds.most_common()]
+    least = "at least " if is_cut else ""
     return (
-        f"{len(np.unique(below))} polygons lie under later ones of another class, "
+        f"{least}{len(np.unique(below))} polygons lie under later ones of another class, "
         f"{listed(told, _NAMED)}: where polygons overlap the later row of the file wins; say "
         "otherwise with labels: {priority: [...]}, or mend the drawing"
     )
@@ -70,4 +73,4 @@ def _pairs(table: gpd.GeoDataFrame, strength: np.ndarray | None) -> tuple[np.nda
     apart &= (index[below] >= 0) & (index[above] >= 0)
     if strength is not None:
         apart &= strength[below] == strength[above]
-    return below[apart][:_MOST_PAIRS], above[apart][:_MOST_PAIRS]
+    return below[apart], above[apart]
