@@ -70,3 +70,9 @@ def test_points_are_called_points(tmp_path):
     rows = [f"{14 + n / 1000};50;{'ab'[n % 2]}" for n in range(20)]
     (tmp_path / "gps.csv").write_text("\n".join(["lon;lat;cover", *rows]))
     assert "a (10 points), b (10 points)" in as_text(doctor([tmp_path / "gps.csv"]))
+
+
+def test_each_band_that_looks_wrong_is_told_of(tmp_path):
+    scene = write_scene(tmp_path / "a.tif", values=np.full((2, 32, 32), 7), bands=("B02", "B08"))
+    told = [line for line in as_text(doctor([scene])).splitlines() if "constant" in line]
+    assert [("B02" in line, "B08" in line) for line in told] == [(True, False), (False, True)]

@@ -44,11 +44,14 @@ def _in_short(scenes: Sequence[SceneFacts]) -> list[str]:
 
 
 def _alike_once(warnings: Sequence[str]) -> list[str]:
-    """Of warnings that say the same of several scenes, but for numbers, the first and how many."""
+    """Of warnings that say the same of several scenes, but for numbers, the first and how many.
+
+    Numbers in names of bands (B02) stand: each band is told of.
+    """
     kinds: dict[str, list[str]] = {}
     for text in warnings:
         name, told, said = text.partition(": ")
-        kinds.setdefault(re.sub(r"[0-9.]+", "#", said if told else name), []).append(text)
+        kinds.setdefault(re.sub(r"\b[0-9][0-9.]*", "#", said if told else name), []).append(text)
     return [
         own[0] if len(own) == 1 else f"{own[0]} (and {len(own) - 1} more like it)"
         for own in kinds.values()
