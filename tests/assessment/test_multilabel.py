@@ -47,7 +47,8 @@ def test_scores_equal_scikit_learn(reference, prediction):
     assert np.array_equal([item.matrix for item in tally.labels], matrices)
     accuracy = [oracle.accuracy_score(reference[:, k], prediction[:, k]) for k in range(3)]
     assert scores.label_accuracy(tally) == pytest.approx(accuracy)
-    assert scores.mean_label_accuracy(tally) == pytest.approx(
+    metrics = scores.multilabel_metrics(tally, "abc", [None] * 3)
+    assert metrics["mean_label_accuracy"] == pytest.approx(
         1 - oracle.hamming_loss(reference, prediction)
     )
     assert scores.exact_match(tally) == oracle.accuracy_score(reference, prediction)
@@ -68,7 +69,7 @@ def test_unknown_labels_are_left_out_and_their_pictures_are_no_exact_match():
     tally = of([[1, NAN], [0, 1], [NAN, NAN]], [[1, 0], [0, 1], [1, 1]])
     assert [item.total for item in tally.labels] == [2, 1]
     assert (tally.exact, tally.complete) == (1, 1)
-    assert scores.mean_label_accuracy(tally) == 1
+    assert scores.multilabel_metrics(tally, "ab", [None] * 2)["mean_label_accuracy"] == 1
 
 
 def test_metrics_hold_the_baseline_and_are_json():

@@ -127,14 +127,6 @@ def label_f1(tally: MultilabelTally) -> ClassScores:
     return tuple(scores.f1(item)[1] for item in tally.labels)
 
 
-def mean_label_accuracy(tally: MultilabelTally) -> float | None:
-    """Mean of the labels' accuracies (Hamming score), 0..1; labels without a picture skipped.
-
-    Not the share of pictures that are wholly right: see `exact_match`.
-    """
-    return _mean(label_accuracy(tally))
-
-
 def exact_match(tally: MultilabelTally) -> float | None:
     """Share of the pictures all of whose labels were predicted right, 0..1."""
     return tally.exact / tally.complete if tally.complete else None
