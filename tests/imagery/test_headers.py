@@ -5,6 +5,7 @@ from pathlib import Path
 import geopandas as gpd
 import pytest
 import rasterio
+from PIL import Image
 from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 from rasterio.shutil import copy
@@ -99,6 +100,16 @@ def test_a_crs_without_a_place_on_the_earth_is_none_and_told(tmp_path, crs, know
     assert (scene.geobox.crs and str(scene.geobox.crs)) == known
     told = "its CRS ('Site grid (m)') has no place on the Earth: taken as a picture without a CRS"
     assert (told in scene.notes) == (crs == LOCAL)
+
+
+@pytest.mark.parametrize(("orientation", "is_told"), [(None, False), (1, False), (3, True)])
+def test_a_photograph_that_viewers_turn_is_told(tmp_path, orientation, is_told):
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg", exif=exif)
+    found = warnings_of(inspect(open_scene(tmp_path / "a.jpg")))
+    assert any("EXIF orientation (3)" in text for text in found) == is_told
 
 
 def ungridded(path, kind):

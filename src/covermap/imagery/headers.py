@@ -33,6 +33,8 @@ SUFFIXES = (".tif", ".tiff", ".gtif", ".gtiff", ".vrt", ".jp2", ".png", ".jpg", 
 
 # In the note on an image that is placed on the Earth, but not by a grid.
 UNGRIDDED = "and no grid"
+# In the note on a photograph that viewers turn.
+TURNED = "EXIF orientation"
 GIVE_A_CRS = (
     "give it one (gdal_edit.py -a_srs EPSG:CODE image.tif; a picture without a place, such as a "
     "PNG, in QGIS: Layer, Georeferencer; one with control points or RPCs has no grid: gdalwarp "
@@ -272,6 +274,21 @@ def _crs(crs: CRS | None) -> str | None:
 
 
 def _notes(dataset: DatasetReader) -> tuple[str, ...]:
+    return (*_orientation_notes(dataset), *_place_notes(dataset))
+
+
+def _orientation_notes(dataset: DatasetReader) -> tuple[str, ...]:
+    found = dataset.tags().get("EXIF_Orientation", "1")
+    if found in {"0", "1"}:
+        return ()
+    return (
+        f"its {TURNED} ({found}) asks viewers to turn or flip it: it is taken as it lies in the "
+        "file, and so must be its mask. If that was drawn on the picture as viewers show it, turn "
+        "the picture itself (mogrify -auto-orient, exiftran -a)",
+    )
+
+
+def _place_notes(dataset: DatasetReader) -> tuple[str, ...]:
     local = bool(dataset.crs) and _is_local(dataset.crs)
     if dataset.crs and not local:
         return ()

@@ -13,7 +13,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from covermap.core.grid import Window, resolution_m, tiles
-from covermap.imagery.headers import UNGRIDDED
+from covermap.imagery.headers import TURNED, UNGRIDDED
 from covermap.imagery.raster import Band, Raster, Scene
 
 _SAMPLE_PIXELS = 4_000_000
@@ -155,7 +155,7 @@ def spread(items: Sequence[_Item], number: int) -> list[_Item]:
 
 def warnings_of(facts: SceneFacts) -> list[str]:
     """What looks wrong in a scene, one line each, with what to type."""
-    warnings = [note for note in facts.notes if UNGRIDDED in note]
+    warnings = [note for note in facts.notes if UNGRIDDED in note or TURNED in note]
     if facts.usable_share == 0:
         warnings.append(
             "no usable pixel in the sample: check nodata:, quality: and the file itself"
