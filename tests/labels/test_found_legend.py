@@ -121,12 +121,42 @@ def test_codes_in_all_of_red_green_and_blue_are_codes_however_rare(tmp_path):
     greys = tuple((level, level, level) for level in range(4))
     found = found_legend([write_colors(tmp_path / "a.png", index, greys)])
     assert found.values == "ids"
-    assert found.is_repeated
+    assert found.as_ids
     assert found.pixels == {code: int((index == code).sum()) for code in range(4)}
     light = found_legend(
         [write_colors(tmp_path / "b.png", INDEX, ((0,) * 3, (9,) * 3, (255,) * 3))]
     )
     assert light.values == "colors"
+
+
+def test_dark_numbers_in_three_bands_are_codes_of_the_first(tmp_path):
+    # As MODIS classes of several schemes lie in one file.
+    codes = ((10, 31, 30), (12, 31, 36), (7, 43, 40), (10, 33, 30))
+    index = quarters(classes=4)
+    found = found_legend([write_colors(tmp_path / "a.tif", index, codes)])
+    wanted = np.asarray(codes)[index][..., 0]
+    assert found.values == "ids"
+    assert found.pixels == {code: int((wanted == code).sum()) for code in (7, 10, 12)}
+    assert found.bands == 3
+    assert "above 43" in found.as_ids
+    # A band for each class is read from all bands.
+    parted = found_legend([write_colors(tmp_path / "b.png", INDEX, np.eye(3, dtype=int))])
+    assert len(parted.pixels) == 3
+
+
+def test_real_classes_of_several_schemes_in_one_file_are_codes():
+    found = found_legend([shared_data("sen12ms") / "ROIs2017_winter_lc_27_p36.tif"])
+    assert (found.values, found.bands) == ("ids", 4)
+    assert set(found.pixels) == {7, 10, 12}
+
+
+def test_a_rare_colour_near_a_common_one_is_a_class_where_there_is_no_noise(tmp_path):
+    index = quarters(256, 256)
+    index[:8, :64] = 3
+    near = (*PALETTE, (250, 20, 20))
+    found = found_legend([write_colors(tmp_path / "a.png", index, near)])
+    assert sorted(found.pixels.values()) == sorted(np.bincount(index.ravel()).tolist())
+    assert not found.noisy
 
 
 @pytest.mark.parametrize("code", [-1, -9999, 65535])

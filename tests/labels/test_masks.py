@@ -220,6 +220,34 @@ def test_a_luminance_is_never_taken_for_a_class(folder):
         masks_of(folder, legend={"classes": {1: "a", 2: "b"}})
 
 
+def test_what_a_file_masks_is_unlabelled(folder):
+    write_scene(
+        folder / "masks" / "a.tif", values=INDEX[None], bands=("ids",), dtype="uint8", crs=None,
+        mask=True,
+    )  # fmt: skip
+    _, index = burnt(folder)
+    wanted = INDEX.copy()
+    wanted[:8, :10] = -1
+    assert np.array_equal(index, wanted)
+
+
+def test_another_band_than_the_first_holds_codes(folder):
+    # GDAL calls three bands of bytes colours.
+    values = np.stack([INDEX * 7, INDEX, INDEX * 9])
+    write_scene(
+        folder / "masks" / "a.tif", values=values, bands=("a", "b", "c"), dtype="uint8", crs=None,
+        photometric="RGB",
+    )  # fmt: skip
+    with pytest.raises(LabelError, match=r"If its bands hold class codes: labels: \{values: ids"):
+        masks_of(folder)
+    found, index = burnt(folder, band=2)
+    assert np.array_equal(index, INDEX)
+    assert not any("bands" in note for note in found.notes)
+    found, index = burnt(folder, values="ids")
+    assert found.legend.ids == (0, 7, 14)
+    assert any("a.tif has 3 bands: class codes are read from band 1" in n for n in found.notes)
+
+
 def test_a_mask_of_another_size_without_a_crs_is_refused(folder):
     write_ids(folder / "masks" / "a.tif", INDEX[:-2])
     with pytest.raises(LabelError, match=r"a\.tif: is 96 x 62 pixels, its image a 96 x 64"):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from covermap.core.errors import CovermapError, LabelError, OutputError
 from covermap.project.schema import read_project
@@ -70,6 +71,27 @@ def test_nothing_that_pairs_is_an_error(tmp_path):
     with pytest.raises(LabelError, match=r"no mask is called like an image.*00_sat\.png"):
         written(tmp_path)
     assert not (tmp_path / "project.yaml").exists()
+
+
+def test_images_and_masks_that_changed_places_are_told(tmp_path):
+    picture_set(tmp_path)
+    told = r"masks: holds images, .*init --images .*masks --masks .*images"
+    (tmp_path / "images").rename(tmp_path / "both")
+    (tmp_path / "masks").rename(tmp_path / "images")
+    (tmp_path / "both").rename(tmp_path / "masks")
+    with pytest.raises(LabelError, match=told):
+        written(tmp_path)
+
+
+def test_a_mask_on_a_picture_that_viewers_turn_is_told(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), dtype="uint8")
+    (tmp_path / "images").mkdir()
+    Image.fromarray(noise).save(tmp_path / "images" / "a.jpg", exif=exif)
+    write_ids(tmp_path / "masks" / "a.tif", quarters(96, 64))
+    with pytest.raises(LabelError, match=r"64 x 96 pixels.*EXIF orientation \(6\)"):
+        written(tmp_path)
 
 
 def test_a_mask_of_another_size_is_told_before_anything_is_written(tmp_path):
@@ -201,6 +223,20 @@ def test_codes_in_red_green_and_blue_are_written_as_codes(tmp_path):
     project, _ = written(tmp_path)
     assert project.labels.values == "ids"
     assert list(project.labels.legend.classes) == [0, 1, 2]
+
+
+def test_the_band_of_several_that_holds_the_classes_is_written(tmp_path):
+    picture_set(tmp_path)
+    for place in range(4):
+        codes = np.stack([quarters(64, 64, seed=place), np.full((64, 64), 70)])
+        (tmp_path / "masks" / f"{place:02}_mask.png").unlink()
+        write_scene(
+            tmp_path / "masks" / f"{place:02}_mask.tif", values=codes, bands=("a", "b"),
+            dtype="uint8", crs=None,
+        )  # fmt: skip
+    project, text = written(tmp_path)
+    assert project.labels.band == 1
+    assert "of 2: check" in text
 
 
 def test_one_mask_on_the_earth_is_that_of_all_its_images(tmp_path, capsys):

@@ -121,9 +121,14 @@ def _require_codes(source: BandSource, found: np.ndarray) -> None:
 
 
 def read_nearest(
-    path: Path, indexes: Sequence[int], source: GeoBox, geobox: GeoBox, window: Window
+    path: Path,
+    indexes: Sequence[int],
+    source: GeoBox,
+    geobox: GeoBox,
+    window: Window,
+    mask: str | int = "none",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Raw numbers of the nearest pixels of some bands of a file, and where the file reaches.
+    """Raw numbers of the nearest pixels of some bands of a file, and where the file holds any.
 
     Parameters
     ----------
@@ -136,6 +141,8 @@ def read_nearest(
         The grid to read on; where one of the two has no CRS, both are taken to have the same.
     window : Window
         A window of `geobox`; may reach beyond it.
+    mask : {"none", "dataset"} or int
+        Whether the file has a mask of its own that counts; a number names an alpha band.
 
     Returns
     -------
@@ -148,13 +155,14 @@ def read_nearest(
     reach = touched(rows, cols, source, margin=0)
     if reach is None:
         return np.zeros((len(indexes), *window.shape), np.uint8), np.zeros(window.shape, bool)
-    raw, _ = _read_raw(path, list(indexes), reach, "none")
+    raw, valid = _read_raw(path, list(indexes), reach, mask)
     height, width = source.shape
     inside = np.zeros(window.shape, bool)
     inside |= (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
     row = np.clip(rows - reach.row_off, 0, reach.height - 1).astype(np.intp)
     col = np.clip(cols - reach.col_off, 0, reach.width - 1).astype(np.intp)
-    return np.where(inside, raw[:, row, col], raw.dtype.type(0)), inside
+    there = inside & valid[:, row, col].all(axis=0)
+    return np.where(inside, raw[:, row, col], raw.dtype.type(0)), there
 
 
 def _by_file(sources: Sequence[BandSource]) -> list[list[int]]:

@@ -26,6 +26,8 @@ from covermap.labels.settings import LARGEST_ID, ClassSettings, LegendSettings
 
 # A palette has so many colours at most; more are noise about them (JPEG).
 _MOST_COLORS = 60
+# A palette is not so dark that all of its levels are below this.
+_BRIGHTEST_CODE = 60
 _MOST_CODES = 1000
 # A colour of noise lies this near to one with this many times its pixels.
 _NOISE_DISTANCE, _NOISE_TIMES = 48.0, 20
@@ -59,8 +61,11 @@ class FoundLegend:
         Whether colours vary about those of the legend, as after JPEG.
     nodata : tuple of float
         What the files declare to be no data.
-    is_repeated : bool
-        Whether red, green and blue hold the same codes, so that the files must be said to hold ids.
+    as_ids : str
+        Why files of red, green and blue hold codes, so that they must be said to hold ids; empty
+        where they are no such files.
+    bands : int
+        How many bands the files have, of which one holds the codes.
     """
 
     settings: LegendSettings
@@ -70,7 +75,8 @@ class FoundLegend:
     shipped: str | None
     noisy: bool
     nodata: tuple[float, ...]
-    is_repeated: bool = False
+    as_ids: str = ""
+    bands: int = 1
 
     @property
     def colors(self) -> set[str]:
@@ -106,18 +112,30 @@ def found_legend(paths: Sequence[Path], band: int = 1) -> FoundLegend:
     if not counts:
         raise LabelError(f"{paths[0]}: every pixel of the masks is nodata")
     nodata = tuple(sorted({mask.nodata for mask in masks if mask.nodata is not None}))
+    bands = max(mask.bands for mask in masks)
     if kinds == {"ids"}:
-        return _of_codes(counts, nodata, paths)
-    if _are_codes(counts):
-        levels = Counter({color & 255: number for color, number in counts.items()})
-        declared = tuple(float(int(color) & 255) for color in nodata)
-        return replace(_of_codes(levels, declared, paths), is_repeated=True)
+        return replace(_of_codes(counts, nodata, paths), bands=bands)
+    why = _why_codes(counts)
+    if why:
+        levels: Counter[int] = Counter()
+        for color, number in counts.items():
+            levels[color >> 16] += number
+        declared = tuple(float(int(color) >> 16) for color in nodata)
+        return replace(_of_codes(levels, declared, paths), as_ids=why, bands=bands)
     return _of_colors(counts, paths[0])
 
 
-def _are_codes(colors: Collection[int]) -> bool:
-    """Whether red, green and blue all hold the same codes: a palette of greys is not so dark."""
-    return max(colors) & 255 < _MOST_COLORS and all(color % 0x010101 == 0 for color in colors)
+def _why_codes(colors: Collection[int]) -> str:
+    """Why red, green and blue hold codes rather than colours; empty where they hold colours."""
+    levels = unpacked(np.asarray(list(colors)))
+    if levels.max() >= _BRIGHTEST_CODE:
+        return ""
+    if (levels == levels[:, :1]).all():
+        return "red, green and blue are equal: codes of classes"
+    if levels.max() == 1:
+        # Each band may stand for a class: only all of them tell which.
+        return ""
+    return f"no number in any band is above {levels.max():.0f}: codes rather than colours"
 
 
 def _counted(masks: Sequence[MaskFile]) -> Counter[int]:
@@ -191,8 +209,12 @@ def _of_colors(counts: Counter[int], path: Path) -> FoundLegend:
 
 
 def _palette(counts: Counter[int]) -> set[int]:
-    """Colours that are classes: not noise about a far more frequent one, nor a few strays."""
+    """Colours that are classes: not noise about a far more frequent one, nor a few strays.
+
+    Noise has many colours: where there are no more than a palette has, each is meant.
+    """
     total = sum(counts.values())
+    is_noisy = len(counts) > _MOST_COLORS
     kept: list[int] = []
     for color, count in counts.most_common():
         if count < _LEAST_SHARE * total:
@@ -202,7 +224,7 @@ def _palette(counts: Counter[int]) -> set[int]:
             for other in kept
             if np.linalg.norm(np.subtract(*unpacked(np.asarray([color, other])))) < _NOISE_DISTANCE
         ]
-        if not any(count * _NOISE_TIMES < counts[other] for other in near):
+        if not is_noisy or not any(count * _NOISE_TIMES < counts[other] for other in near):
             kept.append(color)
         if len(kept) > _MOST_COLORS:
             break

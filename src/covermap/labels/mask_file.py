@@ -42,10 +42,13 @@ class MaskFile:
     nodata : float, optional
         What the file declares to be no data in the band that is read; of colours the packed one
         whose red, green and blue are all declared so.
-    alpha : int, optional
-        Number of a band that is 0 where the mask is transparent.
+    mask : {"none", "dataset"} or int
+        Whether the file has a mask of its own, under which it says nothing; a number names a band
+        that is 0 where the file is transparent.
     table : tuple of int
         Packed colour of each index of the colour table; -1 for transparent ones.
+    bands : int
+        How many bands of numbers the file has.
     """
 
     path: Path
@@ -53,8 +56,9 @@ class MaskFile:
     kind: Kind
     band: int = 1
     nodata: float | None = None
-    alpha: int | None = None
+    mask: str | int = "none"
     table: tuple[int, ...] = ()
+    bands: int = 1
 
     def read(self, geobox: GeoBox, nodata_too: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Codes or packed colours (int64) of the nearest pixels, and where there is one (bool).
@@ -67,13 +71,9 @@ class MaskFile:
             A number that is no whole one, or too large.
         """
         bands = [1, 2, 3] if self.kind == "colors" else [self.band]
-        if self.alpha is not None:
-            bands.append(self.alpha)
-        raw, there = read_nearest(self.path, bands, self.geobox, geobox, whole(geobox))
-        if self.alpha is not None:
-            there = there & (raw[-1] > 0)
+        raw, there = read_nearest(self.path, bands, self.geobox, geobox, whole(geobox), self.mask)
         if self.kind == "colors":
-            packed = packed_colors(*raw[:3]).astype(np.int64)
+            packed = packed_colors(*raw).astype(np.int64)
             if self.nodata is not None and not nodata_too:
                 there = there & (packed != self.nodata)
             return packed, there
@@ -104,8 +104,8 @@ class MaskFile:
             broken = raw != np.floor(raw)
             if broken.any():
                 raise LabelError(
-                    f"{self.path}: holds {raw[broken][0]:g}, but class codes are whole numbers; is "
-                    f"band {self.band} a layer of measurements or scores, or was it resampled? "
+                    f"{self.path}: holds {raw[broken][0]:.9g}, but class codes are whole numbers; "
+                    f"is band {self.band} a layer of measurements or scores, or was it resampled? "
                     "Give masks of whole codes, or name the band that holds them: "
                     "labels: {band: 2}"
                 )
@@ -132,8 +132,9 @@ def open_mask(
     ----------
     path : Path
     values : str
-        What the project says that it holds; `auto` takes red, green and blue as colours, and
-        indexes into the colour table of a PNG too where `palette` is True.
+        What the project says that it holds; `auto` takes red, green and blue as colours where
+        no further band is asked for, and indexes into the colour table of a PNG too where `palette`
+        is True.
     band : int
         Number of the band with class codes.
     palette : bool
@@ -148,22 +149,24 @@ def open_mask(
     # GDAL names the first bands of any file red, green and blue only where the file says so.
     is_rgb = header.colors[:3] == ("red", "green", "blue") and header.dtypes[0] == "uint8"
     alpha = header.count if header.colors[-1] == "alpha" and header.count in (2, 4) else None
+    mask = alpha or ("dataset" if header.has_mask else "none")
     table = _color_table(path) if header.colors[0] == "palette" and header.count == 1 else ()
     if values == "colors" and not (is_rgb or table):
         raise LabelError(
             f"{path}: holds no colours (bands: {', '.join(header.colors)}); leave labels: values "
             "out, or write values: ids"
         )
-    if is_rgb and values != "ids":
+    if is_rgb and values != "ids" and band == 1:
         nodata = _nodata_color(header.nodata[:3])
-        return MaskFile(path, header.geobox, "colors", nodata=nodata, alpha=alpha)
+        return MaskFile(path, header.geobox, "colors", 1, nodata, mask, bands=header.count)
     is_table = bool(table) and palette and path.suffix.lower() in _TABLE_SUFFIXES
     if table and (values == "colors" or (values == "auto" and is_table)):
         return MaskFile(path, header.geobox, "table", table=table)
     if band > header.count:
         raise LabelError(f"{path}: has {header.count} band(s), no band {band}; labels: {{band: 1}}")
     nodata = header.nodata[band - 1]
-    return MaskFile(path, header.geobox, "ids", band, nodata, alpha if alpha != band else None)
+    mask = "none" if band == alpha else mask
+    return MaskFile(path, header.geobox, "ids", band, nodata, mask, bands=header.count)
 
 
 def require_codes_kept(paths: Iterable[Path], codes: Collection[int]) -> None:

@@ -15,6 +15,7 @@ from covermap.core.errors import LabelError, listed, nearest
 from covermap.core.grid import same_lattice, tiles, whole, window_geobox
 from covermap.core.legend import Legend
 from covermap.core.progress import progress
+from covermap.imagery.headers import TURNED
 from covermap.imagery.raster import Scene
 from covermap.labels.coding import (
     UNKNOWN,
@@ -211,6 +212,12 @@ def read_masks(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> 
             f"nearest pixel: {'; '.join(moved[:_NAMED])}{', ...' if len(moved) > _NAMED else ''}"
         )
     chosen = isinstance(settings.legend, TopLegendSettings)
+    several = next((m for m in by_scene.values() if m.kind == "ids" and m.bands > 1), None)
+    if several is not None and "band" not in settings.model_fields_set:
+        notes.append(
+            f"{several.path.name} has {several.bands} bands: class codes are read from band 1; "
+            "where another one holds them, write labels: {band: 2}"
+        )
     coding = described or _found_coding(list(by_scene.values()), chosen, notes)
     _require_palette(by_scene, coding)
     of_colors = (
@@ -239,7 +246,7 @@ def _placed(mask: MaskFile, scene: Scene, moved: list[str]) -> MaskFile:
             raise LabelError(
                 f"{mask.path}: is {size[1]} x {size[0]} pixels, its image {scene.name} "
                 f"{wanted[1]} x {wanted[0]}; without a CRS in both they must be equal. Export the "
-                "mask in the image's size, without resampling colours"
+                f"mask in the image's size, without resampling colours{_turned(size, scene)}"
             )
         return replace(mask, geobox=scene.geobox)
     if not mask.geobox.extent.to_crs(scene.geobox.crs).geom.intersects(scene.geobox.extent.geom):
@@ -251,6 +258,13 @@ def _placed(mask: MaskFile, scene: Scene, moved: list[str]) -> MaskFile:
         crs = "same CRS" if mask.geobox.crs == scene.geobox.crs else _crs_name(mask.geobox)
         moved.append(f"{mask.path.name} ({mask.geobox.shape[1]} x {mask.geobox.shape[0]}, {crs})")
     return mask
+
+
+def _turned(size: tuple[int, ...], scene: Scene) -> str:
+    """What to add of an image that viewers turn to the size of its mask."""
+    note = next((note for note in scene.notes if TURNED in note), None)
+    is_turned = note is not None and size == tuple(scene.geobox.shape)[::-1]
+    return f". The image: {note}" if is_turned else ""
 
 
 def _crs_name(geobox: GeoBox) -> str:
@@ -269,7 +283,8 @@ def _found_coding(masks: Sequence[MaskFile], chosen: bool, notes: list[str]) -> 
             raise LabelError(
                 f"{mask.path}: holds colours, and labels: has no legend that says what they mean; "
                 "write one with `covermap init --images DIR --masks DIR`, or name a shipped one: "
-                "labels: {legend: deepglobe}"
+                "labels: {legend: deepglobe}. If its bands hold class codes: labels: {values: ids, "
+                "band: 1}"
             )
         codes.update(found_codes(mask))
     if not codes:

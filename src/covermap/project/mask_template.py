@@ -66,8 +66,10 @@ def _legend_lines(found: FoundLegend) -> list[str]:
         lines.append("  # write what each code means; ignore: takes codes that mean nothing")
     if found.noisy:
         lines.append("  # colours vary a little (JPEG?): each pixel takes the nearest one")
-    if found.is_repeated:
-        lines.append("  values: ids           # red, green and blue are equal: codes of classes")
+    if found.as_ids:
+        lines.append(f"  values: ids           # {found.as_ids}")
+    if found.values == "ids" and found.bands > 1:
+        lines.append(f"  band: 1               # of {found.bands}: check that it holds the classes")
     lines += ["  legend:", "    classes:"]
     for number, item in sorted(found.settings.classes.items()):
         keys = [f"name: {quoted(item.name)}"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from covermap.core.errors import ImageryError, LabelError
+from covermap.core.errors import CovermapError, ImageryError, LabelError
 from covermap.core.files import complete_file
 from covermap.core.progress import say
 from covermap.core.settings import parse
@@ -75,7 +76,7 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
     if tokens:
         say(f"names of images and masks agree but for {', '.join(tokens)}: written as tokens")
     paired = list(dict.fromkeys(mask for _, mask in pairing.pairs))
-    found = found_legend(paired)
+    found = _legend(paired, [image for image, _ in pairing.pairs], Path(images), Path(masks))
     beside = _color_lists(Path(images), Path(masks), found)
     for text in beside:
         say(text)
@@ -94,6 +95,28 @@ def init_pictures(images: str | Path, masks: str | Path, out: str | Path = "proj
     with complete_file(target) as scratch:
         scratch.write_text(text, encoding="utf-8")
     return target
+
+
+def _legend(
+    paired: Sequence[Path], photographs: Sequence[Path], images: Path, masks: Path
+) -> FoundLegend:
+    """The legend of the masks; tells where images were given for masks and masks for images."""
+    try:
+        return found_legend(paired)
+    except LabelError:
+        if not _are_masks(photographs):
+            raise
+    raise LabelError(
+        f"{masks}: holds images, and {images} what looks like masks; change them over: covermap "
+        f"init --images {shlex.quote(str(masks))} --masks {shlex.quote(str(images))}"
+    )
+
+
+def _are_masks(paths: Sequence[Path]) -> bool:
+    try:
+        return bool(found_legend(paths).pixels)
+    except CovermapError:
+        return False
 
 
 def _pairing(images: Sequence[Path], masks: Sequence[Path]) -> tuple[Pairing, list[str]]:
