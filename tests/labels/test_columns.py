@@ -32,6 +32,20 @@ def test_repeated_text_comes_before_integers_before_others(columns, chosen):
     assert choose_class_column(table).column == chosen
 
 
+@pytest.mark.parametrize("who", ["observer", "individual-local-identifier", "survey date"])
+def test_a_column_of_something_else_by_its_name_comes_after_others(who):
+    table = pd.DataFrame({who: ["ann", "bob"] * 10, "stand": TEXT})
+    found = choose_class_column(table)
+    assert (found.column, found.is_doubtful) == ("stand", False)
+    found = choose_class_column(table[[who]])
+    assert (found.column, found.is_doubtful) == (who, True)
+
+
+def test_dates_and_numbers_are_classes_for_want_of_better_ones():
+    assert choose_class_column(pd.DataFrame({"height": MEASURED})).is_doubtful
+    assert not choose_class_column(pd.DataFrame({"code": CODES})).is_doubtful
+
+
 def test_more_than_sixty_values_are_no_classes():
     many = pd.DataFrame({"name": [f"n{i % 61}" for i in range(200)], "code": [0, 1] * 100})
     found = choose_class_column(many)

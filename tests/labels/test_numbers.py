@@ -55,11 +55,18 @@ def test_thirds_stand_for_the_numbers_where_ground_is_dealt_out(tmp_path, cells,
     assert len(found.legend) == max(thirds) + 1
 
 
-@pytest.mark.parametrize("cell", ["high", "12,5", "nan", "inf"])
+@pytest.mark.parametrize("cell", ["high", "1,250", "1.250,5", "inf"])
 def test_what_is_no_number_is_named_with_its_picture(tmp_path, cell):
     with pytest.raises(LabelError, match=rf"column 'yield' holds '{cell}' for picture p1") as told:
         numbered(tmp_path, ["1", cell, "2"])
     assert "\n" not in str(told.value)
+
+
+def test_decimal_commas_and_words_for_unknown_are_read(tmp_path):
+    found = numbered(tmp_path, ["12,5", "NA", "1,250", "-3", "nan", ",5"])
+    known = [found.number_of(f"p{n}") for n in (0, 2, 3, 5)]
+    assert known == [12.5, 1.25, -3, 0.5]
+    assert all(math.isnan(found.number_of(f"p{n}")) for n in (1, 4))
 
 
 def test_numbers_that_are_all_the_same_teach_nothing(tmp_path):

@@ -56,6 +56,15 @@ def test_what_another_program_has_saved_but_not_closed_is_a_part(tmp_path, drawn
         other.close()
 
 
+@pytest.mark.parametrize("index", [[7, 7, 3], ["a", "b", "a"]])
+def test_an_index_of_geoparquet_is_a_column_where_it_has_a_name(tmp_path, drawn, index):
+    drawn.index = index
+    drawn.to_parquet(tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet").index.tolist() == [0, 1, 2]
+    drawn.set_index("cover").to_parquet(tmp_path / "b.parquet")
+    assert read_table(tmp_path / "b.parquet")["cover"].tolist() == NAMES
+
+
 def test_a_table_of_styles_is_no_layer(tmp_path, drawn):
     path = saved(tmp_path / "a.gpkg", drawn, layer="drawn")
     with sqlite3.connect(path) as database:

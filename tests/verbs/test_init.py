@@ -117,10 +117,44 @@ def test_points_without_a_class_become_a_project_of_their_density(tmp_path, caps
     prepare(path, tmp_path / "run")
 
 
+def test_the_way_of_an_animal_becomes_a_project_of_density(tmp_path, capsys):
+    scene = write_scene(tmp_path / "a.tif", height=SIDE, width=SIDE, scale=0.0001)
+    box, random = tiny_geobox(SIDE, SIDE), np.random.default_rng(0)
+    places = [box.affine * tuple(place) for place in random.uniform(0, SIDE, (90, 2))]
+    points = gpd.GeoSeries(gpd.points_from_xy(*np.array(places).T), crs=box.crs).to_crs(4326)
+    rows = [f"{p.x},{p.y},{['Ida', 'Bo'][n % 2]}" for n, p in enumerate(points)]
+    head = "location-long,location-lat,individual-local-identifier"
+    # Receivers also write when they found no satellite.
+    (tmp_path / "track.csv").write_text("\n".join([head, ",,Ida", *rows, "NA,NA,Bo"]))
+    project = read_project(init([scene, tmp_path / "track.csv"], tmp_path / "project.yaml"))
+    assert (project.task, project.labels.points) == ("regression", "track.csv")
+    assert "'individual-local-identifier' is taken for no class" in capsys.readouterr().err
+
+
+def test_waypoints_are_points_and_a_way_beside_a_drawing_is_none(tmp_path):
+    scene = write_scene(tmp_path / "in" / "a.tif", height=SIDE, width=SIDE, scale=0.0001)
+    box = tiny_geobox(SIDE, SIDE)
+    places = [box.affine * (x, y) for x in range(5, SIDE, 9) for y in range(5, SIDE, 9)]
+    points = gpd.GeoSeries(gpd.points_from_xy(*np.array(places).T), crs=box.crs).to_crs(4326)
+    marks = "".join(
+        f'<wpt lat="{p.y}" lon="{p.x}"><name>{n}</name><sym>{"ab"[n % 2]}</sym></wpt>'
+        for n, p in enumerate(points)
+    )
+    xmlns = "http://www.topografix.com/GPX/1/1"
+    gpx = tmp_path / "in" / "walk.gpx"
+    gpx.write_text(f'<gpx version="1.1" creator="me" xmlns="{xmlns}">{marks}</gpx>')
+    project = read_project(init([scene, gpx], tmp_path / "points.yaml"))
+    assert (project.labels.attribute, project.labels.layer) == ("sym", None)
+    assert project.labels.radius_m is not None
+    saved(gpx.with_name("drawn.gpkg"), drawing(scattered(24, SIDE, SIDE, seed=0), ["a", "b"] * 12))
+    project = read_project(init([tmp_path / "in"], tmp_path / "drawn.yaml"))
+    assert project.labels.path == "in/drawn.gpkg"
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [("labels.zip", "an archive; unpack it"), ("gps.csv", "a table without the columns lon"),
-     ("track.gpx", "a GPS track; export its waypoints"), ("cube.nc", "holds several arrays"),
+     ("cube.nc", "holds several arrays"),
      ("zh_gt.tif", "called like a mask; give it with --masks")],
 )  # fmt: skip
 def test_what_is_no_label_file_is_told_by_what_it_is(tmp_path, name, told):

@@ -15,8 +15,16 @@ from covermap.labels.settings import LARGEST_ID
 if TYPE_CHECKING:
     import pandas as pd
 
-# Words by which people call the column of classes; they only break ties.
-_LIKELY = ("class", "cover", "lulc", "landuse", "land_use", "label", "type", "categ", "name")
+# Words by which people call the column of classes, and columns that hold something else; they only
+# break ties.
+_LIKELY = (
+    "class", "cover", "lulc", "landuse", "land_use", "label", "habitat", "veget", "crop", "biotop",
+    "klass", "clase", "cobertura", "nutzung", "species", "type", "categ", "name",
+)  # fmt: skip
+_UNLIKELY = (
+    "individual", "animal", "identifier", "collar", "observer", "surveyor", "recorder", "author",
+    "editor", "source", "date", "year", "comment", "remark", "quality", "confidence",
+)  # fmt: skip
 _MOST_CLASSES = 60
 _ID = re.compile(r"0|[1-9][0-9]*")
 _DATE = re.compile(
@@ -26,10 +34,14 @@ _DATE = re.compile(
 
 @dataclass(frozen=True)
 class ColumnChoice:
-    """The chosen column, or None, and why the others were passed over."""
+    """The chosen column, or None, and why the others were passed over.
+
+    `is_doubtful`: it may well hold something else, and is chosen for want of a better one.
+    """
 
     column: str | None
     passed_over: tuple[str, ...]
+    is_doubtful: bool = False
 
 
 def choose_class_column(table: pd.DataFrame, fewest: int = 2) -> ColumnChoice:
@@ -52,7 +64,7 @@ def choose_class_column(table: pd.DataFrame, fewest: int = 2) -> ColumnChoice:
         kind = _kind(values, distinct)
         if kind == 1:
             integers.add(str(column))
-        likely = next((n for n, word in enumerate(_LIKELY) if word in column.casefold()), 99)
+        likely = _likelihood(column)
         ranked.append(((kind, likely, distinct, place), str(column)))
     ranked.sort()
     if ranked:
@@ -61,7 +73,18 @@ def choose_class_column(table: pd.DataFrame, fewest: int = 2) -> ColumnChoice:
             f"{name} (less likely{_disagreement(table, name, best) if name in integers else ''})"
             for _, name in ranked[1:]
         ] + passed
-    return ColumnChoice(ranked[0][1] if ranked else None, tuple(passed))
+    if not ranked:
+        return ColumnChoice(None, tuple(passed))
+    (kind, likely, _, _), chosen = ranked[0]
+    return ColumnChoice(chosen, tuple(passed), kind > 1 or likely > len(_LIKELY))
+
+
+def _likelihood(column: str) -> int:
+    """Rank of a column by what it is called; the likeliest to hold classes has 0."""
+    name = column.casefold()
+    if any(word in name for word in _UNLIKELY):
+        return len(_LIKELY) + 1
+    return next((n for n, word in enumerate(_LIKELY) if word in name), len(_LIKELY))
 
 
 def _disagreement(table: pd.DataFrame, codes: str, names: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,11 @@ from covermap.labels.mask_finding import image_path
 from covermap.labels.protocol import NothingDrawn
 from covermap.labels.tag_table import read_tag_table
 from covermap.labels.target import Target
+from covermap.labels.text_table import UNKNOWN
 
 _SHARES = (1 / 3, 2 / 3)
+_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+(?:[eE][-+]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2},[0-9]{3}")
 
 
 @dataclass(frozen=True)
@@ -113,10 +117,10 @@ def read_numbers(settings: TagSettings, base: Path, scenes: Sequence[Scene]) -> 
     """
     single = settings.model_copy(update={"multilabel": False})
     table = read_tag_table(single, base / settings.tags, {s.name: image_path(s) for s in scenes})
-    by_scene = {
-        scene.name: _number(table.by_scene[scene.name], table.path, table.column, scene.name)
-        for scene in scenes
-    }
+    cells = {scene.name: (table.by_scene[scene.name] or ("",))[0] for scene in scenes}
+    if _have_decimal_commas(cells.values()):
+        cells = {name: cell.replace(",", ".") for name, cell in cells.items()}
+    by_scene = {name: _number(cell, table.path, table.column, name) for name, cell in cells.items()}
     known = np.array([number for number in by_scene.values() if not math.isnan(number)])
     breaks = _breaks(known)
     if not breaks:
@@ -128,16 +132,27 @@ def read_numbers(settings: TagSettings, base: Path, scenes: Sequence[Scene]) -> 
     return Numbers(legend, table.path, table.column, by_scene, breaks, table.notes)
 
 
-def _number(said: tuple[str, ...] | None, path: Path, column: str, picture: str) -> float:
-    if said is None:
+def _have_decimal_commas(cells: Iterable[str]) -> bool:
+    """Whether a comma is the decimal sign of a column, as in half of Europe.
+
+    `1,250` alone may as well be a thousand and more: some number must have fewer or more decimals.
+    """
+    commas = [cell for cell in cells if "," in cell]
+    return all(_COMMA.fullmatch(cell) for cell in commas) and not all(
+        _THOUSANDS.fullmatch(cell) for cell in commas
+    )
+
+
+def _number(cell: str, path: Path, column: str, picture: str) -> float:
+    if cell.casefold() in UNKNOWN:
         return math.nan
     try:
-        number = float(said[0])
+        number = float(cell)
     except ValueError:
         number = math.inf
     if not math.isfinite(number):
         raise LabelError(
-            f"{path}: column '{column}' holds '{said[0]}' for picture {picture}, expected a number "
+            f"{path}: column '{column}' holds '{cell}' for picture {picture}, expected a number "
             "such as 12.5, or an empty cell where it is unknown"
         )
     return number

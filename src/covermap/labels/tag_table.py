@@ -11,7 +11,7 @@ from covermap.core.errors import LabelError, listed, nearest
 from covermap.core.names import composed
 from covermap.labels.columns import are_ids, as_text, choose_class_column
 from covermap.labels.kind_settings import TagSettings
-from covermap.labels.text_table import read_text_table
+from covermap.labels.text_table import UNKNOWN, read_text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,6 @@ _BITS = {
     "1": True, "1.0": True, "true": True, "yes": True,
     "0": False, "0.0": False, "false": False, "no": False,
 }  # fmt: skip
-_UNKNOWN = frozenset({"", "?", "nan", "na"})
 _NAMED = 4
 # Folders above a file that may tell files of one name apart.
 _DEEPEST = 3
@@ -262,13 +261,13 @@ def _of_bits(
     for row, cells in enumerate(table[list(columns)].itertuples(index=False)):
         words = [str(cell).strip().casefold() for cell in cells]
         for column, word in zip(columns, words, strict=True):
-            if word not in _BITS and word not in _UNKNOWN:
+            if word not in _BITS and word not in UNKNOWN:
                 raise LabelError(
                     f"{path}: row {row + 2}, column '{column}' holds '{word}'; columns that are "
                     "listed hold 1 (has the label), 0 (has it not) or nothing (unknown). A column "
                     f"of classes is named without brackets: labels: {{column: {column}}}"
                 )
-        open_ = tuple(c for c, word in zip(columns, words, strict=True) if word in _UNKNOWN)
+        open_ = tuple(c for c, word in zip(columns, words, strict=True) if word in UNKNOWN)
         has = tuple(c for c, word in zip(columns, words, strict=True) if _BITS.get(word))
         said.append(None if len(open_) == len(columns) else has)
         unknown.append(open_)
@@ -284,7 +283,7 @@ def _labels(cell: str, settings: TagSettings, multilabel: bool) -> tuple[str, ..
 
 def _is_bits(cells: pd.Series) -> bool:
     words = {str(cell).strip().casefold() for cell in cells}
-    return bool(words & set(_BITS)) and words <= set(_BITS) | _UNKNOWN
+    return bool(words & set(_BITS)) and words <= set(_BITS) | UNKNOWN
 
 
 def _require_column(name: str, columns: Sequence[str], path: Path) -> None:

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
+# What stands in a cell, in lower case, where nothing is known; R writes NA.
+UNKNOWN = frozenset({"", "?", "nan", "na"})
 _DELIMITERS = (",", "\t", ";")
-_LONGITUDES = ("longitude", "lon", "long", "lng", "decimallongitude", "gps_lon", "x")
-_LATITUDES = ("latitude", "lat", "decimallatitude", "gps_lat", "y")
+_LONGITUDES = (
+    "longitude", "lon", "long", "lng", "decimallongitude", "gps_lon", "location-long", "x",
+)  # fmt: skip
+_LATITUDES = ("latitude", "lat", "decimallatitude", "gps_lat", "location-lat", "y")
 
 
 def read_text_table(path: Path) -> pd.DataFrame:
@@ -84,6 +88,8 @@ def holds_places(path: Path) -> bool:
 def read_places(path: Path) -> gpd.GeoDataFrame:
     """Points of a table, in degrees of WGS 84, with its other columns.
 
+    A row without a longitude and a latitude, as receivers write that found no satellite, has none.
+
     Raises
     ------
     LabelError
@@ -102,7 +108,9 @@ def read_places(path: Path) -> gpd.GeoDataFrame:
             f"84), found {', '.join(names)}. Points in other coordinates need a file that says "
             "their CRS, such as a GeoPackage"
         )
-    x, y = (_degrees(table, str(name), path) for name in found)
+    bare = table[found].apply(lambda cells: cells.str.strip().str.casefold()).isin(UNKNOWN)
+    nowhere = bare.all(axis=1)
+    x, y = (_degrees(table[~nowhere], str(name), path) for name in found)
     if x.abs().max() > 180 or y.abs().max() > 90:
         raise LabelError(
             f"{path}: {found[0]} {x.min():g} to {x.max():g}, {found[1]} {y.min():g} to {y.max():g} "
@@ -110,7 +118,8 @@ def read_places(path: Path) -> gpd.GeoDataFrame:
             "coordinates need a file that says their CRS, such as a GeoPackage"
         )
     rest = table.drop(columns=[str(name) for name in found]).apply(_as_numbers)
-    return gpd.GeoDataFrame(pd.DataFrame(rest), geometry=gpd.points_from_xy(x, y), crs="EPSG:4326")
+    places = gpd.GeoSeries(gpd.points_from_xy(x, y), index=x.index).reindex(table.index)
+    return gpd.GeoDataFrame(pd.DataFrame(rest), geometry=places, crs="EPSG:4326")
 
 
 def _column(names: list[str], known: tuple[str, ...]) -> str | None:
@@ -124,9 +133,9 @@ def _degrees(table: pd.DataFrame, name: str, path: Path) -> pd.Series:
     # A comma is the decimal sign of half of Europe.
     numbers = pd.to_numeric(table[name].str.replace(",", "."), errors="coerce")
     if numbers.isna().any():
-        row = int(numbers.isna().to_numpy().argmax())
+        row = int(numbers.index[numbers.isna()][0])
         raise LabelError(
-            f"{path}: row {row + 2}: '{table[name].iloc[row]}' in column '{name}' is no number of "
+            f"{path}: row {row + 2}: '{table[name][row]}' in column '{name}' is no number of "
             "degrees, such as -93.35"
         )
     return numbers

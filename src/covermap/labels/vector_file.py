@@ -22,6 +22,8 @@ _PARTS = {
 }
 # What another program has just saved stands in a log beside these, until it closes them.
 _LOGGED = frozenset({".gpkg", ".sqlite"})
+# GDAL lists all layers that such a file may have, whether it has them or not.
+_ALL_LAYERS = frozenset({".gpx"})
 # GDAL as it comes with pyogrio has no driver for them.
 _PARQUET = frozenset({".parquet", ".geoparquet"})
 
@@ -60,13 +62,16 @@ def require_shapefile_parts(path: Path, suffixes: Sequence[str]) -> None:
 def layers_of(path: Path) -> list[str]:
     """Names of the layers that hold geometry; of all where none does.
 
-    A GeoPackage also holds tables: QGIS keeps styles in one.
+    A GeoPackage also holds tables: QGIS keeps styles in one. Of a GPX file only layers with rows.
     """
     import pyogrio
 
-    if path.suffix.lower() in _PARQUET:
+    suffix = path.suffix.lower()
+    if suffix in _PARQUET:
         return [path.stem]
     found = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
+    if suffix in _ALL_LAYERS:
+        found = [item for item in found if _rows(path, item[0])] or found
     if not found:
         raise ValueError("no layer in it")
     return [name for name, kind in found if kind is not None] or [name for name, _ in found]
@@ -124,7 +129,7 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     import pyogrio
 
     if path.suffix.lower() in _PARQUET:
-        table = gpd.read_parquet(path)
+        table = _without_index(gpd.read_parquet(path))
         code = None if table.crs is None else table.crs.to_authority(min_confidence=100)
         if code is not None:
             # It is kept there as all that it means, which nobody can read in a message.
@@ -137,6 +142,18 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         except UnicodeDecodeError:
             pass
     return pyogrio.read_dataframe(path, layer=layer)
+
+
+def _rows(path: Path, layer: str) -> int:
+    import pyogrio
+
+    return int(pyogrio.read_info(path, layer, force_feature_count=True)["features"])
+
+
+def _without_index(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """A table whose rows are counted, with what else named them as columns."""
+    own = [name for name in table.index.names if name is not None and name not in table.columns]
+    return table.reset_index(own).reset_index(drop=True) if own else table.reset_index(drop=True)
 
 
 def _beside(path: Path) -> dict[str, Path]:

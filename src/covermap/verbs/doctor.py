@@ -23,8 +23,11 @@ from covermap.labels.settings import LabelSettings
 from covermap.labels.text_table import holds_places
 
 VECTOR_SUFFIXES = frozenset(
-    {".shp", ".gpkg", ".geojson", ".json", ".fgb", ".kml", ".gml", ".parquet", ".geoparquet"}
-)
+    {
+        ".shp", ".gpkg", ".geojson", ".json", ".fgb", ".kml", ".gml", ".gpx", ".parquet",
+        ".geoparquet",
+    }
+)  # fmt: skip
 # What a point stands for, in pixels; and the size of one where no image is known.
 _POINT_PIXELS, _PIXEL_M = 1.5, 10.0
 _PROJECT_SUFFIXES = frozenset({".yaml", ".yml"})

@@ -23,7 +23,7 @@ from covermap.imagery.inspection import guess_scale, inspect, warnings_of
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
-from covermap.labels.columns import choose_class_column
+from covermap.labels.columns import ColumnChoice, choose_class_column
 from covermap.labels.polygon_file import read_layer
 from covermap.labels.polygons import read_polygons
 from covermap.labels.settings import LabelSettings
@@ -77,8 +77,14 @@ def init(
     radius_m = radius_of_points(labels_path, scenes, layer)
     name = target.stem if target.stem != "project" else labels_path.stem
     where = project_path(labels_path, target.parent)
-    if radius_m is not None and not _names_classes(labels_path, layer):
+    choice = _class_column(labels_path, layer)
+    if radius_m is not None and (choice.column is None or choice.is_doubtful):
         say(f"{labels_path.name}: points without a class: a project that maps how many lie where")
+        if choice.column is not None:
+            say(
+                f"column '{choice.column}' is taken for no class; if it is one, write labels: "
+                f"{{path: {where}, attribute: {choice.column}, radius_m: {radius_m:g}}} and no task"
+            )
         return _written_project(target, points_project_text(name, entries, where, layer))
     settings = LabelSettings(path=str(labels_path), layer=layer, radius_m=radius_m)
     labels = read_polygons(settings, Path())
@@ -106,10 +112,9 @@ def _require_places(scenes: Sequence[Scene], labels_path: Path) -> None:
         )
 
 
-def _names_classes(labels_path: Path, layer: str | None) -> bool:
-    """Whether some column of a file looks like classes."""
-    table = read_layer(labels_path, layer)
-    return choose_class_column(table.drop(columns="geometry")).column is not None
+def _class_column(labels_path: Path, layer: str | None) -> ColumnChoice:
+    """The column of a file that looks like classes."""
+    return choose_class_column(read_layer(labels_path, layer).drop(columns="geometry"))
 
 
 def _written_project(target: Path, text: str) -> Path:
@@ -318,6 +323,8 @@ def _labels_among(paths: Sequence[Path]) -> Path:
             vectors += sorted(item for item in folder.rglob("*") if _may_be_drawn(item, folder))
         # A product's own JSON (STAC items, metadata) is no drawing.
         vectors = [path for path in vectors if path.suffix.lower() != ".json"]
+        # The way that somebody walked lies beside what was drawn there.
+        vectors = [path for path in vectors if path.suffix.lower() != ".gpx"] or vectors
     if not vectors:
         raise LabelError(_no_labels(paths))
     if len(vectors) > 1:
@@ -357,8 +364,6 @@ def _taken_for(path: Path) -> str | None:
             "a table without the columns lon and lat, so not of points; tables of pictures are "
             "named in the project: labels: {tags: table.csv}"
         )
-    if suffix == ".gpx":
-        return "a GPS track; export its waypoints as a GeoPackage: in QGIS, Export"
     if suffix in {".nc", ".hdf", ".h5"}:
         return "holds several arrays; export those that are meant as GeoTIFF (gdal_translate)"
     if path.is_file() and _LABEL_NAME.search(path.stem):
