@@ -163,6 +163,7 @@ def test_self_crossing_and_missing_shapes_are_repaired_or_passed_over(tmp_path):
         "1 self-crossing polygons repaired",
     )
     assert len(labels.table) == 4
+    assert labels.rows.tolist() == [0, 1, 2, 4]
     assert labels.table.geometry.is_valid.all()
     # Two of the four triangles of a square of 8 x 8: half of its pixels.
     target = labels.burn(BOX)

@@ -73,6 +73,8 @@ class Polygons:
         The column that holds the classes.
     passed_over : tuple of str
         The other columns and what spoke against them, where the column was not given.
+    rows : ndarray of int, shape (N,)
+        Row of the file, from 0, of each row of the table: rows without an area are passed over.
     """
 
     table: gpd.GeoDataFrame
@@ -86,6 +88,7 @@ class Polygons:
     attributes: pd.DataFrame = field(default_factory=_no_columns, repr=False)
     attribute: str = ""
     passed_over: tuple[str, ...] = ()
+    rows: np.ndarray = field(default_factory=lambda: np.arange(0), repr=False)
     _by_crs: dict[str, gpd.GeoDataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -265,6 +268,7 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         legend, index_of = legend_of_column(values, integers, settings, path, attribute)
         notes += names_alike(legend.names)
     strength = strength_of_rows(values, settings.priority, path, attribute)
+    rows = table.index.to_numpy()
     attributes = table.drop(columns="geometry").reset_index(drop=True)
     table = table[["geometry"]].reset_index(drop=True)
     table["index"] = np.asarray(
@@ -273,7 +277,8 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
     if settings.inner_buffer_m > 0:
         table, strength = _without_edges(table, strength, settings, path, notes)
         # The edges of a complete drawing are rows of their own, after and like those they are of.
-        attributes = attributes.iloc[np.arange(len(table)) % len(attributes)].reset_index(drop=True)
+        same = np.arange(len(table)) % len(rows)
+        rows, attributes = rows[same], attributes.iloc[same].reset_index(drop=True)
     files = (path, *([legend_file] if legend_file else []))
     return Polygons(
         table,
@@ -287,6 +292,7 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         attributes,
         attribute,
         passed_over,
+        rows,
     )
 
 

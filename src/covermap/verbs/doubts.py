@@ -28,8 +28,8 @@ _COLUMNS = (
 class PolygonScore:
     """What an unseen polygon was mapped as.
 
-    `row` is its number in the label file, counted from 0 over rows with an area; `agreement` the
-    share of its pixels mapped as drawn; `confidence` the mean probability of what was mapped.
+    `row` is that of the label file, counted from 0; `agreement` the share of its pixels mapped as
+    drawn; `confidence` the mean probability of what was mapped.
     """
 
     row: int
@@ -77,19 +77,19 @@ class DoubtCounts:
         names = labels.legend.names
         centres = labels.in_crs("EPSG:4326").geometry.representative_point()
         scores = []
-        for row, counts in self.predicted.items():
-            drawn = int(labels.table["index"].iloc[row])
+        for place, counts in self.predicted.items():
+            drawn = int(labels.table["index"].iloc[place])
             total = int(counts.sum())
             scores.append(
                 PolygonScore(
-                    row=row,
+                    row=int(labels.rows[place]),
                     drawn=names[drawn],
                     predicted=names[int(counts.argmax())],
                     agreement=float(counts[drawn] / total),
-                    confidence=self.confidence[row] / total,
+                    confidence=self.confidence[place] / total,
                     pixels=total,
-                    longitude=round(float(centres.iloc[row].x), 6),
-                    latitude=round(float(centres.iloc[row].y), 6),
+                    longitude=round(float(centres.iloc[place].x), 6),
+                    latitude=round(float(centres.iloc[place].y), 6),
                 )
             )
         # Least agreement first; among equals the surer the model, the likelier the label is wrong.

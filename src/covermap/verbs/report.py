@@ -208,13 +208,15 @@ def _doubts(workspace: Workspace) -> tuple[Doubt, ...]:
 
 
 def _thumbnail(workspace: Workspace, row: int) -> np.ndarray | None:
+    """The polygon of a row of the label file on its scene."""
     if not isinstance(workspace.labels, Polygons):
         return None
     labels = workspace.labels
+    place = int(np.flatnonzero(labels.rows == row)[0])
     # Of scenes that adjoin the one that holds the polygon, not one that its surroundings reach.
-    held = [share_on(scene, labels, row) for scene in workspace.scenes]
+    held = [share_on(scene, labels, place) for scene in workspace.scenes]
     best = int(np.argmax(held))
-    return outlined(workspace.scenes[best], labels, row) if held[best] > 0 else None
+    return outlined(workspace.scenes[best], labels, place) if held[best] > 0 else None
 
 
 def _areas(workspace: Workspace, amounts: Mapping[str, Any]) -> tuple[ClassArea, ...]:
