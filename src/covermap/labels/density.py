@@ -14,6 +14,7 @@ from covermap.core.errors import LabelError
 from covermap.core.legend import Legend
 from covermap.imagery.headers import GIVE_A_CRS
 from covermap.imagery.raster import Scene
+from covermap.labels.areas import moved_to
 from covermap.labels.kind_settings import CapSettings, DensitySettings, Method
 from covermap.labels.protocol import NothingDrawn
 from covermap.labels.target import Target
@@ -265,7 +266,7 @@ class Density(NothingDrawn):
         key = self._key(geobox)
         if key not in self._areas:
             assert self.areas is not None
-            self._areas[key] = self.areas.to_crs(key)
+            self._areas[key] = moved_to(self.areas, key)
         return self._areas[key]
 
     def _key(self, geobox: GeoBox) -> str:

@@ -15,7 +15,7 @@ from covermap.core.errors import LabelError, nearest
 from covermap.core.legend import Legend
 from covermap.imagery.headers import GIVE_A_CRS
 from covermap.imagery.raster import Scene
-from covermap.labels.areas import edges_of, without_edges
+from covermap.labels.areas import edges_of, moved_to, without_edges
 from covermap.labels.classes import (
     BACKGROUND,
     legend_of_coding,
@@ -125,7 +125,7 @@ class Polygons:
         """The table in another CRS; kept for the next call."""
         key = str(crs)
         if key not in self._by_crs:
-            self._by_crs[key] = self.table.to_crs(key)
+            self._by_crs[key] = moved_to(self.table, key)
         return self._by_crs[key]
 
     def burn(self, geobox: GeoBox, scene_name: str = "") -> Target:

@@ -19,7 +19,7 @@ from covermap.core.progress import say
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
-from covermap.labels.areas import polygons_in
+from covermap.labels.areas import moved_to, polygons_in
 from covermap.labels.density import Cap
 from covermap.labels.kind_settings import FOLDERS, TagSettings
 from covermap.labels.numbers import Numbers
@@ -333,7 +333,7 @@ def clipped_to(scenes: Sequence[Scene], path: Path) -> list[Scene]:
     for scene in scenes:
         crs = str(scene.geobox.crs)
         if crs not in areas:
-            drawn = polygons_in(table.to_crs(crs).geometry.to_numpy())
+            drawn = polygons_in(moved_to(table, crs).geometry.to_numpy())
             if not len(drawn):
                 raise LabelError(f"{path}: holds no polygon with an area; an aoi needs one")
             areas[crs] = shapely.union_all(drawn)
