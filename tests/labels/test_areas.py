@@ -8,11 +8,12 @@ import pytest
 import shapely
 
 from covermap.core.errors import LabelError
+from covermap.imagery.opening import open_scene
 from covermap.labels.areas import buffered
 from covermap.labels.polygons import read_polygons
 from covermap.labels.settings import LabelSettings
-from drawings import saved, squares
-from tiny import tiny_geobox
+from drawings import drawing, saved, squares
+from tiny import tiny_geobox, write_scene
 
 BOX = tiny_geobox(40, 50)
 
@@ -188,3 +189,20 @@ def test_an_ocean_around_the_earth_lies_on_its_own_side_of_the_shore(tmp_path, z
     sea = target.index == names.index("sea")
     assert sea[:, :24].all()
     assert not sea[:, 26:].any()
+
+
+@pytest.mark.parametrize(
+    ("swap", "told"),
+    [(True, "latitude have changed places"), (False, "Check the CRS")],
+)
+def test_drawings_on_no_image_may_have_their_coordinates_swapped(tmp_path, swap, told):
+    scene = open_scene(write_scene(tmp_path / "a.tif", geobox=BOX))
+    table = drawing([(2, 3, 5, 6)], ["a"], geobox=BOX).to_crs(4326)
+    moved = table.geometry.to_numpy()
+    if swap:
+        moved = shapely.transform(moved, lambda xy: xy[:, ::-1])
+    else:
+        moved = shapely.transform(moved, lambda xy: xy + 1)
+    path = saved(tmp_path / "a.gpkg", table.set_geometry(moved, crs=4326))
+    with pytest.raises(LabelError, match=told):
+        read(path).checked_on([scene])

@@ -75,6 +75,23 @@ def _degrees_around(west: float, south: float, east: float, north: float) -> Bas
     return shapely.union_all(turns)
 
 
+def check_places(image: Any, drawn: np.ndarray) -> str:
+    """What to check where drawings lie on no image.
+
+    Parameters
+    ----------
+    image : odc.geo.geom.BoundingBox
+        In degrees.
+    drawn : ndarray of float, shape (4,)
+        Least longitude and latitude, and greatest ones.
+    """
+    left, bottom, right, top = drawn
+    across = left <= image.top and right >= image.bottom
+    if across and bottom <= image.right and top >= image.left:
+        return "Longitude and latitude have changed places there: export it again, x before y"
+    return "Check the CRS of both"
+
+
 def repaired(shapes: np.ndarray) -> np.ndarray:
     """Shapes with their crossings mended.
 

@@ -14,7 +14,7 @@ from covermap.core.errors import LabelError
 from covermap.core.legend import Legend
 from covermap.imagery.headers import GIVE_A_CRS
 from covermap.imagery.raster import Scene
-from covermap.labels.areas import moved_to
+from covermap.labels.areas import check_places, moved_to
 from covermap.labels.kind_settings import CapSettings, DensitySettings, Method
 from covermap.labels.protocol import NothingDrawn
 from covermap.labels.target import Target
@@ -282,8 +282,8 @@ class Density(NothingDrawn):
         return (
             f"{self.path}: no point lies on the imagery. Image {scene.name}: longitude "
             f"{here.left:.4f} to {here.right:.4f}, latitude {here.bottom:.4f} to {here.top:.4f}; "
-            f"points: {there[0]:.4f} to {there[2]:.4f}, {there[1]:.4f} to {there[3]:.4f}. Check "
-            "the CRS of both"
+            f"points: {there[0]:.4f} to {there[2]:.4f}, {there[1]:.4f} to {there[3]:.4f}. "
+            f"{check_places(here, there)}"
         )
 
 

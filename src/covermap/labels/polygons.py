@@ -15,7 +15,7 @@ from covermap.core.errors import LabelError, nearest
 from covermap.core.legend import Legend
 from covermap.imagery.headers import GIVE_A_CRS
 from covermap.imagery.raster import Scene
-from covermap.labels.areas import edges_of, moved_to, without_edges
+from covermap.labels.areas import check_places, edges_of, moved_to, without_edges
 from covermap.labels.classes import (
     BACKGROUND,
     legend_of_coding,
@@ -176,9 +176,7 @@ class Polygons:
         LabelError
             No polygon meets a scene.
         """
-        hits: set[int] = set()
-        for scene in scenes:
-            hits |= set(self._near(scene.geobox)[1].tolist())
+        hits = self.meeting(scenes)
         if not hits:
             raise LabelError(self._far_from(scenes[0]))
         outside = len(self.table) - len(hits)
@@ -187,14 +185,18 @@ class Polygons:
         )
         return (*notes, *([] if self.overlaps is None else [self.overlaps]))
 
+    def meeting(self, scenes: Sequence[Scene]) -> set[int]:
+        """Rows of the table that meet the frame of some scene."""
+        return {row for scene in scenes for row in self._near(scene.geobox)[1].tolist()}
+
     def _far_from(self, scene: Scene) -> str:
         here = scene.geobox.extent.to_crs("EPSG:4326").boundingbox
         there = self.in_crs("EPSG:4326").total_bounds
         return (
             f"{self.path}: no polygon lies on the imagery. Image {scene.name}: longitude "
             f"{here.left:.4f} to {here.right:.4f}, latitude {here.bottom:.4f} to {here.top:.4f}; "
-            f"polygons: {there[0]:.4f} to {there[2]:.4f}, {there[1]:.4f} to {there[3]:.4f}. Check "
-            "the CRS of both"
+            f"polygons: {there[0]:.4f} to {there[2]:.4f}, {there[1]:.4f} to {there[3]:.4f}. "
+            f"{check_places(here, there)}"
         )
 
     def touched(self, geobox: GeoBox, chosen: np.ndarray) -> np.ndarray:

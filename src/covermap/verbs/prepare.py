@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from covermap.chips.answers import ChipTags
 from covermap.chips.audit import Audit, audit, require_passed
 from covermap.chips.filters import reason_counts, select
@@ -29,10 +31,12 @@ from covermap.core.files import file_digest, write_json
 from covermap.core.grid import pixel_size_m
 from covermap.core.progress import say
 from covermap.imagery.raster import Scene
+from covermap.labels.polygons import Polygons
 from covermap.labels.protocol import Labels
 from covermap.labels.settings import LabelSettings
 from covermap.labels.tags import Tags
 from covermap.labels.top_classes import without_classes
+from covermap.labels.unburnt import told_of_unburnt
 from covermap.project.steps import RunFolder
 from covermap.verbs.channels import left_out
 from covermap.verbs.workspace import Workspace
@@ -114,6 +118,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     scanned = without_classes(workspace.mergeable_labels) if top else workspace.strata
     scans = [scan(scene, scanned, workspace.channels) for scene in workspace.scenes]
     _require_usable(labels, scans)
+    _say_unburnt(workspace, scans)
     size = _chip_size(workspace, scans)
     dealt = labels if top else workspace.strata
     places = _places(workspace, scans, dealt, size)
@@ -306,6 +311,16 @@ def _require_other_run(workspace: Workspace) -> None:
             f"{path}: split: keep names a file of this very run; choose another --out, or a copy "
             "of chips.parquet and split.json in a folder of their own"
         )
+
+
+def _say_unburnt(workspace: Workspace, scans: Sequence[Scan]) -> None:
+    labels, settings = workspace.own_labels, workspace.project.labels
+    if not isinstance(labels, Polygons) or not isinstance(settings, LabelSettings):
+        return
+    burnt = np.unique(np.concatenate([item.counts[:, 3] for item in scans])).tolist()
+    note = told_of_unburnt(labels, burnt, workspace.scenes, settings.radius_m is not None)
+    if note is not None:
+        say(f"{labels.path.name}: {note}")
 
 
 def _require_usable(labels: Labels, scans: list[Scan]) -> None:
