@@ -57,7 +57,7 @@ def test_everything_of_the_contract_is_there(finished):
     for name in (
         "chips.parquet", "bundle/bundle.json", "bundle/weights.safetensors", "metrics.json",
         "map.tif", "map_confidence.tif", "map_probability.tif", "preview.png", "report.html",
-        "run.json", "audit.json",
+        "run.json", "audit.json", "bundle/applicability.safetensors",
     ):  # fmt: skip
         assert (folder / "run" / name).stat().st_size > 0, name
     assert "report.html" in said.out
@@ -222,7 +222,7 @@ def test_law_10_the_same_inputs_give_the_same_bytes(finished, tmp_path):
     assert said.status == 0, said.err
     for name in (
         "chips.parquet", "bundle/weights.safetensors", "bundle/bundle.json", "metrics.json",
-        "map.tif", "map_confidence.tif", "report.html",
+        "bundle/applicability.safetensors", "map.tif", "map_confidence.tif", "report.html",
     ):  # fmt: skip
         one, two = (root / "run" / name for root in (folder, tmp_path))
         assert one.read_bytes() == two.read_bytes(), name

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covermap.chips.loading import Chips
+from covermap.verbs.applicability import applicability_on
 from drawings import polygons, scattered, stripes
 from prepared import noisy_scene, prepared
 from tiny import tiny_geobox
@@ -35,13 +36,14 @@ def taught(run, training):
     chips = Chips(teach, statistics)
     numbers = (statistics.mean, statistics.std, statistics.low, statistics.high)
     samples = [chips[index] for index in range(len(chips))]
+    kept = applicability_on(teach, statistics)
     # Labels of held-out pixels stand in a sample, but no pixel is counted there.
     arrays = [
         array
         for item in samples
         for array in (item.values, item.valid, item.counted, item.target * item.counted)
     ]
-    return [array.tobytes() for array in (*numbers, *arrays)]
+    return [array.tobytes() for array in (*numbers, kept.pixels, *arrays)]
 
 
 @pytest.mark.parametrize("by", ["blocks", "polygons", "random", "region"])

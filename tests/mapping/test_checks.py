@@ -3,6 +3,8 @@ from pathlib import Path
 
 import numpy as np
 
+from covermap.bundle.applicability import applicability_of
+from covermap.bundle.folder import write_bundle
 from covermap.core.legend import Legend
 from covermap.mapping.checks import drift_warnings, self_check
 from covermap.mapping.result import MapResult
@@ -50,3 +52,28 @@ def test_a_scene_unlike_training_is_told_by_band():
     (warning,) = drift_warnings(brighter, bundle)
     assert channel.name in warning
     assert "100%" in warning
+
+
+def test_a_scene_whose_bands_go_together_otherwise_is_told(tmp_path):
+    generator = np.random.default_rng(1)
+
+    def ground(slope, size=40):
+        first = generator.uniform(-1, 1, (size, size))
+        second = slope * first + 0.05 * generator.normal(size=(size, size))
+        return np.stack([first, second]).astype(np.float32)
+
+    bundle = tiny_bundle()
+    taught = [ground(1).reshape(2, -1) for _ in range(5)]
+    kept = applicability_of([pixels[:, ::8] for pixels in taught])
+    weights = {"w": np.zeros(1, np.float32)}
+    bundle = write_bundle(tmp_path / "bundle", bundle, weights, applicability=kept)
+    like = ArrayScene(ground(1), None, tiny_geobox(40, 40), list(bundle.channel_names))
+    assert drift_warnings(like, bundle) == []
+    unlike = dataclasses.replace(like, values=ground(-1))
+    (warning,) = drift_warnings(unlike, bundle)
+    assert "unlike the training imagery in all bands taken together (" in warning
+    # What cannot be mapped says nothing of what is mapped.
+    values = np.where(np.arange(40) < 30, unlike.values, like.values)
+    invalid = np.broadcast_to(np.arange(40) < 30, (2, 40, 40))
+    half = dataclasses.replace(like, values=values, valid=~invalid)
+    assert drift_warnings(half, bundle) == []

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from covermap.bundle.applicability import Applicability
 from covermap.bundle.facts import FACTS, Bundle, from_facts, to_facts
 from covermap.core.errors import BundleError, CovermapError, system_words
 from covermap.core.files import (
@@ -26,6 +27,7 @@ from covermap.core.files import (
 _WEIGHTS = "weights.safetensors"
 FOREST_FILE = "forest.skops"
 _RANGES = "ranges.json"
+_APPLICABILITY = "applicability.safetensors"
 _PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib", ".npy"})
 
 
@@ -34,6 +36,7 @@ def write_bundle(
     bundle: Bundle,
     weights: dict[str, np.ndarray] | bytes,
     ranges: Mapping[str, tuple[float, float]] | None = None,
+    applicability: Applicability | None = None,
 ) -> Bundle:
     """Write a bundle, in one piece; the same content gives the same bytes.
 
@@ -47,6 +50,8 @@ def write_bundle(
         Parameters and buffers of a network by name; of a forest, its skops archive.
     ranges : mapping, optional
         What enters each convolution on training chips, for computing in 8-bit integers.
+    applicability : Applicability, optional
+        What it learnt from, so that scenes which are unlike it are told.
 
     Returns
     -------
@@ -63,6 +68,10 @@ def write_bundle(
             save_file(ordered, scratch / _WEIGHTS)
         if ranges:
             write_json(scratch / _RANGES, {name: list(span) for name, span in ranges.items()})
+        if applicability is not None:
+            limit = np.array(applicability.limit)
+            tensors = {"limit": limit, "pixels": np.ascontiguousarray(applicability.pixels)}
+            save_file(tensors, scratch / _APPLICABILITY)
         write_json(scratch / FACTS, to_facts(bundle))
     return dataclasses.replace(bundle, folder=folder)
 
@@ -170,24 +179,9 @@ def read_weights(bundle: Bundle) -> dict[str, np.ndarray]:
     BundleError
         The file is missing, damaged, or somebody else's alone.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     if bundle.folder is None:
         raise ValueError("this bundle was not read from a folder")
-    path = bundle.folder / _WEIGHTS
-    try:
-        # The library takes every file that it cannot open for one that is not there.
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    try:
-        return dict(load_file(path))
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise BundleError(
-            f"{path}: not readable as safetensors ({error}); copy the whole bundle again"
-        ) from None
+    return _read_tensors(bundle.folder / _WEIGHTS)
 
 
 def read_forest(bundle: Bundle) -> bytes:
@@ -221,6 +215,46 @@ def read_ranges(bundle: Bundle) -> dict[str, tuple[float, float]]:
             f"{path}: expected a low and a high number for each layer; copy the whole bundle again"
         )
     return spans
+
+
+def read_applicability(bundle: Bundle) -> Applicability | None:
+    """What a bundle's model learnt from; None where that is not kept (earlier versions).
+
+    Raises
+    ------
+    BundleError
+        The file is damaged, or of another bundle.
+    """
+    if bundle.folder is None or not (bundle.folder / _APPLICABILITY).is_file():
+        return None
+    path = bundle.folder / _APPLICABILITY
+    tensors = _read_tensors(path)
+    pixels, limit = tensors.get("pixels", np.empty(0)), tensors.get("limit", np.empty(0))
+    fits = pixels.ndim == 2 and pixels.shape[1] == len(bundle.channels) and limit.size == 1
+    if not fits or not len(pixels) or not (np.isfinite(pixels).all() and np.isfinite(limit).all()):
+        raise BundleError(
+            f"{path}: expected pixels of {len(bundle.channels)} channels and a limit; copy the "
+            "whole bundle again"
+        )
+    return Applicability(pixels, float(limit.item()))
+
+
+def _read_tensors(path: Path) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        # The library takes every file that it cannot open for one that is not there.
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise BundleError(
+            f"{path}: not readable as safetensors ({error}); copy the whole bundle again"
+        ) from None
 
 
 def _unreadable(path: Path, error: OSError) -> BundleError:

@@ -272,9 +272,9 @@ def _chips(
     for part in tiles(whole(scene.geobox), size):
         window = Window(part.row_off, part.col_off, size, size)
         raster = scene.read(list(bundle.channel_names), window)
-        if drift is not None:
-            drift.add(raster)
         usable = scene.usable(raster)
+        if drift is not None:
+            drift.add(raster, usable)
         values = statistics.normalise(raster.values, raster.valid & usable)
         shares.append(model.answers(values[None])[0])
         weights.append(int(usable.sum()))

@@ -23,6 +23,7 @@ from covermap.core.legend import Legend
 from covermap.core.place import joined_bounds
 from covermap.models.settings import AUTO, FOREST
 from covermap.project.steps import RunFolder, versions
+from covermap.verbs.applicability import applicability_on
 from covermap.verbs.calibrate import calibrate_folds
 from covermap.verbs.choose import Rivals, choose
 from covermap.verbs.describe import describe_imagery, pixel_sizes, usable_rule
@@ -244,7 +245,11 @@ def _keep(
     """Write the bundle of a taught model; what is told of it."""
     bundle = _bundle(workspace, chips, training, ground, taught)
     write_bundle(
-        bundle_folder(workspace.folder.path, training), bundle, taught.weights, taught.ranges
+        bundle_folder(workspace.folder.path, training),
+        bundle,
+        taught.weights,
+        taught.ranges,
+        applicability_on(ground.teach, ground.statistics),
     )
     return dict(taught.told)
 
