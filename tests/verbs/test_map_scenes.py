@@ -255,3 +255,18 @@ def test_a_mosaic_leaves_no_handles_of_its_removed_parts(tmp_path, oracle):
     map_scenes(bundle, scenes, tmp_path / "map.tif", mosaic=True)
     # A handle without a name would keep the part's place on the disk.
     assert not [path for path, _ in POOL._idle if path.is_relative_to(tmp_path / ".map.parts")]
+
+
+@pytest.mark.parametrize("first", ["S2_20200716", "S2_20200716_confidence"])
+def test_maps_of_scenes_that_are_called_like_each_others_files_stay(tmp_path, oracle, first):
+    bundle, scenes = oracle
+    other = tmp_path / "S2_20200716_confidence.tif"
+    other.write_bytes(scenes[1].read_bytes())
+    order = [scenes[0], other] if first == scenes[0].stem else [other, scenes[0]]
+    outputs = {scenes[0]: ("class", "confidence"), other: ("class",)}
+    maps = tmp_path / "maps"
+    map_scenes(bundle, order[:1], maps, outputs=outputs[order[0]])
+    before = {path.name: path.read_bytes() for path in maps.iterdir()}
+    with pytest.raises(OutputError, match=r"S2_20200716_confidence\.tif: already exists"):
+        map_scenes(bundle, order[1:], maps, outputs=outputs[order[1]])
+    assert {path.name: path.read_bytes() for path in maps.iterdir()} == before

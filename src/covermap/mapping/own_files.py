@@ -23,16 +23,17 @@ _MADE_FROM_RASTERS = frozenset({"statistics", "polygons", "preview"})
 _ENDINGS = (".tif", ".tiff")
 
 
-def is_own_file(path: Path, target: Path) -> bool:
+def is_own_file(file: MapFile, target: Path) -> bool:
     """Whether a file that is to be written is free, or was written by this program.
 
     Parameters
     ----------
-    path : Path
+    file : MapFile
         One of the files of a map, see `covermap.mapping.files.map_files`.
     target : Path
         The class map. It may be missing where a map was stopped, or was deleted by itself.
     """
+    path = file.path
     if not path.exists():
         # A link into nowhere is somebody's file as well.
         return not path.is_symlink()
@@ -42,15 +43,21 @@ def is_own_file(path: Path, target: Path) -> bool:
         return is_own_raster(raster) or (not raster.exists() and is_own_attributes(path))
     if path.suffix == ".gpkg":
         return is_own(path)
-    if path.suffix == ".json":
-        return is_own_catalog(path)
     if path == polygon_files(target)[1]:
         return is_own_style(path) or is_own(path.with_suffix(".gpkg"))
     if path.suffix in {".qml", ".sld"}:
         return is_own_style(path) or is_own_raster(target)
     if path.suffix == ".png":
         return is_own_picture(path) or is_own_raster(target)
-    return is_own_raster(path)
+    # A map of values takes the place of one of classes; the map of a scene that is called like a
+    # layer of another's map is nobody's to write over.
+    kinds: tuple[MapOutput, ...] = ("class", "value") if path == target else (file.output,)
+    return any(_is_own_layer(path, kind) for kind in kinds)
+
+
+def is_own_catalog_file(path: Path) -> bool:
+    """Whether a file of a catalog that is to be written is free, or was written by this program."""
+    return is_own_catalog(path) if path.exists() else not path.is_symlink()
 
 
 def remove_left_over(
@@ -94,7 +101,7 @@ def _is_left_over(file: MapFile, out: Path) -> bool:
     if file.kind == "statistics" and file.output != "value":
         # They go with a layer of ours, and stay beside the map of a scene that is called like it.
         return _is_own_layer(layer_path(out, file.output), file.output)
-    return is_own_file(file.path, out)
+    return is_own_file(file, out)
 
 
 def is_own_raster(path: Path) -> bool:

@@ -24,7 +24,7 @@ from covermap.imagery.raster import Scene
 from covermap.mapping.catalog import catalog_files, publish_catalog, withdraw
 from covermap.mapping.files import in_the_way, map_files, preview_of, written_outputs
 from covermap.mapping.ledger import chosen_before, ledger_path
-from covermap.mapping.own_files import is_own_file, tags_of
+from covermap.mapping.own_files import is_own_catalog_file, is_own_file, tags_of
 from covermap.mapping.preview import is_own_picture
 from covermap.mapping.result import MapResult
 from covermap.mapping.settings import MapSettings
@@ -133,12 +133,17 @@ def map_scenes(
     opened, unread = _opened(model, [Path(path) for path in scenes], one_map)
     targets = mosaic_target(Path(out)) if mosaic else _targets(opened, Path(out))
     written = written_outputs(settings, model.legend)
-    files = [(file.path, target) for target in targets for file in map_files(target, written)]
+    strangers = [
+        file.path
+        for target in targets
+        for file in map_files(target, written)
+        if not is_own_file(file, target)
+    ]
     # A file that is named stands for itself; a folder has a catalog, also of one map.
     in_folder = targets != [Path(out)]
     if in_folder:
-        files += [(path, targets[0]) for path in catalog_files(targets)]
-    refuse_strangers([path for path, target in files if not is_own_file(path, target)], set())
+        strangers += [p for p in catalog_files(targets) if not is_own_catalog_file(p)]
+    refuse_strangers(strangers, set())
     say(told_scores(model.scores))
     # Scenes are hashed when their turn comes: those of a mosaic at once, since parts are named so.
     inputs: dict[Path, Callable[[], str]] = {
