@@ -165,3 +165,21 @@ def test_zero_declared_nodata_is_ground_without_a_mark(tmp_path):
 def test_shares_are_no_codes(tmp_path, share):
     with pytest.raises(ImageryError, match=r"mask.tif: quality: band 1 holds shares \(.*gdal_calc"):
         masked(tmp_path, [0, share], "float64")
+
+
+@pytest.mark.parametrize("coarse", [10, 20])
+def test_a_layer_tells_nothing_where_its_own_mask_says_so(tmp_path, coarse):
+    write_scene(tmp_path / "a.tif", bands=["B02"], height=64, width=64, scale=1e-4)
+    side = 640 // coarse
+    codes = np.full((1, side, side), 4)
+    codes[0, -1] = 9
+    box = tiny_geobox(side, side, coarse)
+    path = tmp_path / "scl.tif"
+    write_scene(path, bands=["x"], geobox=box, values=codes, dtype="uint8", mask=True)
+    settings = ImagerySettings(path="a.tif", quality={"path": "scl.tif"})
+    (scene,) = open_scenes(settings, tmp_path)
+    known = np.ones((side, side), bool)
+    known[:8, :10] = False
+    known[-1] = False
+    expected = np.kron(known, np.ones((coarse // 10,) * 2, bool))
+    assert (scene.read(["B02"], Window(0, 0, 64, 64)).valid[0] == expected).all()

@@ -83,7 +83,8 @@ def code_source(header: ImageHeader, index: int = 1) -> BandSource:
     band = Band(header.path.stem, "dn", None, pixel_size_m(header.geobox))
     declared = header.nodata[index - 1]
     nodata = () if declared is None else (float(declared),)
-    return BandSource(band, header.path, index, header.geobox, nodata=nodata)
+    mask = "dataset" if header.has_mask else "none"
+    return BandSource(band, header.path, index, header.geobox, nodata=nodata, mask=mask)
 
 
 def _laid_on(source: BandSource, grid: GeoBox, resampling: str) -> BandSource:

@@ -90,14 +90,16 @@ def read_codes(source: BandSource, geobox: GeoBox, window: Window) -> tuple[np.n
     codes : ndarray of int64, shape (H, W)
         0 where there is none.
     told : ndarray of bool, shape (H, W)
-        False beyond the layer, and where it holds its nodata or no number.
+        False beyond the layer, and where it holds its nodata or no number, or its mask says so.
 
     Raises
     ------
     ImageryError
         The layer holds fractions.
     """
-    raw, told = read_nearest(source.path, [source.index], source.geobox, geobox, window)
+    raw, told = read_nearest(
+        source.path, [source.index], source.geobox, geobox, window, source.mask
+    )
     found = raw[0]
     for nodata in source.nodata:
         told &= ~_equals(found, nodata)
