@@ -30,6 +30,12 @@ def test_written_settings_are_read_as_the_same(values):
     assert parse(LossSettings, settings.model_dump(), "loss") == settings
 
 
+def test_classes_may_be_called_by_numbers():
+    values = {"cross_entropy": {"class_weights": {10: 2, 20: 0.5}}}
+    settings = parse(LossSettings, values, "loss")
+    assert settings.cross_entropy.class_weights == {"10": 2.0, "20": 0.5}
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -42,6 +48,8 @@ def test_written_settings_are_read_as_the_same(values):
         ({"cross_entropy": {"label_smoothing": 1.0}}, "cross_entropy.label_smoothing: "),
         ({"cross_entropy": {"class_weights": "inverse"}}, "inverse-frequency or effective-number"),
         ({"cross_entropy": {"beta": 0.9}}, "beta is of class_weights: effective-number"),
+        ({"cross_entropy": {"class_weights": [0, 0.0]}}, "at least one of them above 0"),
+        ({"cross_entropy": {"class_weights": []}}, "at least one of them above 0"),
         ({"tversky": {"alpha": 0.0}}, "tversky.alpha: "),
     ],
 )

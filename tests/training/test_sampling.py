@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from covermap.chips.sample import Sample
 from covermap.core.errors import ModelError
 from covermap.training.sampling import (
+    check_sampling,
     class_aims,
     count_class_pixels,
     drawn_chips,
     resolved_sampling,
+    undrawn_classes,
 )
 
 NAMES = ("forest", "water", "urban")
@@ -51,12 +53,24 @@ def test_shares_aim_at_the_classes_that_they_name():
     ("sampling", "message"),
     [
         ({"watr": 1.0}, "names the class 'watr'.*did you mean 'water'"),
-        ({"urban": 1.0}, "'urban', which has no pixel"),
+        ({"urban": 1.0}, "'urban', which no training chip shows"),
     ],
 )
 def test_shares_of_classes_that_are_not_there_are_named(sampling, message):
+    totals = dict(zip(NAMES, PIXELS.sum(0).tolist(), strict=True))
     with pytest.raises(ModelError, match=message):
-        resolved_sampling(sampling, PIXELS, NAMES)
+        check_sampling(sampling, totals)
+    check_sampling({"water": 1.0}, totals)
+    check_sampling("balanced", totals)
+
+
+def test_a_fold_without_a_named_class_draws_the_others():
+    asked = {"urban": 0.9, "water": 0.1}
+    assert undrawn_classes(asked, PIXELS, NAMES) == ("urban",)
+    assert undrawn_classes("balanced", PIXELS, NAMES) == ()
+    assert resolved_sampling(asked, PIXELS, NAMES) == resolved_sampling({"water": 1}, PIXELS, NAMES)
+    assert class_aims(asked, PIXELS, NAMES) == class_aims({"water": 1}, PIXELS, NAMES)
+    assert resolved_sampling({"urban": 1.0}, PIXELS, NAMES) is None
 
 
 def test_balancing_needs_the_class_pixels():

@@ -133,6 +133,12 @@ def test_auto_never_takes_more_than_half_of_the_chips(chips, chip_size):
     assert 10 <= resolved.epochs <= 200
 
 
+@pytest.mark.parametrize(("key", "name"), [(10, "10"), ("fore\u0302t", "for\u00eat")])
+def test_classes_are_named_as_labels_name_them(key, name):
+    settings = parse(TrainingSettings, {"sampling": {key: 0.5}}, "training")
+    assert settings.sampling == {name: 0.5}
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

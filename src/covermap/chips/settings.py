@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from covermap.core.names import composed_keys
 from covermap.core.settings import Settings
 
 # A value of `together`: a name without the number of a piece, or its row and column.
@@ -67,10 +68,8 @@ class ChipSettings(Settings):
     @classmethod
     def _names_or_shares(cls, value: object) -> object:
         if isinstance(value, list):
-            return {str(name): 0.0 for name in value}
-        if isinstance(value, dict):
-            return {str(name): share for name, share in value.items()}
-        return value
+            value = dict.fromkeys(value, 0.0)
+        return composed_keys(value)
 
     @field_validator("classes")
     @classmethod

@@ -18,6 +18,21 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def composed_keys(value: object) -> object:
+    """A mapping by names, with its keys as text as `composed` gives it; anything else as it is.
+
+    YAML reads the name of a class that is a number as one.
+
+    Examples
+    --------
+    >>> composed_keys({10: 0.5, "water": 1})
+    {'10': 0.5, 'water': 1}
+    """
+    if isinstance(value, dict):
+        return {composed(str(key)): item for key, item in value.items()}
+    return value
+
+
 def shortened(name: str, letters: int = 22) -> str:
     """A name of at most so many letters; of a longer one its beginning and its end.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from covermap.core.names import composed
+from covermap.core.names import composed, composed_keys
 from covermap.core.settings import Settings
 from covermap.labels.settings import LabelSettings
 
@@ -52,9 +52,7 @@ class TagSettings(Settings):
     @field_validator("classes", mode="before")
     @classmethod
     def _keys_as_text(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        return {composed(str(key)): item for key, item in value.items()}
+        return composed_keys(value)
 
     @field_validator("ignore", mode="before")
     @classmethod

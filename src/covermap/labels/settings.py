@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from covermap.core.names import composed
+from covermap.core.names import composed, composed_keys
 from covermap.core.settings import Settings
 
 LARGEST_ID = 65534
@@ -312,9 +312,7 @@ class LabelSettings(Settings):
     @field_validator("classes", mode="before")
     @classmethod
     def _keys_as_text(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return {composed(str(key)): item for key, item in value.items()}
-        return value
+        return composed_keys(value)
 
     @field_validator("ignore", "priority", "tokens", mode="before")
     @classmethod

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from covermap.core.names import composed_keys
 from covermap.core.settings import Settings
 
 _Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -47,7 +48,9 @@ class CrossEntropySettings(TermSettings):
         # A union of four kinds would be told in four lines; a misspelt rule deserves one.
         if isinstance(value, str) and value not in _RULES:
             raise ValueError(f"expected {' or '.join(_RULES)}, a list, or weights by class name")
-        return value
+        if isinstance(value, list) and not any(value):
+            raise ValueError("expected a number for each class, at least one of them above 0")
+        return composed_keys(value)
 
     @model_validator(mode="after")
     def _beta_of_its_rule(self) -> CrossEntropySettings:

@@ -31,6 +31,44 @@ def count_class_pixels(source: SampleSource, classes: int) -> np.ndarray:
     return counts
 
 
+def check_sampling(sampling: Sampling | Mapping[str, float], totals: Mapping[str, int]) -> None:
+    """Refuse shares of classes that no training of a run could draw.
+
+    Parameters
+    ----------
+    sampling : str or dict of str to float
+        As for `resolved_sampling`.
+    totals : mapping of str to int
+        Labelled pixels, or chips, of each class of the legend on all ground that teaches.
+
+    Raises
+    ------
+    ModelError
+        A class is not in the legend, or nothing of it teaches.
+    """
+    for name in sampling if isinstance(sampling, Mapping) else ():
+        if name not in totals:
+            raise ModelError(
+                f"training: sampling names the class '{name}', which is not in the legend; "
+                f"{nearest(name, totals)}"
+            )
+        if totals[name] == 0:
+            raise ModelError(
+                f"training: sampling asks for the class '{name}', which no training chip shows; "
+                "leave it out"
+            )
+
+
+def undrawn_classes(
+    sampling: Sampling | Mapping[str, float], class_pixels: np.ndarray, names: Sequence[str]
+) -> tuple[str, ...]:
+    """Classes that a mapping names and these chips lack, as in a k-fold the fold that has them."""
+    if not isinstance(sampling, Mapping):
+        return ()
+    totals = class_pixels.sum(0)
+    return tuple(name for name in sampling if totals[names.index(name)] == 0)
+
+
 def resolved_sampling(
     sampling: Sampling | Mapping[str, float],
     class_pixels: np.ndarray | None,
@@ -43,16 +81,11 @@ def resolved_sampling(
     sampling : str or dict of str to float
         `auto` is `balanced` when a class holds less than half of an even share of the labelled
         pixels, and `uniform` else. A mapping gives each class its share of the draws; classes left
-        out get none of their own.
+        out get none of their own, and the share of one that these chips lack goes to the others.
     class_pixels : ndarray of int64, shape (chips, classes), optional
         Of `count_class_pixels`; `auto` without it is `uniform`.
     names : sequence of str
-        The classes.
-
-    Raises
-    ------
-    ModelError
-        A mapping names a class that is not in the legend or has no training pixel.
+        The classes; a mapping names no others, see `check_sampling`.
     """
     if sampling == "uniform" or (sampling == "auto" and class_pixels is None):
         return None
@@ -60,7 +93,8 @@ def resolved_sampling(
         raise ValueError(f"sampling {sampling} needs the class pixels of the chips")
     totals = class_pixels.sum(0)
     if isinstance(sampling, Mapping):
-        return _as_tuple(_aimed(class_pixels, _wished(sampling, totals, names)))
+        wished = _wished(sampling, totals, names)
+        return _as_tuple(_aimed(class_pixels, wished)) if wished.any() else None
     present = totals > 0
     if sampling == "auto" and not np.any(totals[present] < _RARE_PART * totals[present].mean()):
         return None
@@ -117,21 +151,12 @@ def _aimed(class_pixels: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def _wished(sampling: Mapping[str, float], totals: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Each class's share of the draws, float64 (K,); 0 in all where none of them is there."""
     shares = np.zeros(len(totals))
     for name, share in sampling.items():
-        if name not in names:
-            raise ModelError(
-                f"training: sampling names the class '{name}', which is not in the legend; "
-                f"{nearest(name, names)}"
-            )
-        place = list(names).index(name)
-        if totals[place] == 0:
-            raise ModelError(
-                f"training: sampling asks for the class '{name}', which has no pixel in the "
-                "training chips; leave it out"
-            )
-        shares[place] = share
-    return shares / shares.sum()
+        place = names.index(name)
+        shares[place] = share if totals[place] else 0.0
+    return shares / (shares.sum() or 1.0)
 
 
 def _as_tuple(chances: np.ndarray) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from covermap.core.errors import ModelError
+from covermap.core.names import composed_keys
 from covermap.core.settings import Settings
 from covermap.training.sampling import class_aims, resolved_sampling
 
@@ -176,7 +177,7 @@ class TrainingSettings(Settings):
             raise ValueError(f"expected {names}, or shares by class name")
         if value == {}:
             raise ValueError("expected at least one class, e.g. {water: 1.0}")
-        return value
+        return composed_keys(value)
 
     @field_validator("schedule", mode="before")
     @classmethod
@@ -268,8 +269,7 @@ def resolve(
     Raises
     ------
     ModelError
-        The crop is larger than the chips, or chips cannot be cut; or the sampling names a class
-        that training has not.
+        The crop is larger than the chips, or chips cannot be cut.
     """
     crop = _crop(settings, chip_size, cuts)
     draws = 1 if crop is None else max(1, round((chip_size / crop) ** 2))

@@ -70,6 +70,7 @@ def compared_with_forest(
     if not usable:
         return None
     ground = sum(int(np.prod(scenes[name].geobox.shape)) for name in maps) * usable / sampled
+    labelled = sum(class_pixels(workspace, chips, workspace.split.ground.parts).values())
     shares = {
         "map": joint.sum(axis=1) / usable,
         "forest": joint.sum(axis=0) / usable,
@@ -78,7 +79,7 @@ def compared_with_forest(
     return {
         "pixels": usable,
         "same_class": float(np.trace(joint) / usable),
-        "labelled_share": min(1.0, sum(class_pixels(workspace, chips).values()) / ground),
+        "labelled_share": min(1.0, labelled / ground),
         "classes": {
             name: {key: float(values[place]) for key, values in shares.items()}
             for place, name in enumerate(legend.names)

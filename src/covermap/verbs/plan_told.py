@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,10 +28,8 @@ def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
     from covermap.models.hardware import device_name
 
     project, split = workspace.project, workspace.split
-    if workspace.of_chips:
-        counts, unit = class_chips(workspace, chips), "chips"
-    else:
-        counts, unit = class_pixels(workspace, chips), "pixels"
+    counts = class_counts(workspace, chips, split.ground.parts)
+    unit = "chips" if workspace.of_chips else "pixels"
     polygons = workspace.labels.drawn
     say(f"\n{project.name}")
     width = max(len(name) for name in workspace.labels.legend.names)
@@ -66,14 +65,24 @@ def _without_validation(workspace: Workspace, chips: gpd.GeoDataFrame) -> list[s
     return [f"training: {key} ({why})" for key, is_asked in asked.items() if is_asked]
 
 
-def class_pixels(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, int]:
-    """Labelled pixels of each class that count in some part, each once however many chips show it.
+def class_counts(
+    workspace: Workspace, chips: gpd.GeoDataFrame, parts: Sequence[str]
+) -> dict[str, int]:
+    """How much of each class lies in some parts: chips where they are answered whole, or pixels."""
+    counts = class_chips if workspace.of_chips else class_pixels
+    return counts(workspace, chips, parts)
+
+
+def class_pixels(
+    workspace: Workspace, chips: gpd.GeoDataFrame, parts: Sequence[str]
+) -> dict[str, int]:
+    """Labelled pixels of each class that count in some parts, each once however many chips show it.
 
     Chips are read again only where they overlap.
     """
     viewer = workspace.viewer
     totals: dict[str, float] = {}
-    for part in workspace.split.ground.parts:
+    for part in parts:
         windows = windows_of(chips, (part,), viewer.regions)
         share = share_of(viewer, windows, (part,), (), once=True)
         if share.overlaps:
@@ -99,12 +108,14 @@ def _once(share: Share) -> np.ndarray:
     return counts
 
 
-def class_chips(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, int]:
+def class_chips(
+    workspace: Workspace, chips: gpd.GeoDataFrame, parts: Sequence[str]
+) -> dict[str, int]:
     """How many chips have each label; of chips of one class, how many are of it."""
     names = workspace.labels.legend.names
     of_numbers = workspace.project.task == "regression"
     answers = ChipClass(len(names)) if of_numbers else workspace.answers()
-    found = chip_answers(chips, answers, names, workspace.split.ground.parts)
+    found = chip_answers(chips, answers, names, parts)
     return dict(zip(names, np.nansum(found, axis=0).astype(int).tolist(), strict=True))
 
 

@@ -168,7 +168,7 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     from covermap.models.registry import build_network, output_of
     from covermap.models.sight import will_see_everything
     from covermap.training.fit import FitPlan, fit
-    from covermap.training.sampling import count_class_pixels
+    from covermap.training.sampling import count_class_pixels, undrawn_classes
     from covermap.training.settings import resolve
 
     prepare_cpu()
@@ -176,6 +176,9 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     outputs = max(1, len(names))
     network = build_network(settings, lesson.wavelengths, outputs, project.seed, lesson.base)
     class_pixels = count_class_pixels(lesson.teach, outputs) if names else None
+    if class_pixels is not None:
+        for name in undrawn_classes(project.training.sampling, class_pixels, names):
+            say(f"{lesson.title}: sampling: no {name} teaches here, the others take its draws")
     size = lesson.teach[0].valid.shape[0]
     cuts = lesson.teach[0].target.ndim == 2
     resolved = resolve(project.training, len(lesson.teach), size, class_pixels, names, cuts)

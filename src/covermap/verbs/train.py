@@ -27,10 +27,11 @@ from covermap.verbs.applicability import applicability_on
 from covermap.verbs.calibrate import calibrate_folds
 from covermap.verbs.choose import Rivals, choose
 from covermap.verbs.describe import describe_imagery, pixel_sizes, usable_rule
-from covermap.verbs.plan_told import tell_plan
+from covermap.verbs.plan_told import class_counts, tell_plan
 from covermap.verbs.prepare import prepare_inputs
 from covermap.verbs.quantity import fitted_quantity, scale_of
 from covermap.verbs.teach import Lesson, Taught, taught_chip_forest, taught_forest, taught_network
+from covermap.verbs.trainable import require_classes, require_trainable
 from covermap.verbs.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def train(project: str | Path, out: str | Path, force: bool = False) -> RunFolde
 
 def train_step(workspace: Workspace, force: bool) -> None:
     """The step in an opened workspace."""
-    _require_trainable(workspace)
+    require_trainable(workspace)
     inputs = train_inputs(workspace)
     workspace.folder.claim((*OUTPUTS, _CHECKPOINTS))
     checkpoints = workspace.folder.path / _CHECKPOINTS
@@ -99,18 +100,6 @@ def train_inputs(workspace: Workspace) -> dict[str, Any]:
     )
 
 
-def _require_trainable(workspace: Workspace) -> None:
-    """Refuse what a project may say but no training takes."""
-    project, where = workspace.project, workspace.project_path
-    if project.task != "regression":
-        return
-    if project.training.sampling not in ("auto", "uniform"):
-        raise ProjectError(
-            f"{where}: training: sampling draws chips by class, and task: regression has none; "
-            "write training: {sampling: uniform}"
-        )
-
-
 def _weights_digest(workspace: Workspace) -> str | None:
     """Digest of the local file of initial weights, so that another file is another training."""
     named = workspace.project.model.weights_file
@@ -127,6 +116,7 @@ def _train(workspace: Workspace, key: str) -> tuple[str, ...]:
     folder = workspace.folder.path
     chips = read_chips(folder / "chips.parquet")
     tell_plan(workspace, chips)
+    require_classes(workspace, _taught_classes(workspace, chips))
     shutil.rmtree(folder / "folds", ignore_errors=True)
     model, trainings = workspace.project.model, workspace.split.trainings
     told: dict[str, Any] = {}
@@ -161,6 +151,13 @@ def _train(workspace: Workspace, key: str) -> tuple[str, ...]:
         told[name]["calibration"] = calibration
     write_json(folder / "training.json", told)
     return tuple(name for name in OUTPUTS if (folder / name).exists())
+
+
+def _taught_classes(workspace: Workspace, chips: gpd.GeoDataFrame) -> dict[str, int]:
+    """How much of each class teaches in the last training, by the plan."""
+    names = workspace.labels.legend.names
+    counts = class_counts(workspace, chips, workspace.split.trainings[-1].train)
+    return {name: counts.get(name, 0) for name in names}
 
 
 @dataclass(frozen=True)
