@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 
+from covermap.chips.sample import Sample
 from covermap.chips.table import read_chips
-from covermap.verbs.plan_told import tell_plan
+from covermap.training.settings import TrainingSettings, resolve
+from covermap.verbs.plan_told import forecast, tell_plan
 from covermap.verbs.prepare import prepare
 from covermap.verbs.train import train
 from covermap.verbs.workspace import Workspace
@@ -64,6 +68,36 @@ def test_what_waits_for_validation_is_told_where_nothing_validates(folder, capsy
 def test_a_batch_of_one_chip_is_told_to_be_of_two(folder, capsys):
     said = told(folder, capsys, "training: {batch_size: 1}\n")
     assert "no effect training: batch_size: 1 (batch normalisation needs two" in said
+
+
+class Recording(torch.nn.Conv2d):
+    """A network that tells where and in what it computes."""
+
+    seen: ClassVar[set] = set()
+
+    def forward(self, values):
+        answers = super().forward(values)
+        self.seen.add((values.device.type, answers.dtype))
+        return answers
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "wanted"),
+    [("cpu", "bfloat16", torch.bfloat16), ("meta", "float32", torch.float32)],
+)
+def test_the_forecast_times_a_step_where_and_as_training_does_it(
+    monkeypatch, device, precision, wanted
+):
+    monkeypatch.setattr("covermap.models.hardware.training_device", lambda: device)
+    monkeypatch.setattr(Recording, "seen", set())
+    values, pixels = np.zeros((2, 32, 32), np.float32), np.zeros((32, 32), np.int64)
+    chips = [Sample(values, pixels == 0, pixels, pixels == 0)] * 4
+    network = Recording(2, 3, 1)
+    settings = resolve(TrainingSettings(epochs=2, precision=precision), 4, 32)
+    said = forecast(network, chips, None, settings, 1)
+    assert "2 epochs of 2 batches" in said
+    assert Recording.seen == {(device, wanted)}
+    assert next(network.parameters()).device.type == "cpu"
 
 
 def test_a_bundle_names_the_scenes_that_taught_it(folder):

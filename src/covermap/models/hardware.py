@@ -106,6 +106,16 @@ def total_memory() -> int:
         return _UNKNOWN_MEMORY
 
 
+def training_device() -> str:
+    """Where torch trains: `cuda` where there is such a GPU, else `cpu`.
+
+    Apple's GPU is left out: it has no float64 and other sums.
+    """
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def device_name() -> str:
     """The device that networks run on, in words.
 

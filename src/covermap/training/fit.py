@@ -24,7 +24,7 @@ from covermap.core.errors import ModelError
 from covermap.core.files import complete_file, content_digest
 from covermap.core.progress import progress
 from covermap.core.settings import Settings
-from covermap.models.hardware import bfloat16_pays, prepare_cpu
+from covermap.models.hardware import bfloat16_pays, prepare_cpu, training_device
 from covermap.models.libraries import lightning
 from covermap.models.loading import put_weights
 from covermap.models.loss_settings import LossSettings
@@ -140,6 +140,13 @@ def fit(plan: FitPlan) -> Fit:
     return Fit(network.eval(), tuple(state.rows), kept, done, state.precision)
 
 
+def arithmetic_of(settings: ResolvedTraining) -> str:
+    """What a training that begins here computes in: `float32` or `bfloat16`."""
+    if settings.precision != "auto":
+        return settings.precision
+    return "bfloat16" if bfloat16_pays() else "float32"
+
+
 @dataclass
 class _State:
     """What a checkpoint holds beside lightning's own: whose it is, and its epochs so far."""
@@ -154,10 +161,7 @@ class _State:
         (plan.folder / _CHECKPOINT).unlink(missing_ok=True)
         for path in plan.folder.glob("weights-*.safetensors"):
             path.unlink()
-        precision = plan.settings.precision
-        if precision == "auto":
-            precision = "bfloat16" if bfloat16_pays() else "float32"
-        return cls(_digest(plan), precision, [])
+        return cls(_digest(plan), arithmetic_of(plan.settings), [])
 
     @classmethod
     def read(cls, plan: FitPlan) -> _State | None:
@@ -235,9 +239,7 @@ def _trainer(plan: FitPlan, precision: str) -> Any:
     from lightning.pytorch.plugins.environments import LightningEnvironment
 
     return library.Trainer(
-        # The devices that maps are made on and the plan names. "auto" would take Apple's GPU too,
-        # which has no float64 and other sums.
-        accelerator="cuda" if torch.cuda.is_available() else "cpu",
+        accelerator=training_device(),
         devices=1,
         # Told, not found: in a job of SLURM lightning would refuse some numbers of tasks, send the
         # job to the queue again at a signal, and keep checkpoints of its own.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -126,14 +127,20 @@ def forecast(
     settings: ResolvedTraining,
     networks: int,
 ) -> str:
-    """How long the trainings will take, from one step forward and back on real chips, in words."""
+    """How long the trainings will take, from one step forward and back on real chips, in words.
+
+    The step is done where and as training does its own.
+    """
     import copy
 
     import torch
 
-    from covermap.models.hardware import prepare_cpu
+    from covermap.models.hardware import prepare_cpu, training_device
+    from covermap.training.fit import arithmetic_of
 
     prepare_cpu()
+    device = training_device()
+    short = arithmetic_of(settings) == "bfloat16"
     size = settings.crop
     batch = np.stack(
         [
@@ -141,12 +148,16 @@ def forecast(
             for number in range(settings.batch_size)
         ]
     )
-    trial = copy.deepcopy(network).to(memory_format=torch.channels_last).train()
-    values = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
+    trial = copy.deepcopy(network).to(device, memory_format=torch.channels_last).train()
+    values = torch.from_numpy(batch).to(device, memory_format=torch.channels_last)
     seconds = 0.0
     for _ in range(2):  # the first step pays for choosing kernels
         begun = time.perf_counter()
-        trial(values).square().mean().backward()
+        with torch.autocast(device, torch.bfloat16) if short else nullcontext():
+            answers = trial(values)
+        answers.float().square().mean().backward()
+        if device == "cuda":
+            torch.cuda.synchronize()  # it computes on while Python goes on
         seconds = time.perf_counter() - begun
     # Forward alone is a third of a step.
     judged = 0 if not validation else len(validation) * validation[0].valid.size
