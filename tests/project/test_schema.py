@@ -163,6 +163,7 @@ def test_combiners_that_cannot_be_are_named(tmp_path, more, told):
         ("{tags: t.csv, column: [a, b]}", "", "needs the name of one column of numbers"),
         ("{tags: t.csv, column: a}", "model: {name: unet}", "write model: {name: classifier}"),
         ("{tags: t.csv, column: a}", "model: {activation: sigmoid}", "leave activation out"),
+        ("{tags: t.csv, column: a}", "loss: {ruzicka: 1, mae: 1}", "ruzicka is of amounts from 0"),
     ],
 )
 def test_a_regression_without_numbers_is_told_what_to_write(tmp_path, labels, more, told):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from covermap.training.history import EpochRow
+from covermap.training.history import EpochRow, stops_early
 from covermap.training.schedule import optimizer_for, rate_factor, set_rate
 from covermap.training.settings import TrainingSettings, resolve
 
@@ -120,3 +120,19 @@ def test_plateau_drops_after_each_standstill():
     assert factor([0.1, 0.9, 0.1, 0.1, 0.1, 0.1]) == 0.5
     assert factor([0.5] * 8) == 0.25
     assert factor([None] * 20) == 1
+
+
+@pytest.mark.parametrize("name", ["step", "plateau"])
+@pytest.mark.parametrize("epochs", range(1, 9))
+@pytest.mark.parametrize("patience", ["none", 2, 3, 4])
+def test_a_schedule_that_never_drops_the_rate_is_told(name, epochs, patience):
+    schedule = {"name": name, "every": 3}
+    settings = resolved(epochs=epochs, patience=patience, schedule=schedule)
+    rows, factors = [], set()
+    while len(rows) < epochs and not stops_early(rows, settings.patience):
+        factors.add(rate_factor(len(rows) * settings.steps_per_epoch, settings, rows))
+        rows.append(EpochRow(len(rows) + 1, 1.0, 1.0, 0.5, RATE))
+    if name == "step" and settings.patience is not None:
+        # It may stop before, and may not.
+        factors.add(rate_factor((epochs - 1) * settings.steps_per_epoch, settings, rows))
+    assert (settings.without_effect is None) == (len(factors) > 1)

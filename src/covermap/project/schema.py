@@ -188,6 +188,11 @@ class Project(Settings):
                 f"model: activation: {self.model.activation} keeps answers within 0 to 1, and "
                 f"column {self.labels.column} may lie anywhere; leave activation out"
             )
+        if "ruzicka" in self.loss.terms:
+            raise ValueError(
+                "loss: ruzicka is of amounts from 0 up, and numbers of pictures are learnt by how "
+                "far they lie above or below their mean; write loss: {mae: 1.0}"
+            )
 
     @model_validator(mode="after")
     def _weak_for_task(self) -> Project:

@@ -41,6 +41,9 @@ _EMA = 0.99
 # The rate of a cycle falls late, and what is best on validation mostly comes then: only a
 # standstill over half of all epochs says that nothing will.
 _PATIENT_SHARE, _LEAST_PATIENCE = 0.5, 10
+# Epochs beside those without a better score: a first one, the last one, whose score is not final
+# yet, and one that has the lower rate.
+_LEAST_OF_PLATEAU = 3
 
 
 class AugmentationSettings(Settings):
@@ -239,6 +242,19 @@ class ResolvedTraining:
     def steps(self) -> int:
         """Steps of the optimiser in all epochs."""
         return self.epochs * self.steps_per_epoch
+
+    @property
+    def without_effect(self) -> str | None:
+        """What the schedule asks for and never comes to do, with the reason."""
+        name, every = self.schedule.name, self.schedule.every
+        told = f"training: schedule: {name} (the rate drops after {every} epochs"
+        if name == "plateau" and self.patience is not None and self.patience <= every:
+            return f"{told} without a better score, and training stops after {self.patience})"
+        if name == "plateau" and self.epochs < every + _LEAST_OF_PLATEAU:
+            return f"{told} without a better score, and {self.epochs} are trained)"
+        if name == "step" and self.epochs <= every:
+            return f"{told}, and {self.epochs} are trained)"
+        return None
 
 
 def resolve(

@@ -187,6 +187,8 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     validation = _as_mapped(lesson.validate, everything)
     if lesson.models:
         say(forecast(network, lesson.teach, validation, resolved, lesson.models))
+        if resolved.without_effect:
+            say(f"  no effect {resolved.without_effect}\n")
     fitted = fit(
         FitPlan(
             network=network,
