@@ -109,6 +109,31 @@ def test_pictures_without_structure_are_no_copies_of_each_other():
     assert find_duplicates(viewer, run.chips, run.split.trainings) == Duplicates()
 
 
+def test_structure_beside_a_band_of_large_numbers_is_seen():
+    # Reflectance beside Kelvin: a hundredth of the mean of both.
+    run = listed(lambda gray: gray)
+    mixed = [
+        replace(scene, values=np.stack([scene.values[0] / 1000, np.full((SIDE, SIDE), 300.0)]))
+        for scene in run.scenes
+    ]
+    viewer = replace(run.viewer, scenes={scene.name: scene for scene in mixed}, _kept={})
+    found = find_duplicates(viewer, run.chips, run.split.trainings)
+    assert (found.pairs, found.identical, found.copies_of_scored) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("side", [5, 9])
+def test_copies_of_the_smallest_pictures_are_found(side):
+    grays = [photograph(n)[:side, :side] for n in (0, 1, 2, 3, 0)]
+    scenes = [
+        ArrayScene(np.stack([gray] * 2), None, tiny_geobox(side, side, crs=None), CHANNELS, f"p{n}")
+        for n, gray in enumerate(grays)
+    ]
+    labels = Everywhere({f"p{n}": n % 2 for n in range(5)})
+    run = prepared(scenes, labels, by="list", train=["p0", "p1"], test=["p2", "p3", "p4"])
+    found = find_duplicates(run.viewer, run.chips, run.split.trainings)
+    assert (found.pairs, found.identical, found.copies_of_scored) == (1, 1, 1)
+
+
 def test_small_chips_that_are_only_alike_are_no_copies():
     run = listed(lambda gray: 0.9 * gray, size=32)
     assert find_duplicates(run.viewer, run.chips, run.split.trainings) == Duplicates()

@@ -34,9 +34,9 @@ _NEAR = 0.25
 # photographs of like ground stay far under it.
 _SAME_PICTURE, _COMPARED = 0.95, 32
 # A chip with a shorter side shows too little to tell a copy from a likeness: only identical ones
-# count; and one that its scene's border cuts to a strip shows nothing.
+# count; and one that the border of a larger scene cuts to a strip shows nothing.
 _SMALLEST, _STRIP = 48, 12
-# Less spread than this of the mean value, and there is no structure to be told from noise.
+# Less spread than this of a channel's mean, and it has no structure to be told from noise.
 _FLAT = 1e-3
 _LISTED = 50
 
@@ -179,7 +179,7 @@ def _fingerprints(
     total = len(chips.drop_duplicates(["scene", "row_off", "col_off"]))
     with progress("Fingerprints of chips", total, "chips") as bar:
         for place, window in _windows(chips):
-            found = _fingerprint(_gray(viewer, place.scene, window))
+            found = _fingerprint_of(viewer, place.scene, window)
             if found is not None:
                 placed.append((place, window))
                 prints.append(found)
@@ -200,7 +200,10 @@ def _windows(chips: gpd.GeoDataFrame) -> Iterator[tuple[Place, Window]]:
 
 def _gray(viewer: Viewer, scene: str, window: Window) -> np.ndarray:
     """Mean over the channels, float32 (H, W); where a pixel is unusable, the mean of the others."""
-    raster, usable = _read(viewer, scene, window)
+    return _gray_of(*_read(viewer, scene, window))
+
+
+def _gray_of(raster: Raster, usable: np.ndarray) -> np.ndarray:
     gray = raster.values.mean(axis=0)
     if usable.all():
         return gray
@@ -220,15 +223,30 @@ def _read(viewer: Viewer, name: str, window: Window) -> tuple[Raster, np.ndarray
     return raster, scene.usable(raster)
 
 
-def _fingerprint(gray: np.ndarray) -> np.ndarray | None:
-    """Unit vector of the lowest frequencies; None where there is no structure."""
+def _fingerprint_of(viewer: Viewer, scene: str, window: Window) -> np.ndarray | None:
+    """Unit vector of the lowest frequencies of a chip; None where there is no structure."""
     from scipy.fft import dctn
 
-    if min(gray.shape) < _STRIP or gray.std() <= _FLAT * max(abs(float(gray.mean())), 1e-6):
+    own = viewer.scenes[scene].geobox.shape
+    raster, usable = _read(viewer, scene, window)
+    if min(window.shape) < min(_STRIP, *own) or not _has_structure(raster.values[:, usable]):
         return None
-    low = dctn(_shrunk(gray, _THUMBNAIL), norm="ortho")[:_FREQUENCIES, :_FREQUENCIES].ravel()[1:]
-    length = float(np.linalg.norm(low))
-    return None if length == 0 else (low / length).astype(np.float32)
+    found = dctn(_shrunk(_gray_of(raster, usable), _THUMBNAIL), norm="ortho")
+    low = np.zeros((_FREQUENCIES, _FREQUENCIES))
+    found = found[:_FREQUENCIES, :_FREQUENCIES]
+    low[: found.shape[0], : found.shape[1]] = found
+    print_ = low.ravel()[1:]
+    length = float(np.linalg.norm(print_))
+    return None if length == 0 else (print_ / length).astype(np.float32)
+
+
+def _has_structure(values: np.ndarray) -> bool:
+    """Whether any channel of (C, N) values varies by more than noise does."""
+    if not values.shape[1]:
+        return False
+    # By channel: beside 300 K the spread of a reflectance is nothing.
+    least = _FLAT * np.maximum(np.abs(values.mean(axis=1)), 1e-6)
+    return bool((values.std(axis=1) > least).any())
 
 
 def _shrunk(gray: np.ndarray, side: int) -> np.ndarray:
