@@ -70,6 +70,9 @@ class ArrayScene:
 
         return read_with_indices(self.name, tuple(self.bands), self._read_own, names, window)
 
+    def reach(self, names: Sequence[str]) -> int:
+        return 0
+
     def usable(self, raster: Raster) -> np.ndarray:
         return np.asarray(raster.valid.all(axis=0))
 

@@ -16,7 +16,7 @@ from covermap.chips.duplicates import Duplicates, find_duplicates
 from covermap.chips.loading import Share, share_of
 from covermap.chips.parts import HOLDOUT_PARTS, Split, Training
 from covermap.chips.table import windows_of
-from covermap.chips.view import Viewer
+from covermap.chips.view import Viewer, inside_of, spread
 from covermap.core.common_ground import Outlines, on_one_turn, share_ground
 from covermap.core.errors import SplitError
 from covermap.core.grid import Window, same_lattice, window_geobox
@@ -238,7 +238,7 @@ class _Footprints:
     """Where the chips of some shares lie, so that neighbours are found without asking all."""
 
     def __init__(self, viewer: Viewer, shares: Sequence[Share]) -> None:
-        self._scenes = viewer.scenes
+        self._scenes, self._reaches = viewer.scenes, viewer.reaches
         self._seen: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
         self._bytes = 0
         self._placed: list[tuple[Share, int, GeoBox]] = []
@@ -246,7 +246,7 @@ class _Footprints:
         self._pictures: dict[str, list[tuple[Share, int, GeoBox]]] = {}
         for share in shares:
             for place, (scene, _) in enumerate(share.windows):
-                box = window_geobox(viewer.scenes[scene].geobox, share.shown(place))
+                box = window_geobox(viewer.scenes[scene].geobox, self._read(share, place))
                 if box.crs is None:
                     self._pictures.setdefault(scene, []).append((share, place, box))
                 else:
@@ -264,14 +264,24 @@ class _Footprints:
             groups.setdefault((share.windows[place][0], turn), []).append((share, place))
         read = np.zeros(tuple(box.shape), dtype=bool)
         for (name, turn), chips in groups.items():
-            frame = _around([share.shown(place) for share, place in chips])
+            frame = _around([self._read(share, place) for share, place in chips])
             seen = np.zeros(frame.shape, dtype=bool)
             for share, place in chips:
                 seen[share.shown(place).relative_to(frame).slices] |= self._seen_of(share, place)
+            if self._reaches[name]:
+                seen = self._with_reach(name, frame, seen)
             other = window_geobox(self._scenes[name].geobox, frame)
             moved = Affine.translation(turn, 0) * other.affine
             read |= _laid_on(box, GeoBox(other.shape, moved, other.crs), seen)
         return read
+
+    def _read(self, share: Share, place: int) -> Window:
+        """Where the values that are shown for a window come from."""
+        return share.shown(place).expanded(self._reaches[share.windows[place][0]])
+
+    def _with_reach(self, scene: str, frame: Window, seen: np.ndarray) -> np.ndarray:
+        """The ground that what is seen of a scene was made of; no scene reads beyond its own."""
+        return spread(seen, self._reaches[scene]) & inside_of(self._scenes[scene], frame)
 
     def _near(self, scene: str, box: GeoBox) -> Iterator[tuple[Share, int, GeoBox]]:
         """Chips that may share ground with a grid of a scene, in order."""

@@ -47,7 +47,7 @@ class View:
         Pixels that labels which teach keep away from held-out ground.
     sliver : int
         Pixels by which held-out ground is widened: those that may lie under a pixel of another
-        scene that counts there.
+        scene that counts there, and those whose values are interpolated from it.
     """
 
     raster: Raster
@@ -63,11 +63,11 @@ class View:
 
     def hidden(self, codes: np.ndarray) -> np.ndarray:
         """Ground of the parts `codes`, which others may not even see; bool (H, W)."""
-        return self._cropped(_spread(self._held_by(codes), self.sliver))
+        return self._cropped(spread(self._held_by(codes), self.sliver))
 
     def near(self, codes: np.ndarray, buffer_px: int) -> np.ndarray:
         """Ground nearer than `buffer_px` to that of the parts `codes`; bool (H, W)."""
-        return self._cropped(_spread(self._held_by(codes), buffer_px))
+        return self._cropped(spread(self._held_by(codes), buffer_px))
 
     def counted(self, codes: np.ndarray) -> np.ndarray:
         """Pixels that count in one of the parts `codes`; bool (H, W)."""
@@ -113,7 +113,7 @@ class Viewer:
 
     def _read(self, scene_name: str, window: Window) -> View:
         scene = self.scenes[scene_name]
-        sliver, buffer = self._slivers[scene_name], self._buffers[scene_name]
+        sliver, buffer = self._widened[scene_name], self._buffers[scene_name]
         margin = max(1, buffer, sliver)
         wide = window.expanded(margin)
         wide_box = window_geobox(scene.geobox, wide)
@@ -121,7 +121,7 @@ class Viewer:
         box = window_geobox(scene.geobox, window)
         target = _cropped_target(wide_target, margin)
         raster = scene.read(self.channels, window)
-        inside = _inside(scene, window)
+        inside = inside_of(scene, window)
         if self.regions:
             region = self.regions[scene_name, window]
             inside &= region.inside
@@ -133,7 +133,7 @@ class Viewer:
             usable=usable,
             inside=inside,
             target=target,
-            held=self._held(wide_box, wide_target, scene_name, sliver, buffer),
+            held=self._held(wide_box, wide_target, scene_name, buffer),
             counting=np.where(usable, counting, -1).astype(np.int16),
             groups=self.ground.group_numbers(box, target, scene_name),
             margin=margin,
@@ -151,8 +151,24 @@ class Viewer:
         return {name: self.ground.buffer_on(s.geobox) for name, s in self.scenes.items()}
 
     @cached_property
+    def reaches(self) -> dict[str, int]:
+        """Of each scene, pixels by which its values tell of ground beyond the pixel that has them.
+
+        That is so of bands that are brought onto its grid from another. Scenes that are held out
+        whole are read from files of their own.
+        """
+        if self.ground.kind == "scenes":
+            return dict.fromkeys(self.scenes, 0)
+        return {name: scene.reach(self.channels) for name, scene in self.scenes.items()}
+
+    @cached_property
+    def _widened(self) -> dict[str, int]:
+        """Of each scene, pixels by which held-out ground is widened."""
+        return {name: self._slivers[name] + self.reaches[name] for name in self.scenes}
+
+    @cached_property
     def _slivers(self) -> dict[str, int]:
-        """Of each scene, pixels by which held-out ground is widened.
+        """Of each scene, pixels that may lie under pixels of others which count on held-out ground.
 
         Where all pixels coincide, 0. Else a pixel of another scene that counts at the edge of
         held-out ground reaches over it by half its diagonal, and so does a pixel of this scene.
@@ -172,16 +188,14 @@ class Viewer:
             for name, side in sides.items()
         }
 
-    def _held(
-        self, geobox: GeoBox, target: Target, scene_name: str, sliver: int, buffer: int
-    ) -> np.ndarray:
+    def _held(self, geobox: GeoBox, target: Target, scene_name: str, buffer: int) -> np.ndarray:
         """Bits of the parts that hold each pixel, uint8 or uint32 (H, W)."""
         dtype = np.dtype(np.uint8 if len(self.ground.parts) <= 8 else np.uint32)
         standing = self.ground.standing_on(geobox, target, scene_name)
         held = np.where(standing >= 0, _bits(np.maximum(standing, 0), dtype), dtype.type(0))
         if self.ground.kind == "scenes" and buffer and geobox.crs is not None:
             return self._held_around(geobox, scene_name, held)
-        if sliver and isinstance(self.labels, Polygons):
+        if self._slivers[scene_name] and isinstance(self.labels, Polygons):
             # A polygon that holds no pixel centre here may hold one of another scene.
             owner = self.ground.part_of_source[:-1]
             for code in np.unique(owner[owner >= 0]):
@@ -217,7 +231,8 @@ def scenes_by_name(scenes: Sequence[Scene]) -> dict[str, Scene]:
     return {scene.name: scene for scene in scenes}
 
 
-def _inside(scene: Scene, window: Window) -> np.ndarray:
+def inside_of(scene: Scene, window: Window) -> np.ndarray:
+    """Pixels of a window that lie in its scene; bool (H, W)."""
     inside = np.zeros(window.shape, dtype=bool)
     common = window.intersection(whole(scene.geobox))
     if common is not None:
@@ -237,7 +252,7 @@ def _cropped_target(target: Target, margin: int) -> Target:
     return Target(target.index[inner], target.labelled[inner], target.source[inner])
 
 
-def _spread(mask: np.ndarray, pixels: int) -> np.ndarray:
+def spread(mask: np.ndarray, pixels: int) -> np.ndarray:
     """A mask grown by a number of pixels in every direction, diagonals included."""
     if pixels <= 0 or not mask.any():
         return mask

@@ -16,10 +16,10 @@ from odc.geo.geom import Geometry
 
 from covermap.core.area import Ground
 from covermap.core.grid import Window, whole, window_geobox
-from covermap.imagery.indices import described, read_with_indices
+from covermap.imagery.indices import described, inputs_of, read_with_indices
 from covermap.imagery.quality import QualityLayer
 from covermap.imagery.raster import Band, Days, Raster, Scene
-from covermap.imagery.sources import BandSource, read_sources
+from covermap.imagery.sources import BandSource, reach_px, read_sources
 
 
 class BandedScene(ABC):
@@ -50,6 +50,14 @@ class BandedScene(ABC):
     def read(self, names: Sequence[str], window: Window) -> Raster:
         """Values and validity of bands or indices in a window, which may reach beyond the grid."""
         return read_with_indices(self.name, self.bands, self.read_own, names, window)
+
+    @abstractmethod
+    def own_reach(self, names: Sequence[str]) -> int:
+        """As `reach`, of own bands."""
+
+    def reach(self, names: Sequence[str]) -> int:
+        """Pixels by which bands or indices tell of ground beyond the pixel that has them."""
+        return self.own_reach(inputs_of(self.name, self.bands, names))
 
     def usable(self, raster: Raster) -> np.ndarray:
         """Bool (H, W): pixels of which every band that was read is valid."""
@@ -125,6 +133,10 @@ class FileScene(BandedScene):
             np.multiply(values, valid, out=values)
         return Raster(values, valid, window_geobox(self.geobox, window), tuple(names))
 
+    def own_reach(self, names: Sequence[str]) -> int:
+        """That of the coarsest band that is brought onto the grid."""
+        return reach_px([s for s in self.sources if s.band.name in names], self.geobox)
+
     @property
     def cloud_grid(self) -> GeoBox | None:
         """The grid of the quality layer."""
@@ -185,6 +197,10 @@ class ClippedScene:
             return Raster(np.zeros(shape, np.float32), np.zeros(shape, bool), box, tuple(names))
         raster = self.inner.read(names, window)
         return Raster(raster.values, raster.valid & inside, raster.geobox, raster.bands)
+
+    def reach(self, names: Sequence[str]) -> int:
+        """As the whole scene."""
+        return self.inner.reach(names)
 
     def usable(self, raster: Raster) -> np.ndarray:
         """As the whole scene."""

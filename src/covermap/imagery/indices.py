@@ -122,6 +122,22 @@ def described(scene: str, bands: Sequence[Band], names: Sequence[str]) -> tuple[
     return tuple(found)
 
 
+def inputs_of(scene: str, bands: Sequence[Band], names: Sequence[str]) -> list[str]:
+    """Own bands that bands or indices are made of, each once.
+
+    Raises
+    ------
+    ImageryError
+        As `described`.
+    """
+    own = {band.name for band in bands}
+    needed = [name for name in names if name in own]
+    for name in names:
+        if name not in own:
+            needed += [band.name for band in _inputs(scene, bands, name).values()]
+    return list(dict.fromkeys(needed))
+
+
 def read_with_indices(
     scene: str,
     bands: Sequence[Band],
@@ -151,9 +167,7 @@ def read_with_indices(
     inputs = {name: _inputs(scene, bands, name) for name in names if name not in own}
     if not inputs:
         return read_own(names, window)
-    needed = [name for name in names if name in own]
-    needed += [band.name for parts in inputs.values() for band in parts.values()]
-    needed = list(dict.fromkeys(needed))
+    needed = inputs_of(scene, bands, names)
     raster = read_own(needed, window)
     values = np.empty((len(names), *window.shape), np.float32)
     valid = np.empty(values.shape, bool)

@@ -65,6 +65,10 @@ class MosaicScene(BandedScene):
             valid[target] |= fresh
         return Raster(values, valid, window_geobox(self.geobox, window), tuple(names))
 
+    def own_reach(self, names: Sequence[str]) -> int:
+        """The farthest of any tile."""
+        return max(tile.own_reach(names) for tile in self.tiles)
+
     @cached_property
     def cloud_grid(self) -> GeoBox | None:
         """The grid of the first quality layer."""

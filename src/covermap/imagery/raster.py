@@ -95,6 +95,10 @@ class Scene(Protocol):
         """Values and validity of bands or indices in a window."""
         ...
 
+    def reach(self, names: Sequence[str]) -> int:
+        """Pixels by which what `read` gives tells of ground beyond the pixel that has it."""
+        ...
+
     def usable(self, raster: Raster) -> np.ndarray:
         """Bool (H, W): which pixels of what `read` gave can be trained on, scored and mapped."""
         ...

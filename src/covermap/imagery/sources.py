@@ -13,13 +13,15 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from covermap.core.errors import ImageryError
-from covermap.core.grid import Window, same_lattice, whole
+from covermap.core.grid import Window, resolution_m, same_lattice, shortest_side_m, whole
 from covermap.imagery.places import TURN, Points, points_on, touched, turns_to
 from covermap.imagery.pool import POOL
 from covermap.imagery.raster import Band
 
 # Up to it float64 holds every whole number.
 _LARGEST_CODE = 2**53
+# Of a pixel: what rounding adds to a ratio of two sizes.
+_ROUNDING = 1e-3
 _CACHED_NUMBERS = 2**16  # half of a usual second-level cache in float64
 
 
@@ -80,6 +82,18 @@ def read_sources(
         # Values are finite here, so that this is a mask, and faster than picking.
         np.multiply(values, valid, out=values)
     return values, valid
+
+
+def reach_px(sources: Sequence[BandSource], geobox: GeoBox) -> int:
+    """Pixels of a grid by which values of bands tell of ground beyond the pixel that has them.
+
+    0 where all bands lie on the grid's lattice. Between the centres of coarser pixels a value is
+    made of those around it, each of which is the mean of all its ground.
+    """
+    moved = [source.geobox for source in sources if same_lattice(geobox, source.geobox) is None]
+    sides = [side for box in dict.fromkeys(moved) for side in _sides_on(geobox, box)]
+    # From a centre to the far end of a pixel whose own centre is just less than a pixel away.
+    return max((math.ceil(1.5 * side - 0.5 - _ROUNDING) for side in sides), default=0)
 
 
 def read_codes(source: BandSource, geobox: GeoBox, window: Window) -> tuple[np.ndarray, np.ndarray]:
@@ -165,6 +179,16 @@ def read_nearest(
     col = np.clip(cols - reach.col_off, 0, reach.width - 1).astype(np.intp)
     there = inside & valid[:, row, col].all(axis=0)
     return np.where(inside, raw[:, row, col], raw.dtype.type(0)), there
+
+
+def _sides_on(geobox: GeoBox, source: GeoBox) -> tuple[float, float]:
+    """Width and height, in pixels of a grid, of what a pixel of a source covers."""
+    if source.crs == geobox.crs or source.crs is None or geobox.crs is None:
+        step = ~geobox.affine * source.affine
+        return abs(step.a) + abs(step.b), abs(step.d) + abs(step.e)
+    # However the two are turned against each other.
+    side = float(np.hypot(*resolution_m(source))) / shortest_side_m(geobox)
+    return side, side
 
 
 def _by_file(sources: Sequence[BandSource]) -> list[list[int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -78,13 +78,14 @@ class StackScene(BandedScene):
         """Values and validity of bands of any dates."""
         values = np.zeros((len(names), *window.shape), np.float32)
         valid = np.zeros(values.shape, bool)
-        for scene, suffix in zip(self.dates, self._suffixes, strict=True):
-            rows = [row for row, name in enumerate(names) if name.endswith(suffix)]
-            if rows:
-                own = [names[row].removesuffix(suffix) for row in rows]
-                raster = scene.read_own(own, window)
-                values[rows], valid[rows] = raster.values, raster.valid
+        for scene, rows, own in self._by_date(names):
+            raster = scene.read_own(own, window)
+            values[rows], valid[rows] = raster.values, raster.valid
         return Raster(values, valid, window_geobox(self.geobox, window), tuple(names))
+
+    def own_reach(self, names: Sequence[str]) -> int:
+        """The farthest of any date."""
+        return max((scene.own_reach(own) for scene, _, own in self._by_date(names)), default=0)
 
     def usable(self, raster: Raster) -> np.ndarray:
         """Bool (H, W): pixels with at least `min_dates` dates of which all that was read is valid.
@@ -110,6 +111,13 @@ class StackScene(BandedScene):
         for scene in self.dates:
             clear += ~scene.cloud_on(geobox, window)
         return np.asarray(clear < self.min_dates)
+
+    def _by_date(self, names: Sequence[str]) -> Iterator[tuple[FileScene, list[int], list[str]]]:
+        """Each date that is asked for, where its bands stand in `names`, and their own names."""
+        for scene, suffix in zip(self.dates, self._suffixes, strict=True):
+            rows = [row for row, name in enumerate(names) if name.endswith(suffix)]
+            if rows:
+                yield scene, rows, [names[row].removesuffix(suffix) for row in rows]
 
     @cached_property
     def _suffixes(self) -> tuple[str, ...]:
