@@ -8,12 +8,19 @@ import pytest
 from covermap.chips.answers import ChipClass
 from covermap.chips.audit import shares_of
 from covermap.chips.loading import Chips
-from covermap.chips.planned import assessed_by_chips, chip_answers
+from covermap.chips.planned import (
+    assessed_as_taught,
+    assessed_by_chips,
+    chip_answers,
+    coarsest,
+)
 from covermap.chips.table import read_chips
 from covermap.core.errors import SplitError
 from covermap.verbs.prepare import prepare
 from covermap.verbs.workspace import Workspace
-from tiny import tiny_geobox, write_scene
+from drawings import polygons, scattered
+from prepared import CHANNELS, noisy_scene, prepared
+from tiny import ArrayScene, tiny_geobox, write_scene
 
 SIDE = 64
 PROJECT = """
@@ -102,3 +109,61 @@ def test_only_answers_of_whole_chips_are_planned(folder):
     table = read_chips(folder / "run" / "chips.parquet")
     with pytest.raises(TypeError, match="PixelClasses"):
         chip_answers(table, workspace.answers(), ("1",), ("train",))
+
+
+GRID = tiny_geobox(160, 160)
+
+
+class Coarse(ArrayScene):
+    """A scene with a band of coarse pixels."""
+
+    def reach(self, names):
+        return 60 if "B03" in names else 0
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    cells = scattered(60, 160, 160, seed=4)
+    classes = np.resize(["forest", "water", "urban", "fen", "sand"], len(cells))
+    return polygons(tmp_path_factory.mktemp("drawn") / "a.gpkg", cells, classes, geobox=GRID)
+
+
+@pytest.mark.parametrize("split", [{"by": "blocks"}, {"by": "polygons", "folds": 2}])
+@pytest.mark.parametrize("buffer_m", [0, 60, 120, 200, 240])
+def test_classes_whose_labels_lie_too_near_held_out_ground_are_not_assessed(drawn, split, buffer_m):
+    run = prepared([noisy_scene(GRID)], drawn, buffer_m=buffer_m, **split)
+    names = drawn.legend.names
+    expected = set()
+    for training in run.split.trainings:
+        teach, _, score = run.shares(training)
+        views = [teach.read(number) for number in range(len(teach.windows))]
+        taught = {names[n] for v in views for n in np.unique(v.target.index[teach.counted(v)])}
+        if not taught:
+            with pytest.raises(SplitError, match=r"no label is left to teach.*buffer_m smaller"):
+                assessed_as_taught(run.viewer, run.chips, run.split)
+            return
+        if score is not None:
+            views = [score.read(number) for number in range(len(score.windows))]
+            tested = {names[n] for v in views for n in np.unique(v.target.index[score.counted(v)])}
+            expected |= taught & tested
+    assert set(assessed_as_taught(run.viewer, run.chips, run.split)) == expected
+    assert buffer_m > 0 or expected == set(names)
+
+
+def test_a_band_so_coarse_that_nothing_is_left_to_teach_is_named(drawn):
+    scene = noisy_scene(GRID)
+    run = prepared([Coarse(scene.values, None, GRID, CHANNELS)], drawn, by="polygons")
+    assert coarsest(run.viewer) == (60, "B03")
+    with pytest.raises(SplitError, match=r"pixels of B03 are so coarse.*60 px away. Leave B03"):
+        assessed_as_taught(run.viewer, run.chips, run.split)
+
+
+def test_a_buffer_that_leaves_nothing_to_teach_stops_before_training(tmp_path, drawn):
+    values = np.random.default_rng(0).integers(900, 1100, (1, 160, 160))
+    write_scene(tmp_path / "s.tif", values=values, bands=("red",), geobox=GRID)
+    (tmp_path / "project.yaml").write_text(
+        f"imagery: s.tif\nlabels: {{path: {drawn.path}, attribute: cover}}\n"
+        "split: {by: polygons, buffer_m: 5000}\n"
+    )
+    with pytest.raises(SplitError, match=r"no label is left to teach 'fold1'"):
+        prepare(tmp_path / "project.yaml", tmp_path / "run")

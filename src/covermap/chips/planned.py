@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from covermap.chips.answers import Answers, ChipClass, ChipTags
-from covermap.chips.parts import Training
+from covermap.chips.loading import Share, share_of
+from covermap.chips.parts import Split, Training
+from covermap.chips.table import windows_of
+from covermap.chips.view import Viewer
 from covermap.core.errors import SplitError
 from covermap.labels.protocol import Labels
 
@@ -110,6 +113,58 @@ def assessed_by_chips(
     return tuple(name for name, ok in zip(names, assessed, strict=True) if ok)
 
 
+def assessed_as_taught(viewer: Viewer, chips: gpd.GeoDataFrame, split: Split) -> tuple[str, ...]:
+    """Classes that can be assessed, of which some label is left to teach beside held-out ground.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    chips : GeoDataFrame
+        Of `plan_chips`.
+    split : Split
+
+    Raises
+    ------
+    SplitError
+        A network would be taught by no label at all.
+    """
+    left: set[str] = set()
+    for training in split.trainings:
+        planned = _held_by(chips, training.train)
+        hide = (*training.validate, *training.score)
+        windows = windows_of(chips, training.train, viewer.regions)
+        taught = _taught(share_of(viewer, windows, training.train, hide), planned)
+        if not taught:
+            raise SplitError(too_near(viewer, f"no label is left to teach '{training.name}'"))
+        left |= taught & _held_by(chips, training.score)
+    return tuple(name for name in split.assessed if name in left)
+
+
+def too_near(viewer: Viewer, what: str) -> str:
+    """A message where labels are lost because they lie so near held-out ground; `what` are."""
+    reach, channel = coarsest(viewer)
+    told = f"split: {what}: other labels lie so near held-out ground that they do not count"
+    if reach > max(viewer.ground.buffer_on(scene.geobox) for scene in viewer.scenes.values()):
+        return (
+            f"{told}, because pixels of {channel} are so coarse that held-out ground is in what "
+            f"its values say {reach} px away. Leave {channel} out of bands:, or hold out larger "
+            "pieces: split: {by: region, regions: FILE}, or larger chips with split: {by: blocks}"
+        )
+    return f"{told} (split: buffer_m); make buffer_m smaller, or hold out larger pieces"
+
+
+def coarsest(viewer: Viewer) -> tuple[int, str]:
+    """The farthest that a channel's values reach beyond their pixels, in pixels; and the channel.
+
+    A channel of no name where none does.
+    """
+    reach = max(viewer.reaches.values(), default=0)
+    if not reach:
+        return 0, ""
+    scenes = viewer.scenes.values()
+    return reach, max(viewer.channels, key=lambda name: max(s.reach([name]) for s in scenes))
+
+
 def require_answers(assessed: Sequence[str], answers: Answers, labels: Labels) -> None:
     """Stop where whole chips leave nothing to be assessed: one class alone, or no label.
 
@@ -133,3 +188,21 @@ def require_answers(assessed: Sequence[str], answers: Answers, labels: Labels) -
         "two classes must be that of chips that teach and of chips that are tested; "
         f"{which} of {names} is. Label more images, or use smaller chips"
     )
+
+
+def _held_by(chips: gpd.GeoDataFrame, parts: Sequence[str]) -> set[str]:
+    """Classes of the planned labels of some parts."""
+    shares = chips.loc[chips["split"].isin(list(parts)), "class_shares"]
+    return {name for held in shares for name, share in held.items() if share > 0}
+
+
+def _taught(share: Share, planned: set[str]) -> set[str]:
+    """Classes with a counted pixel; no more chips are read than it takes to find all `planned`."""
+    names = share.viewer.labels.legend.names
+    found: set[str] = set()
+    for number in range(len(share.windows)):
+        view = share.read(number)
+        found |= {names[place] for place in np.unique(view.target.index[share.counted(view)])}
+        if found >= planned:
+            break
+    return found

@@ -14,7 +14,14 @@ from covermap.chips.audit import Audit, audit, require_passed
 from covermap.chips.filters import reason_counts, select
 from covermap.chips.parts import Split, SplitCase
 from covermap.chips.placing import Placement, placements
-from covermap.chips.planned import assessed_by_chips, label_shares, require_answers
+from covermap.chips.planned import (
+    assessed_as_taught,
+    assessed_by_chips,
+    coarsest,
+    label_shares,
+    require_answers,
+    too_near,
+)
 from covermap.chips.scan import CELL, Scan, scan
 from covermap.chips.split import (
     auto_chip_size,
@@ -141,6 +148,7 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     for reason in split.reasons:
         say(f"split: {reason}")
     _say_pieces(workspace, split)
+    _say_reach(workspace, split)
     _say_not_assessed(workspace, split)
     for line in found.lines():
         say(f"audit: {line}")
@@ -228,10 +236,20 @@ def _split(workspace: Workspace, scans: list[Scan], size: int) -> Split:
 
 
 def _assessed_as_scored(workspace: Workspace, plan: Plan, split: Split) -> Split:
-    """The split with the classes that can be assessed of whole chips, where these are scored."""
-    if not workspace.of_chips or workspace.project.task == "regression":
+    """The split with the classes that can be assessed of what is left to teach.
+
+    Of whole chips, where these are scored.
+    """
+    labels = workspace.labels
+    left = assessed_as_taught(workspace.viewer, plan.chips, split)
+    if workspace.project.task == "regression":
         return split
-    labels, answers = workspace.labels, workspace.answers()
+    if not workspace.of_chips:
+        if len(left) < 2:
+            what = f"of {', '.join(split.assessed)} only {' and '.join(left) or 'none'} can teach"
+            raise SplitError(too_near(workspace.viewer, what))
+        return replace(split, assessed=left)
+    answers = workspace.answers()
     assessed = assessed_by_chips(plan.chips, answers, labels.legend.names, split.trainings)
     require_answers(assessed, answers, labels)
     return replace(split, assessed=assessed)
@@ -267,6 +285,16 @@ def _say_pieces(workspace: Workspace, split: Split) -> None:
         pieces = told_of_pieces(workspace.scenes)
         if pieces is not None:
             say(f"split: {pieces}")
+
+
+def _say_reach(workspace: Workspace, split: Split) -> None:
+    """Tell how far held-out ground is hidden beyond its own pixels."""
+    reach, channel = coarsest(workspace.viewer)
+    if reach and any(training.score for training in split.trainings):
+        say(
+            f"split: {reach} px around held-out ground are hidden with it: pixels of {channel} are "
+            "coarser than the grid, and values between them are made of those around"
+        )
 
 
 def _say_not_assessed(workspace: Workspace, split: Split) -> None:
