@@ -59,6 +59,30 @@ def test_a_new_date_of_kept_ground_takes_its_part_even_when_the_old_scene_is_gon
     assert audit(again.viewer, again.chips, again.split).passed
 
 
+def test_a_scene_that_lies_elsewhere_is_not_known_by_its_name(tmp_path):
+    # Tiles that were exported anew are numbered from the other end.
+    scenes = pictures(14, 32633)
+    first = prepared(scenes, Everywhere(), by="images")
+    anew = [replace(scene, name=f"p{13 - n}") for n, scene in enumerate(scenes)]
+    again = prepared(anew, Everywhere(), **kept(first, tmp_path))
+    for n in range(14):
+        before = first.split.ground.scenes[f"p{n}"][0]
+        assert again.split.ground.scenes[f"p{13 - n}"][0] == before
+    assert "p13, p12, p11 and 11 more: not where the earlier scene" in again.split.reasons[-1]
+    assert audit(again.viewer, again.chips, again.split).passed
+
+
+def test_a_scene_that_grew_is_known_by_its_name(tmp_path):
+    scenes = pictures(14, 32633)
+    first = prepared(scenes, Everywhere(), by="images")
+    grown = [
+        noisy_scene(window_geobox(s.geobox, Window(0, 0, 80, 90)), s.name, n)
+        for n, s in enumerate(scenes)
+    ]
+    again = prepared(grown, Everywhere(), **kept(first, tmp_path))
+    assert again.split.ground.scenes == first.split.ground.scenes
+
+
 def test_a_new_scene_on_two_parts_is_left_out(tmp_path):
     scenes = pictures(14, 32633)
     first = prepared(scenes, Everywhere(), by="images")

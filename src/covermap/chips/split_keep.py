@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,14 +33,20 @@ from covermap.chips.split_regions import counts_by_region
 from covermap.chips.split_scenes import counts_by_group, scene_groups
 from covermap.chips.table import read_chips
 from covermap.core.common_ground import reaches_into, shape_on
-from covermap.core.errors import CovermapError, SplitError
+from covermap.core.errors import CovermapError, SplitError, listed
+from covermap.core.grid import Window, window_geobox
 from covermap.core.place import place_of
+from covermap.imagery.raster import Scene
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
 # Stands for new ground that lies on several parts, and must be in none.
 _OUT = -2
+# Share of an earlier chip that its window still shows: a footprint is known to half a pixel.
+_SAME_PLACE = 0.9
+_NAMED = 3
 
 
 def split_kept(case: SplitCase) -> Split:
@@ -172,8 +178,15 @@ def _regions(case: SplitCase, chips: Path, old: Split) -> Split:
 def _scenes(case: SplitCase, chips: Path, old: Split) -> Split:
     """Scenes known by name keep their part; new ones take that of the ground that they show."""
     ground = old.ground
-    known = np.asarray([ground.scenes.get(s.name, (NO_PART, 0))[0] for s in case.scenes])
-    given = _given_by_ground(case, chips, ground, known)
+    table = read_chips(chips)
+    moved = _moved(case.scenes, table)
+    known = np.asarray(
+        [
+            NO_PART if scene.name in moved else ground.scenes.get(scene.name, (NO_PART, 0))[0]
+            for scene in case.scenes
+        ]
+    )
+    given = _given_by_ground(case, table, ground, known)
     together = scene_groups(case.scenes, join=True)
     # New scenes that overlap are one group; all others are groups of their own.
     number = len(case.scenes)
@@ -196,10 +209,37 @@ def _scenes(case: SplitCase, chips: Path, old: Split) -> Split:
         )
 
     counts = counts_by_group(case, groups)
-    return _grown(case, old, counts, given_of, "scenes or groups of them", grown)
+    split = _grown(case, old, counts, given_of, "scenes or groups of them", grown)
+    if not moved:
+        return split
+    note = f"{listed(moved, _NAMED)}: not where the earlier scene of that name was, so taken as new"
+    return replace(split, reasons=(*split.reasons, note))
 
 
-def _given_by_ground(case: SplitCase, chips: Path, ground: Ground, known: np.ndarray) -> np.ndarray:
+def _moved(scenes: Sequence[Scene], table: gpd.GeoDataFrame) -> list[str]:
+    """Names of scenes that lie elsewhere than when earlier chips were planned.
+
+    Tiles are numbered anew in every export: another place is other ground, whatever its name.
+    """
+    import shapely
+
+    first = table[table.geometry.notna()].drop_duplicates("scene").set_index("scene")
+    moved = []
+    for scene in scenes:
+        if scene.name not in first.index:
+            continue
+        row = first.loc[scene.name]
+        window = Window(*(int(row[key]) for key in ("row_off", "col_off", "height", "width")))
+        place = place_of(window_geobox(scene.geobox, window))
+        common = 0.0 if place is None else shapely.intersection(place.outline, row.geometry).area
+        if common < _SAME_PLACE * row.geometry.area:
+            moved.append(scene.name)
+    return moved
+
+
+def _given_by_ground(
+    case: SplitCase, table: gpd.GeoDataFrame, ground: Ground, known: np.ndarray
+) -> np.ndarray:
     """Part of each scene by its name, or by the earlier chips and scenes that it overlaps.
 
     -2 where these are of several parts. What overlaps a scene that overlaps another is one ground.
@@ -207,7 +247,6 @@ def _given_by_ground(case: SplitCase, chips: Path, ground: Ground, known: np.nda
     import shapely
 
     given = known.copy()
-    table = read_chips(chips)
     table = table[table.geometry.notna()]
     tree = shapely.STRtree(table.geometry.to_numpy())
     codes_of = ground.codes(list(table["split"]))
