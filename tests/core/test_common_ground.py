@@ -79,6 +79,44 @@ def test_a_grid_covers_the_pixels_that_it_touches(east, south, scale, part):
     assert not (covered & ~binary_dilation(common > 0, np.ones((3, 3)))).any()
 
 
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(
+    pixel=st.sampled_from([3.3, 5.0, 10.0, 14.0, 20.0]),
+    angle=st.sampled_from([0, 3, 20, 45, 90, 200]),
+    aside=st.tuples(st.sampled_from([0, 2.5, 5, 7.3]), st.sampled_from([0, 2.5, 5, 7.3])),
+    south_up=st.booleans(),
+    dense=st.sampled_from([0.02, 0.5]),
+    seed=st.integers(0, 99),
+)
+def test_what_some_pixels_cover_is_found_to_the_sliver(pixel, angle, aside, south_up, dense, seed):
+    left, top = BOX.affine * (30 + aside[0] / 10, 20 + aside[1] / 10)
+    affine = Affine.translation(left, top) * Affine.rotation(angle)
+    affine *= Affine.scale(pixel, pixel if south_up else -pixel)
+    other = GeoBox((17, 23), affine, BOX.crs)
+    shown = np.random.default_rng(seed).random((17, 23)) < dense
+    rows, cols = np.nonzero(shown)
+    x = cols[:, None] + np.array([0, 1, 1, 0])
+    y = rows[:, None] + np.array([0, 0, 1, 1])
+    x, y = ~BOX.affine * (other.affine * (x, y))
+    outlines = shapely.polygons(np.stack([x, y], axis=-1))
+    row, col = np.indices(BOX.shape).reshape(2, -1)
+    cells = shapely.box(col, row, col + 1, row + 1)
+    cell, outline = shapely.STRtree(outlines).query(cells, predicate="intersects")
+    common = shapely.area(shapely.intersection(cells[cell], outlines[outline]))
+    most = np.zeros(len(cells))
+    np.maximum.at(most, cell, common)
+    covered = covered_by(BOX, other, shown).ravel()
+    # Narrower than a hundredth of a pixel may be rounding, or ground.
+    assert covered[most > 1e-2].all()
+    assert not covered[most < 1e-9].any()
+
+
+@pytest.mark.parametrize("grid", [BOX, utm(32, 15.0)])
+def test_pixels_that_are_not_shown_cover_nothing(grid):
+    assert not covered_by(grid, BOX, np.zeros(BOX.shape, bool)).any()
+    assert covered_by(BOX, BOX, np.eye(64, 80, dtype=bool)).sum() == 64
+
+
 @pytest.mark.parametrize("aside", [(80, 0), (-80, 0), (0, 64), (80, 64)])
 def test_neighbours_on_a_lattice_share_nothing(aside):
     assert not share_ground(BOX, BOX.translate_pix(*aside))

@@ -17,9 +17,9 @@ from covermap.chips.loading import Share, share_of
 from covermap.chips.parts import HOLDOUT_PARTS, Split, Training
 from covermap.chips.table import windows_of
 from covermap.chips.view import Viewer, inside_of, spread
-from covermap.core.common_ground import Outlines, on_one_turn, share_ground
+from covermap.core.common_ground import Outlines, covered_by, on_one_turn, share_ground
 from covermap.core.errors import SplitError
-from covermap.core.grid import Window, same_lattice, window_geobox
+from covermap.core.grid import Window, window_geobox
 from covermap.core.progress import progress
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ class _Footprints:
                 seen = self._with_reach(name, frame, seen)
             other = window_geobox(self._scenes[name].geobox, frame)
             moved = Affine.translation(turn, 0) * other.affine
-            read |= _laid_on(box, GeoBox(other.shape, moved, other.crs), seen)
+            read |= covered_by(box, GeoBox(other.shape, moved, other.crs), seen)
         return read
 
     def _read(self, share: Share, place: int) -> Window:
@@ -325,36 +325,6 @@ def _around(windows: Sequence[Window]) -> Window:
     top, left = min(w.row_off for w in windows), min(w.col_off for w in windows)
     bottom, right = max(w.row_stop for w in windows), max(w.col_stop for w in windows)
     return Window(top, left, bottom - top, right - left)
-
-
-def _laid_on(box: GeoBox, other: GeoBox, seen: np.ndarray) -> np.ndarray:
-    """Which pixels of a grid show what is seen on another grid; bool, shape of the first."""
-    result = np.zeros(tuple(box.shape), dtype=bool)
-    offset = same_lattice(box, other)
-    if offset is not None:
-        placed = Window(offset[0], offset[1], *seen.shape)
-        common = placed.intersection(Window(0, 0, *box.shape))
-        if common is not None:
-            result[common.slices] = seen[common.relative_to(placed).slices]
-        return result
-    if not seen.any():
-        return result
-    from rasterio.enums import Resampling
-    from rasterio.warp import reproject
-
-    taken = np.zeros(tuple(box.shape), dtype=np.uint8)
-    reproject(
-        seen.astype(np.uint8),
-        taken,
-        src_transform=other.affine,
-        src_crs=other.crs.to_wkt(),
-        dst_transform=box.affine,
-        dst_crs=box.crs.to_wkt(),
-        # Shown is shown, however little of a pixel it is.
-        resampling=Resampling.max,
-        tolerance=0,
-    )
-    return taken > 0
 
 
 def _in_order(part: str) -> tuple[int, int, str]:

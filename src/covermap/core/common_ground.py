@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 # Two outlines of one line that were projected differ by less of a pixel.
 ROUNDING_PX = 0.05
+# Sides of a mask get points so many pixels apart on their way to another grid; outlines on it are
+# drawn so much narrower, since those that only touch cover nothing.
+_STRAIGHT_PX, _TOUCHING_PX = 8, 1e-3
 
 
 def share_ground(one: GeoBox, other: GeoBox, least_px: float = 0.0) -> bool:
@@ -87,24 +90,34 @@ def outline_on(grid: GeoBox, other: GeoBox) -> BaseGeometry | None:
     return None if points is None else shapely.Polygon(points)
 
 
-def covered_by(grid: GeoBox, other: GeoBox) -> np.ndarray:
-    """Pixels of a grid that another grid covers, even in part; bool (H, W)."""
+def covered_by(grid: GeoBox, other: GeoBox, shown: np.ndarray | None = None) -> np.ndarray:
+    """Pixels of a grid that another grid covers, even in part; bool (H, W).
+
+    With `shown`, bool of the other grid's shape, those that its pixels cover where that is True.
+    """
     from rasterio.features import rasterize
 
     shape = (int(grid.shape[0]), int(grid.shape[1]))
     other = on_one_turn(grid, other)
     offset = same_lattice(grid, other)
+    covered = np.zeros(shape, dtype=bool)
     if offset is not None:
-        covered = np.zeros(shape, dtype=bool)
         placed = Window(*offset, int(other.shape[0]), int(other.shape[1]))
         common = placed.intersection(whole(grid))
         if common is not None:
-            covered[common.slices] = True
+            inside = common.relative_to(placed).slices
+            covered[common.slices] = True if shown is None else shown[inside]
         return covered
-    outline = outline_on(grid, other)
-    if outline is None:
+    if shown is None:
+        outline = outline_on(grid, other)
+        outlines = None if outline is None else [outline]
+    else:
+        outlines = _outlines_on(grid, other, shown)
+    if outlines is None:
         return np.ones(shape, dtype=bool)
-    return np.asarray(rasterize([outline], shape, all_touched=True) > 0)
+    if not outlines:
+        return covered
+    return np.asarray(rasterize(outlines, shape, all_touched=True) > 0)
 
 
 def shape_on(grid: GeoBox, shape: BaseGeometry) -> BaseGeometry | None:
@@ -114,18 +127,9 @@ def shape_on(grid: GeoBox, shape: BaseGeometry) -> BaseGeometry | None:
     """
     import shapely
 
-    beyond = False
-
-    def moved(points: np.ndarray) -> np.ndarray:
-        nonlocal beyond
-        x, y = transformer(LON_LAT, grid.crs).transform(*points.T)
-        found = _in_pixels(grid, np.column_stack([x, y]))
-        beyond |= found is None
-        return points if found is None else found
-
     # Part by part: what is cut at the antimeridian may lie on two turns around the Earth.
-    parts = [shapely.transform(part, moved) for part in getattr(shape, "geoms", [shape])]
-    return None if beyond else shapely.union_all(parts)
+    parts = [_placed(grid, part, LON_LAT) for part in getattr(shape, "geoms", [shape])]
+    return None if any(part is None for part in parts) else shapely.union_all(parts)
 
 
 def on_one_turn(grid: GeoBox, other: GeoBox) -> GeoBox:
@@ -177,6 +181,39 @@ def _on_earth(box: GeoBox) -> BaseGeometry:
 
     place = place_of(box.pad(1))
     return shapely.box(-180, -90, 180, 90) if place is None else place.outline
+
+
+def _outlines_on(grid: GeoBox, other: GeoBox, shown: np.ndarray) -> list[BaseGeometry] | None:
+    """Outlines of some pixels of another grid, in pixels of a grid; None as in `outline_on`."""
+    import shapely
+    import shapely.affinity
+    from rasterio.features import shapes
+
+    drawn = shapes(shown.astype(np.uint8), mask=shown)
+    parts = [shapely.geometry.shape(part) for part, _ in drawn]
+    if not parts:
+        return []
+    # Straight sides bend on the way to another CRS.
+    outlines = shapely.segmentize(shapely.MultiPolygon(parts), _STRAIGHT_PX)
+    a = other.affine
+    outlines = shapely.affinity.affine_transform(outlines, [a.a, a.b, a.d, a.e, a.c, a.f])
+    placed = _placed(grid, outlines, other.crs)
+    if placed is None:
+        return None
+    # What only touches a pixel covers nothing of it.
+    inner = shapely.buffer(shapely.make_valid(placed), -_TOUCHING_PX, join_style="mitre")
+    return [part for part in getattr(inner, "geoms", [inner]) if not part.is_empty]
+
+
+def _placed(grid: GeoBox, shape: BaseGeometry, crs: Any) -> BaseGeometry | None:
+    """A shape of a CRS in pixels (column, row) of a grid; None beyond the grid's projection."""
+    import shapely
+
+    points = shapely.get_coordinates(shape)
+    if crs != grid.crs:
+        points = np.column_stack(transformer(crs, grid.crs).transform(*points.T))
+    found = _in_pixels(grid, points)
+    return None if found is None else shapely.transform(shape, lambda _: found)
 
 
 def _middle(grid: GeoBox) -> float:
