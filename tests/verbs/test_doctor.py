@@ -6,6 +6,7 @@ import pytest
 from covermap.core.errors import LabelError
 from covermap.verbs.doctor import doctor
 from covermap.verbs.doctor_text import as_text
+from drawings import squares
 from pictures import write_picture
 from tiny import tiny_geobox, write_scene
 
@@ -76,3 +77,36 @@ def test_each_band_that_looks_wrong_is_told_of(tmp_path):
     scene = write_scene(tmp_path / "a.tif", values=np.full((2, 32, 32), 7), bands=("B02", "B08"))
     told = [line for line in as_text(doctor([scene])).splitlines() if "constant" in line]
     assert [("B02" in line, "B08" in line) for line in told] == [(True, False), (False, True)]
+
+
+def drawn_project(folder, more="", image_bands=("B02", "B08")):
+    box = tiny_geobox(64, 64)
+    for name, bands in (("a", image_bands), ("b", ("B02", "B08"))):
+        write_scene(folder / f"{name}.tif", bands=bands, geobox=box, scale=0.0001)
+    cells = [(2, 3, 9, 9), (20, 30, 8, 8), (90, 90, 5, 5)]
+    squares(folder / "drawn.gpkg", cells, ["a", "b", "a"], geobox=box)
+    path = folder / "project.yaml"
+    path.write_text(f"imagery: ['a.tif', 'b.tif']\nlabels: {{path: drawn.gpkg}}\n{more}")
+    return doctor([path]).warnings
+
+
+def test_polygons_beyond_the_images_of_a_project_are_told(tmp_path):
+    assert "drawn.gpkg: 1 of 3 polygons lie outside all scenes" in drawn_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("aoi: area.gpkg", "area.gpkg: no such file; check aoi:"),
+        ("bands: [B02, B11]", "B11"),
+        ("truth: truth.tif", "truth.tif: no such file; check truth:"),
+        ("model: {weights: mine.pth}", "mine.pth: no such file"),
+    ],
+)
+def test_what_stops_a_run_of_a_project_is_told(tmp_path, more, told):
+    assert any(told in text for text in drawn_project(tmp_path, more))
+
+
+def test_bands_that_some_scenes_lack_are_told(tmp_path):
+    found = drawn_project(tmp_path, image_bands=("B02", "B03"))
+    assert any("some scenes lack are no input" in text for text in found)

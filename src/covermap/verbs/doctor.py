@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from covermap.imagery.inspection import SceneFacts, inspect, warnings_of
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
-from covermap.labels.kind_settings import AnyLabelSettings
 from covermap.labels.polygon_file import read_layer
 from covermap.labels.polygons import Polygons
 from covermap.labels.protocol import Labels
 from covermap.labels.reading import read_labels
 from covermap.labels.settings import LabelSettings
 from covermap.labels.text_table import holds_places
+from covermap.project.schema import Project, read_project
 
 VECTOR_SUFFIXES = frozenset(
     {
@@ -75,7 +75,10 @@ def doctor(paths: Sequence[str | Path], layer: str | None = None) -> Findings:
     for path in map(Path, paths):
         task = "segmentation"
         if path.suffix.lower() in _PROJECT_SUFFIXES:
-            imagery, label_settings, base, task = _of_project(path)
+            project = read_project(path)
+            imagery, label_settings, base = list(project.imagery), project.labels, path.parent
+            task = project.task
+            warnings += _of_project(path, project)
         elif is_vector(path):
             imagery, base = [], path.parent
             radius_m = radius_of_points(path, every, layer)
@@ -95,12 +98,13 @@ def doctor(paths: Sequence[str | Path], layer: str | None = None) -> Findings:
             drawn += [own] if isinstance(own, Polygons) else []
     # Images and polygons may be given in any order: only now all are known.
     for polygons in drawn:
-        warnings += [f"{polygons.path.name}: {text}" for text in polygons.doubts]
+        name = polygons.path.name
+        warnings += [f"{name}: {text}" for text in polygons.doubts]
         try:
-            if every:
-                polygons.checked_on(every)
+            told = [f"{name}: {note}" for note in polygons.checked_on(every)] if every else []
         except LabelError as error:
-            warnings.append(str(error))
+            told = [str(error)]
+        warnings += [text for text in told if text not in warnings]
     return Findings(tuple(scenes), tuple(labels), tuple(warnings))
 
 
@@ -134,11 +138,26 @@ def to_json(found: Findings) -> str:
     return json.dumps(dataclasses.asdict(found), indent=2, default=plain)
 
 
-def _of_project(path: Path) -> tuple[list[ImagerySettings], AnyLabelSettings | None, Path, str]:
-    from covermap.project.schema import read_project
+def _of_project(path: Path, project: Project) -> list[str]:
+    """What would stop a run of a project before it reads any pixel, or is told then."""
+    from covermap.project.steps import RunFolder
+    from covermap.verbs.channels import left_out
+    from covermap.verbs.workspace import Workspace
 
-    project = read_project(path)
-    return list(project.imagery), project.labels, path.parent, project.task
+    workspace = Workspace(path, project, RunFolder(path.parent))
+    checks: tuple[Callable[[], object], ...] = (
+        lambda: workspace.channels,
+        lambda: workspace.regions,
+        workspace.require_files,
+    )
+    told: dict[str, None] = {}
+    for check in checks:
+        try:
+            check()
+        except CovermapError as error:
+            told[str(error)] = None
+    missed = "" if project.bands or told else left_out(workspace.scenes)
+    return [*told, *([f"bands that some scenes lack are no input: {missed}"] if missed else [])]
 
 
 def _label_facts(labels: Labels, scenes: Sequence[Scene], drawn: str) -> LabelFacts:
