@@ -171,26 +171,6 @@ def test_a_code_that_the_legend_does_not_name_is_told_with_known_codes(tmp_path)
     assert "labels: {ignore: ['99999']}" in message
 
 
-@pytest.mark.parametrize("zone", [33, 1, 60])
-@pytest.mark.parametrize("turn", [0, 360])
-def test_an_ocean_around_the_earth_lies_on_its_own_side_of_the_shore(tmp_path, zone, turn):
-    grid = tiny_geobox(40, 50, crs=32600 + zone)
-    middle = grid.extent.to_crs("EPSG:4326").centroid.coords[0]
-    lon, lat = middle[0] + (turn if middle[0] < 0 else 0), middle[1]
-    earth = shapely.box(-180 + turn / 2, -90, 180 + turn / 2, 90)
-    land = shapely.box(lon, lat - 2, min(lon + 4, earth.bounds[2]), lat + 2)
-    table = gpd.GeoDataFrame(
-        {"cover": ["sea", "land"]}, geometry=[earth - land, land], crs="EPSG:4326"
-    )
-    target = read(saved(tmp_path / "a.gpkg", table)).burn(grid)
-    assert target.labelled.all()
-    # Half of the grid on either side, but for pixels that the meridian cuts.
-    names = read(tmp_path / "a.gpkg").legend.names
-    sea = target.index == names.index("sea")
-    assert sea[:, :24].all()
-    assert not sea[:, 26:].any()
-
-
 @pytest.mark.parametrize(
     ("swap", "told"),
     [(True, "latitude have changed places"), (False, "Check the CRS")],

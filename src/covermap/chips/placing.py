@@ -179,7 +179,7 @@ def _polygon_boxes(labels: Polygons, geobox: GeoBox) -> np.ndarray:
 
     First row and column, and those after the last.
     """
-    table = labels.in_crs(geobox.crs)
+    table = labels.on(geobox)
     left, bottom, right, top = table.geometry[table["index"] >= 0].bounds.to_numpy().T
     back = ~geobox.affine
     x, y = np.stack([left, right, right, left]), np.stack([bottom, bottom, top, top])

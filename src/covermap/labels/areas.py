@@ -19,9 +19,6 @@ _STEP_M = 1000.0
 _SLANT = 0.5**0.5
 # Corners of a quarter of a disc.
 _QUARTER = 16
-# A shape wider than this reaches where a projection folds or ends; so far around the area that a
-# CRS is meant for nothing does.
-_WIDE_DEGREES, _AROUND_DEGREES, _STEP_DEGREES = 90.0, 25.0, 0.5
 
 
 def discs_of_points(table: gpd.GeoDataFrame, radius_m: float) -> gpd.GeoDataFrame:
@@ -32,47 +29,6 @@ def discs_of_points(table: gpd.GeoDataFrame, radius_m: float) -> gpd.GeoDataFram
     table = table.copy()
     table.loc[points, "geometry"] = buffered(table.geometry[points], radius_m)
     return table
-
-
-def moved_to(table: gpd.GeoDataFrame, crs: Any) -> gpd.GeoDataFrame:
-    """A table in another CRS.
-
-    Of shapes in degrees that reach far around the Earth, as oceans do, only what lies near the area
-    that a projected CRS is meant for is kept: the rest would be folded over it, and with a corner
-    that has no place there the shape is lost.
-    """
-    import geopandas as gpd
-    import shapely
-    from pyproj import CRS
-
-    wanted = CRS(crs)
-    meant = wanted.area_of_use
-    if table.crs is None or not table.crs.is_geographic or wanted.is_geographic or meant is None:
-        return table.to_crs(crs)
-    bounds = shapely.bounds(table.geometry.to_numpy())
-    with np.errstate(invalid="ignore"):
-        wide = (bounds[:, 2:] - bounds[:, :2] > _WIDE_DEGREES).any(axis=1)
-    if not wide.any():
-        return table.to_crs(crs)
-    near = _degrees_around(meant.west, meant.south, meant.east, meant.north)
-    drawn = table.geometry.to_numpy().copy()
-    drawn[wide] = shapely.segmentize(
-        shapely.intersection(repaired(drawn[wide]), near), _STEP_DEGREES
-    )
-    return table.set_geometry(gpd.GeoSeries(drawn, index=table.index, crs=table.crs)).to_crs(crs)
-
-
-def _degrees_around(west: float, south: float, east: float, north: float) -> BaseGeometry:
-    """What lies around a box of degrees, on any turn from -360 to 360."""
-    import shapely
-
-    east += 360 if east < west else 0
-    left, right = west - _AROUND_DEGREES, east + _AROUND_DEGREES
-    bottom, top = max(south - _AROUND_DEGREES, -90), min(north + _AROUND_DEGREES, 90)
-    if right - left >= 360:
-        left, right = -360, 360
-    turns = [shapely.box(left + turn, bottom, right + turn, top) for turn in (-360, 0, 360)]
-    return shapely.union_all(turns)
 
 
 def check_places(image: Any, drawn: np.ndarray) -> str:

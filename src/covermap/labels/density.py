@@ -14,8 +14,9 @@ from covermap.core.errors import LabelError
 from covermap.core.legend import Legend
 from covermap.imagery.headers import GIVE_A_CRS
 from covermap.imagery.raster import Scene
-from covermap.labels.areas import check_places, moved_to
+from covermap.labels.areas import check_places
 from covermap.labels.kind_settings import CapSettings, DensitySettings, Method
+from covermap.labels.placed import goes_beyond, placed_on
 from covermap.labels.protocol import NothingDrawn
 from covermap.labels.target import Target
 
@@ -260,13 +261,15 @@ class Density(NothingDrawn):
         if key not in self._xy:
             moved = self.points.geometry.to_crs(key)
             self._xy[key] = np.column_stack([moved.x.to_numpy(), moved.y.to_numpy()])
+        if goes_beyond(geobox):
+            return _turned(self._xy[key], geobox)
         return self._xy[key]
 
     def _areas_in(self, geobox: GeoBox) -> Any:
-        key = self._key(geobox)
+        key = f"{self._key(geobox)}{' beyond 180' if goes_beyond(geobox) else ''}"
         if key not in self._areas:
             assert self.areas is not None
-            self._areas[key] = moved_to(self.areas, key)
+            self._areas[key] = placed_on(self.areas, geobox)
         return self._areas[key]
 
     def _key(self, geobox: GeoBox) -> str:
@@ -328,6 +331,13 @@ def _pixel_places(xy: np.ndarray, geobox: GeoBox) -> tuple[np.ndarray, np.ndarra
     col = inverse.a * xy[:, 0] + inverse.b * xy[:, 1] + inverse.c
     row = inverse.d * xy[:, 0] + inverse.e * xy[:, 1] + inverse.f
     return _floored(col), _floored(row)
+
+
+def _turned(xy: np.ndarray, geobox: GeoBox) -> np.ndarray:
+    """Points in degrees on the turn round the Earth that is nearest to a grid's middle."""
+    middle = (geobox.boundingbox.left + geobox.boundingbox.right) / 2
+    turns = np.rint((middle - xy[:, 0]) / 360)
+    return np.column_stack([xy[:, 0] + 360 * turns, xy[:, 1]])
 
 
 def _floored(places: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from covermap.core.errors import LabelError, nearest
 from covermap.core.legend import Legend
 from covermap.imagery.headers import GIVE_A_CRS
 from covermap.imagery.raster import Scene
-from covermap.labels.areas import check_places, edges_of, moved_to, without_edges
+from covermap.labels.areas import check_places, edges_of, without_edges
 from covermap.labels.classes import (
     BACKGROUND,
     legend_of_coding,
@@ -26,6 +26,7 @@ from covermap.labels.classes import (
 from covermap.labels.coding import coding_of, legend_path, legend_settings
 from covermap.labels.columns import are_ids, as_text, choose_class_column, is_integer_like
 from covermap.labels.overlaps import told_of_overlaps
+from covermap.labels.placed import goes_beyond, moved_to, placed_on
 from covermap.labels.polygon_file import only_areas, read_layer
 from covermap.labels.settings import LabelSettings
 from covermap.labels.target import Target
@@ -128,6 +129,13 @@ class Polygons:
             self._by_crs[key] = moved_to(self.table, key)
         return self._by_crs[key]
 
+    def on(self, geobox: GeoBox) -> gpd.GeoDataFrame:
+        """The table where it lies on a grid with a CRS; kept for the next call."""
+        key = f"{geobox.crs}{' beyond 180' if goes_beyond(geobox) else ''} on grids"
+        if key not in self._by_crs:
+            self._by_crs[key] = placed_on(self.table, geobox)
+        return self._by_crs[key]
+
     def burn(self, geobox: GeoBox, scene_name: str = "") -> Target:
         """What the polygons say of each pixel of a grid, whatever scene it belongs to.
 
@@ -221,7 +229,7 @@ class Polygons:
             raise LabelError(
                 f"{self.path}: polygons cannot be laid over an image without a CRS; {GIVE_A_CRS}"
             )
-        table = self.in_crs(geobox.crs)
+        table = self.on(geobox)
         near = np.sort(table.sindex.query(geobox.extent.geom, predicate="intersects"))
         if self.strength is not None:
             near = near[np.argsort(self.strength[near], kind="stable")]

@@ -46,7 +46,7 @@ def _shown(values: np.ndarray, valid: np.ndarray, ends: tuple[float, float] | No
 
 def share_on(scene: Scene, labels: Polygons, row: int) -> float:
     """The share of a polygon that lies on a scene, 0..1."""
-    shape = labels.in_crs(scene.geobox.crs).geometry.iloc[row]
+    shape = labels.on(scene.geobox).geometry.iloc[row]
     return float(shape.intersection(scene.geobox.extent.geom).area / shape.area)
 
 
@@ -54,7 +54,7 @@ def outlined(scene: Scene, labels: Polygons, row: int, margin: int = 12) -> np.n
     """The surroundings of a polygon with its outline, uint8 (H, W, 3); None off the scene."""
     from rasterio.features import rasterize
 
-    shape = labels.in_crs(scene.geobox.crs).geometry.iloc[row]
+    shape = labels.on(scene.geobox).geometry.iloc[row]
     window = _window_around(scene, shape.bounds, margin)
     if window is None:
         return None

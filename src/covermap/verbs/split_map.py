@@ -84,7 +84,7 @@ def _drawn_parts(
 ) -> list[tuple[str, list[Any]]]:
     ground, labels = workspace.split.ground, workspace.labels
     if ground.kind == "polygons" and isinstance(labels, Polygons):
-        geometry = labels.in_crs(scene.geobox.crs).geometry
+        geometry = labels.on(scene.geobox).geometry
         here = geometry.intersects(shapely.box(*scene.geobox.boundingbox.bbox)).to_numpy()
         owner = ground.part_of_source[:-1]
         return [

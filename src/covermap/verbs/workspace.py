@@ -19,10 +19,11 @@ from covermap.core.progress import say
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
-from covermap.labels.areas import moved_to, polygons_in
+from covermap.labels.areas import polygons_in
 from covermap.labels.density import Cap
 from covermap.labels.kind_settings import FOLDERS, TagSettings
 from covermap.labels.numbers import Numbers
+from covermap.labels.placed import goes_beyond, placed_on
 from covermap.labels.polygons import Polygons
 from covermap.labels.protocol import Labels, MergeableLabels
 from covermap.labels.reading import read_labels
@@ -328,16 +329,16 @@ def clipped_to(scenes: Sequence[Scene], path: Path) -> list[Scene]:
     placed = "geometry" in table.columns and len(table) and table.crs is not None
     if not placed or any(scene.geobox.crs is None for scene in scenes):
         raise LabelError(f"{path}: an aoi needs polygons, and it and the image need a CRS")
-    areas: dict[str, Any] = {}
+    areas: dict[tuple[str, bool], Any] = {}
     clipped = []
     for scene in scenes:
-        crs = str(scene.geobox.crs)
-        if crs not in areas:
-            drawn = polygons_in(moved_to(table, crs).geometry.to_numpy())
+        key = (str(scene.geobox.crs), goes_beyond(scene.geobox))
+        if key not in areas:
+            drawn = polygons_in(placed_on(table, scene.geobox).geometry.to_numpy())
             if not len(drawn):
                 raise LabelError(f"{path}: holds no polygon with an area; an aoi needs one")
-            areas[crs] = shapely.union_all(drawn)
-        if not areas[crs].intersects(scene.geobox.extent.geom):
+            areas[key] = shapely.union_all(drawn)
+        if not areas[key].intersects(scene.geobox.extent.geom):
             raise LabelError(f"{path}: the aoi does not meet {scene.name}; check the CRS of both")
-        clipped.append(scene.clipped(areas[crs]))
+        clipped.append(scene.clipped(areas[key]))
     return clipped
