@@ -14,6 +14,7 @@ from covermap.imagery.settings import ImagerySettings
 from covermap.labels.masks import read_masks
 from covermap.labels.reading import are_masks, label_files, read_labels
 from covermap.labels.settings import LabelSettings
+from drawings import squares
 from pictures import BLACK, PALETTE, quarters, write_colors, write_ids, write_picture, write_table
 from tiny import shared_data, tiny_geobox, write_scene
 
@@ -338,6 +339,18 @@ def test_files_say_which_kind_labels_are(folder):
     found = label_files(LabelSettings(path="masks"), folder, scenes)
     assert found == {"mask of a": [mask, side]}
     assert read_labels(LabelSettings(path="masks"), folder, scenes).dense
+
+
+def test_lists_and_globs_of_drawings_are_no_masks(tmp_path):
+    for name in ("a", "b"):
+        squares(tmp_path / "drawn" / f"{name}.gpkg", [(2, 3, 5, 6), (20, 30, 8, 8)], ["x", "y"])
+    one = LabelSettings(path="drawn/a*.gpkg")
+    assert not are_masks(one, tmp_path)
+    assert read_labels(one, tmp_path, []).legend.names == ("x", "y")
+    assert label_files(one, tmp_path, []) == {"path": [tmp_path / "drawn" / "a.gpkg"]}
+    for several in (["drawn/a.gpkg", "drawn/b.gpkg"], "drawn/*.gpkg"):
+        with pytest.raises(LabelError, match=r"names 2 \(a.gpkg, b.gpkg\); put them together"):
+            read_labels(LabelSettings(path=several), tmp_path, [])
 
 
 def test_a_glob_finds_masks_in_a_project_folder_of_any_name(tmp_path):

@@ -6,8 +6,10 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from covermap.core.errors import LabelError, nearest
+from covermap.core.errors import LabelError, listed, nearest
+from covermap.core.files import matching
 from covermap.labels.areas import discs_of_points, only_polygons, repaired
+from covermap.labels.settings import LabelSettings
 from covermap.labels.text_table import TABLE_SUFFIXES, read_places
 from covermap.labels.vector_file import (
     layers_of,
@@ -22,6 +24,31 @@ if TYPE_CHECKING:
 
 # Degrees by which a pole may be missed.
 _ROUNDING = 1e-6
+_NAMED = 4
+
+
+def drawing_path(settings: LabelSettings, base: Path) -> Path:
+    """The one vector file that `labels: path` names, by a glob as well.
+
+    Raises
+    ------
+    LabelError
+        It names several.
+    """
+    found: list[Path] = []
+    for pattern in settings.paths:
+        path = base / Path(pattern).expanduser()
+        # Signs of a glob may stand in a name: `plots [v2].gpkg`.
+        found += [path] if path.exists() else matching(pattern, base) or [path]
+    if len(found) > 1:
+        names = [path.name for path in found]
+        merged = " ".join(shlex.quote(name) for name in names[:_NAMED])
+        raise LabelError(
+            f"{found[0]}: polygons come from one file, but labels: path names {len(found)} "
+            f"({listed(names, _NAMED)}); put them together: in QGIS, Merge Vector Layers, or "
+            f"ogrmerge.py -single -o all.gpkg {merged}"
+        )
+    return found[0]
 
 
 def read_layer(path: Path, layer: str | None) -> gpd.GeoDataFrame:

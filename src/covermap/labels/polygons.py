@@ -27,7 +27,7 @@ from covermap.labels.coding import coding_of, legend_path, legend_settings
 from covermap.labels.columns import are_ids, as_text, choose_class_column, is_integer_like
 from covermap.labels.overlaps import told_of_overlaps
 from covermap.labels.placed import goes_beyond, moved_to, placed_on
-from covermap.labels.polygon_file import only_areas, read_layer
+from covermap.labels.polygon_file import drawing_path, only_areas, read_layer
 from covermap.labels.settings import LabelSettings
 from covermap.labels.target import Target
 
@@ -261,7 +261,7 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         The file, layer or column does not exist, there is no polygon, no CRS, or a class that the
         project does not name.
     """
-    path = _single_path(settings, base)
+    path = drawing_path(settings, base)
     _require_no_mask_keys(settings, path)
     table = read_layer(path, settings.layer)
     notes: list[str] = []
@@ -304,15 +304,6 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         passed_over,
         rows,
     )
-
-
-def _single_path(settings: LabelSettings, base: Path) -> Path:
-    if len(settings.paths) > 1:
-        raise LabelError(
-            f"{base / settings.paths[0]}: polygons come from one file, but labels: path names "
-            f"{len(settings.paths)}; put them together (ogrmerge.py)"
-        )
-    return base / settings.paths[0]
 
 
 def _require_no_mask_keys(settings: LabelSettings, path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from covermap.core.errors import LabelError
+from covermap.core.files import matching
 from covermap.imagery.headers import SUFFIXES, parts_of_image
 from covermap.imagery.raster import Scene
 from covermap.labels.coding import legend_path
@@ -14,6 +15,7 @@ from covermap.labels.kind_settings import FOLDERS, AnyLabelSettings, DensitySett
 from covermap.labels.mask_finding import is_raster, mask_files, paired
 from covermap.labels.masks import read_masks
 from covermap.labels.numbers import read_numbers
+from covermap.labels.polygon_file import drawing_path
 from covermap.labels.polygons import read_polygons
 from covermap.labels.protocol import Labels
 from covermap.labels.settings import LabelSettings
@@ -50,11 +52,15 @@ def read_labels(
 def are_masks(settings: LabelSettings, base: Path) -> bool:
     """Whether the labels' files are rasters, by their names."""
     path = base / Path(settings.paths[0]).expanduser()
+    if len(settings.paths) > 1 or "*" in path.name:
+        found = [file for name in settings.paths for file in matching(name, base)]
+        # Where nothing is found it is said of masks, which are named so more often.
+        return not found or any(file.is_dir() or is_raster(file) for file in found)
     if path.is_dir():
         # A folder may also be a layer (shapefiles, a geodatabase); an empty one is none.
         files = [item for item in path.rglob("*") if item.is_file()]
         return not files or any(is_raster(item) for item in files)
-    return path.suffix.lower() in SUFFIXES or len(settings.paths) > 1 or "*" in path.name
+    return path.suffix.lower() in SUFFIXES
 
 
 def label_files(
@@ -74,7 +80,7 @@ def label_files(
     legend = legend_path(settings.base_legend, base)
     found = {} if legend is None else {"legend": [legend]}
     if not are_masks(settings, base):
-        return {"path": _parts(base / settings.paths[0], "path"), **found}
+        return {"path": _parts(drawing_path(settings, base), "path"), **found}
     masks = mask_files(settings, base)
     pairs, _ = paired(settings, scenes, masks, base / settings.paths[0])
     parts = {mask: parts_of_image(mask) for mask in dict.fromkeys(pairs.values())}
