@@ -408,3 +408,14 @@ def test_real_files_named_in_words_are_sentinel_2_bands():
         "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"
     ]  # fmt: skip
     assert any("Cloud Mask.tif" in note for note in scene.notes)
+
+
+def test_a_glob_that_writes_out_another_ending_means_it(tmp_path):
+    for name in ("a", "b"):
+        write_scene(tmp_path / f"{name}.dat", bands=("B02",), driver="ENVI", dtype="int16")
+    scenes = open_scenes(ImagerySettings(path="*.dat", join=False), tmp_path)
+    assert [scene.name for scene in scenes] == ["a", "b"]
+    # Neither headers nor files without an ending are meant by a star.
+    (tmp_path / "README").write_text("x")
+    with pytest.raises(ImageryError, match="no image matches"):
+        open_scenes(ImagerySettings(path="*"), tmp_path)

@@ -110,3 +110,11 @@ def test_what_stops_a_run_of_a_project_is_told(tmp_path, more, told):
 def test_bands_that_some_scenes_lack_are_told(tmp_path):
     found = drawn_project(tmp_path, image_bands=("B02", "B03"))
     assert any("some scenes lack are no input" in text for text in found)
+
+
+def test_the_median_of_one_band_is_no_range(tmp_path):
+    scene = write_scene(tmp_path / "a.tif", bands=("B02",))
+    told = next(
+        line for line in as_text(doctor([scene])).splitlines() if "plain numbers (m" in line
+    )
+    assert "band B02: plain numbers (median " in told

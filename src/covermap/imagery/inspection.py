@@ -291,10 +291,10 @@ def _scale_warnings(facts: SceneFacts) -> list[str]:
         return []
     medians = [item.median or 0.0 for item in bands]
     names = ", ".join(item.band.name for item in bands)
-    return [
-        f"band{'s' if len(bands) > 1 else ''} {names}: plain numbers (medians {min(medians):g} to "
-        f"{max(medians):g}): looks like reflectance x 10000; give scale: 0.0001"
-    ]
+    one = f"band {names}: plain numbers (median {medians[0]:g})"
+    several = f"bands {names}: plain numbers (medians {min(medians):g} to {max(medians):g})"
+    told = one if len(bands) == 1 else several
+    return [f"{told}: looks like reflectance x 10000; give scale: 0.0001"]
 
 
 def _band_warnings(item: BandFacts) -> list[str]:

@@ -144,10 +144,13 @@ def _expanded(patterns: Sequence[str], base: Path) -> list[Path]:
             continue
         if not glob.has_magic(pattern):
             raise ImageryError(f"{path}: no such file or folder; {_neighbours(path)}")
+        # An ending that is written out is meant, whatever it is; `*` takes no world files along.
+        ending = path.suffix.lower()
+        kinds = SUFFIXES if glob.has_magic(ending) else (*SUFFIXES, ending)
         matches = [
             item
             for item in matching(pattern, base)
-            if item.is_dir() or item.suffix.lower() in SUFFIXES
+            if item.is_dir() or (item.suffix and item.suffix.lower() in kinds)
         ]
         if not matches:
             raise ImageryError(f"{path}: no image matches this pattern; {_neighbours(path)}")
