@@ -215,3 +215,21 @@ def test_where_no_scene_has_a_usable_pixel_that_is_an_error(tmp_path, oracle):
         map_scenes(oracle[0], empty, tmp_path / "maps")
     with pytest.raises(NothingToMapError, match=r"fog: no usable pixel"):
         map_scenes(oracle[0], empty[:1], tmp_path / "maps")
+
+
+def test_a_finished_mosaic_is_made_again_only_for_a_reason_that_is_told(
+    tmp_path, oracle, counting, capsys
+):
+    bundle, scenes = oracle
+    out, asked = tmp_path / "all.tif", {"mosaic": True, "outputs": ("class", "polygons")}
+    map_scenes(bundle, scenes[:2], out, **asked)
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("all*")}
+    (again,) = map_scenes(bundle, scenes[1::-1], out, **asked)
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("all*")} == before
+    # The order does not matter where scenes have one grid.
+    assert counting[-1].tiles == 0
+    assert "all.tif: already there" in capsys.readouterr().err
+    assert sum(again.class_pixels.values()) == again.valid_pixels > 0
+    map_scenes(bundle, scenes, out, **asked)
+    assert counting[-1].tiles
+    assert "all.tif is made again, since scene or model changed" in capsys.readouterr().err

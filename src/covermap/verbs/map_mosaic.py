@@ -16,13 +16,15 @@ from covermap.core.files import content_digest
 from covermap.core.progress import say
 from covermap.imagery.pool import POOL
 from covermap.imagery.raster import Scene
+from covermap.mapping.earlier import MADE_OF, is_there, why_again
+from covermap.mapping.result import MapResult, counted, keep, publish, with_polygons
 from covermap.mapping.settings import MapSettings
 from covermap.mapping.writing import Scratch, map_tags, plan_layers
 from covermap.verbs.scene_maps import SceneMaps
 
 if TYPE_CHECKING:
     from covermap.mapping.filling import Filler
-    from covermap.mapping.result import MapResult
+    from covermap.mapping.mosaic import Part
 
 PartTask = Callable[["Filler"], bool]
 
@@ -73,7 +75,8 @@ def map_mosaic(
     """Map scenes, and merge their probabilities on the grid of the first.
 
     The scenes' probabilities are kept in a hidden folder beside `out`, 4 bytes a class and pixel,
-    until the mosaic is finished; a mosaic that was killed takes them up.
+    until the mosaic is finished; a mosaic that was killed takes them up. One that is there and was
+    made of the same stays.
 
     Parameters
     ----------
@@ -92,25 +95,45 @@ def map_mosaic(
     ImageryError
         A scene has no CRS, or none has a usable pixel.
     """
-    from covermap.mapping.mosaic import Part, common_grid, merge
-    from covermap.mapping.result import counted, publish, with_polygons
+    from covermap.mapping.mosaic import common_grid, merge
 
-    bundle, settings, predictor = maps.bundle, maps.settings, maps.predictor
+    bundle, settings = maps.bundle, maps.settings
     grid = common_grid([s.geobox for s in scenes], [s.name for s in scenes])
-    paths = part_paths(out, keys)
-    own = replace(maps, settings=_of_parts(settings))
-    tasks = [partial(_part, own, scene, path) for scene, path in zip(scenes, paths, strict=True)]
-    made = compute(tasks)
-    parts = [
-        Part(f"{scene.name} {key}", _shares_of(path, bundle), scene.geobox, bundle.outputs)
-        for scene, path, key, here in zip(scenes, paths, keys, made, strict=True)
-        if here
-    ]
-    if not parts:
-        raise ImageryError(
-            f"{out}: none of the {len(scenes)} scenes has a usable pixel; check nodata and quality"
-        )
     scratch = Scratch(plan_layers(out, bundle.legend, settings), grid)
+    tags = _tags(maps, out, mosaic_key(keys, scenes))
+    is_kept = is_there(scratch.layers, tags)
+    if is_kept:
+        say(f"{out.name}: already there")
+    else:
+        why = why_again(out, tags)
+        if why:
+            say(f"{out.name} is made again, since {why}")
+        parts = _parts(maps, scenes, keys, out, compute)
+        scratch.create(tags, bundle.legend)
+        say(f"{out.name}: {len(parts)} scenes on {grid.shape[0]} x {grid.shape[1]} px")
+        merge(parts, grid, scratch, bundle.legend, settings, out.name)
+    result = counted(
+        scratch,
+        bundle.legend,
+        grid,
+        engine=maps.predictor.engine,
+        precision=maps.predictor.precision,
+        tile=(0, 0),
+    )
+    if is_kept:
+        keep(scratch, bundle.legend, settings, was_stopped=_folder(out).exists())
+    else:
+        publish(scratch, bundle.legend, settings)
+    scratch.remove()
+    result = with_polygons(result, out, bundle.legend, settings, out.name, tags[MADE_OF])
+    # Last: what they tell of is finished only now.
+    _remove_parts(out)
+    return result
+
+
+def _tags(maps: SceneMaps, out: Path, key: str) -> dict[str, str]:
+    """What the files of a mosaic say of its origin, with the digest of all that it is made of."""
+    bundle, predictor = maps.bundle, maps.predictor
     tags = map_tags(
         bundle.legend,
         str(bundle.model.get("name", "")),
@@ -118,25 +141,42 @@ def map_mosaic(
         predictor.precision,
         __version__,
         out.stem,
-        mosaic_key(keys, scenes),
+        key,
     )
-    scratch.create(tags, bundle.legend)
-    say(f"{out.name}: {len(parts)} scenes on {grid.shape[0]} x {grid.shape[1]} px")
-    merge(parts, grid, scratch, bundle.legend, settings, out.name)
-    result = counted(
-        scratch,
-        bundle.legend,
-        grid,
-        engine=predictor.engine,
-        precision=predictor.precision,
-        tile=(0, 0),
-    )
-    publish(scratch, bundle.legend, settings)
-    scratch.remove()
-    result = with_polygons(result, out, bundle.legend, settings, out.name)
-    # Last: a mosaic that is stopped in its polygons need not be computed again.
-    _remove_parts(out)
-    return result
+    of_files = {"outputs", "min_area_m2", "engine", "precision"}
+    return {**tags, MADE_OF: content_digest([tags, maps.settings.model_dump(exclude=of_files)])}
+
+
+def _parts(
+    maps: SceneMaps,
+    scenes: Sequence[Scene],
+    keys: Sequence[str],
+    out: Path,
+    compute: Callable[[Sequence[PartTask]], list[bool]],
+) -> list[Part]:
+    """The probabilities of the scenes that have a usable pixel.
+
+    Raises
+    ------
+    ImageryError
+        None has.
+    """
+    from covermap.mapping.mosaic import Part
+
+    own, outputs = replace(maps, settings=_of_parts(maps.settings)), maps.bundle.outputs
+    paths = part_paths(out, keys)
+    tasks = [partial(_part, own, scene, path) for scene, path in zip(scenes, paths, strict=True)]
+    made = compute(tasks)
+    parts = [
+        Part(f"{scene.name} {key}", _shares_of(path, maps.bundle), scene.geobox, outputs)
+        for scene, path, key, here in zip(scenes, paths, keys, made, strict=True)
+        if here
+    ]
+    if not parts:
+        raise ImageryError(
+            f"{out}: none of the {len(scenes)} scenes has a usable pixel; check nodata and quality"
+        )
+    return parts
 
 
 def _part(maps: SceneMaps, scene: Scene, path: Path, fill: Filler) -> bool:
@@ -171,4 +211,5 @@ def _folder(out: Path) -> Path:
 def _remove_parts(out: Path) -> None:
     # What is removed while it is open keeps its place on the disk, and on Windows it stays.
     POOL.close_below(_folder(out))
-    shutil.rmtree(_folder(out))
+    if _folder(out).exists():
+        shutil.rmtree(_folder(out))
