@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 OUTPUTS = ("report.html",)
 _DOUBTS = 12
 _MOST_MAPS = 8
+_MOST_NAMES = 20
 # Of the smaller scene's ground.
 _SLIVER = 0.001
 
@@ -258,9 +259,10 @@ def provenance_of(workspace: Workspace) -> tuple[tuple[str, str], ...]:
     project, told = workspace.project, read_json(workspace.folder.path / "training.json")
     final = told["final"]
     rows = [
-        ("scenes", ", ".join(scene.name for scene in workspace.scenes)),
+        # All of them are in the bundle: a page of a thousand names is read by nobody.
+        ("scenes", listed([scene.name for scene in workspace.scenes], _MOST_NAMES)),
         ("labels", workspace.labels.path.name),
-        ("channels", ", ".join(workspace.channels)),
+        ("channels", listed(workspace.channels, _MOST_NAMES)),
         ("model", final["model"]),
         ("training", final["summary"]),
         ("seed", str(project.seed)),
