@@ -41,6 +41,14 @@ def test_a_column_of_something_else_by_its_name_comes_after_others(who):
     assert (found.column, found.is_doubtful) == (who, True)
 
 
+def test_what_is_the_same_in_all_rows_is_a_class_for_want_of_another():
+    table = pd.DataFrame({"sensor": ["S2"] * ROWS, "kind": TEXT})
+    assert choose_class_column(table, fewest=1).column == "kind"
+    assert choose_class_column(table[["sensor"]], fewest=1).column == "sensor"
+    built = pd.DataFrame({"class": ["building"] * ROWS, "floors": CODES})
+    assert choose_class_column(built, fewest=1).column == "class"
+
+
 def test_dates_and_numbers_are_classes_for_want_of_better_ones():
     assert choose_class_column(pd.DataFrame({"height": MEASURED})).is_doubtful
     assert not choose_class_column(pd.DataFrame({"code": CODES})).is_doubtful

@@ -62,6 +62,21 @@ def test_what_is_no_number_is_named_with_its_picture(tmp_path, cell):
     assert "\n" not in str(told.value)
 
 
+def test_the_only_column_of_numbers_is_taken_and_of_several_none(tmp_path):
+    rows = [f"{n},p{n}.png,north,{n / 2}" for n in range(5)]
+    (tmp_path / "t.csv").write_text("\n".join(["row,file,side,yield", *rows]))
+    found = read_numbers(TagSettings(tags="t.csv"), tmp_path, scenes(5))
+    assert found.column == "yield"
+    assert "numbers taken from column 'yield'" in found.notes
+    rows = [f"p{n}.png,{n % 2},{n / 2}" for n in range(5)]
+    (tmp_path / "t.csv").write_text("\n".join(["file,site,yield", *rows]))
+    with pytest.raises(LabelError, match=r"2 columns hold numbers \(site, yield\); name the one"):
+        read_numbers(TagSettings(tags="t.csv"), tmp_path, scenes(5))
+    (tmp_path / "t.csv").write_text("file,side\np0.png,north\np1.png,south\n")
+    with pytest.raises(LabelError, match=r"no column holds numbers \(side\)"):
+        read_numbers(TagSettings(tags="t.csv"), tmp_path, scenes(2))
+
+
 def test_decimal_commas_and_words_for_unknown_are_read(tmp_path):
     found = numbered(tmp_path, ["12,5", "NA", "1,250", "-3", "nan", ",5"])
     known = [found.number_of(f"p{n}") for n in (0, 2, 3, 5)]

@@ -52,7 +52,7 @@ def choose_class_column(table: pd.DataFrame, fewest: int = 2) -> ColumnChoice:
     told apart by their name, then by the smaller number of values. Where one class beside the
     background is enough, `fewest` is 1.
     """
-    ranked: list[tuple[tuple[int, int, int, int], str]] = []
+    ranked: list[tuple[tuple[bool, int, int, int, int], str]] = []
     integers: set[str] = set()
     passed: list[str] = []
     for place, column in enumerate(table.columns):
@@ -65,7 +65,9 @@ def choose_class_column(table: pd.DataFrame, fewest: int = 2) -> ColumnChoice:
         if kind == 1:
             integers.add(str(column))
         likely = _likelihood(column)
-        ranked.append(((kind, likely, distinct, place), str(column)))
+        # What is the same in all rows is a class only where it is called one.
+        idle = distinct < 2 and likely >= len(_LIKELY)
+        ranked.append(((idle, kind, likely, distinct, place), str(column)))
     ranked.sort()
     if ranked:
         best = ranked[0][1]
@@ -75,7 +77,7 @@ def choose_class_column(table: pd.DataFrame, fewest: int = 2) -> ColumnChoice:
         ] + passed
     if not ranked:
         return ColumnChoice(None, tuple(passed))
-    (kind, likely, _, _), chosen = ranked[0]
+    (_, kind, likely, _, _), chosen = ranked[0]
     return ColumnChoice(chosen, tuple(passed), kind > 1 or likely > len(_LIKELY))
 
 

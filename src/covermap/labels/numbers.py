@@ -116,7 +116,9 @@ def read_numbers(settings: TagSettings, base: Path, scenes: Sequence[Scene]) -> 
         are the same.
     """
     single = settings.model_copy(update={"multilabel": False})
-    table = read_tag_table(single, base / settings.tags, {s.name: image_path(s) for s in scenes})
+    table = read_tag_table(
+        single, base / settings.tags, {s.name: image_path(s) for s in scenes}, True
+    )
     cells = {scene.name: (table.by_scene[scene.name] or ("",))[0] for scene in scenes}
     if _have_decimal_commas(cells.values()):
         cells = {name: cell.replace(",", ".") for name, cell in cells.items()}

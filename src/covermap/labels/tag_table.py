@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from covermap.core.errors import LabelError, listed, nearest
 from covermap.core.names import composed
-from covermap.labels.columns import are_ids, as_text, choose_class_column
+from covermap.labels.columns import are_ids, as_text, choose_class_column, number_in
 from covermap.labels.kind_settings import TagSettings
 from covermap.labels.text_table import UNKNOWN, read_text_table
 
@@ -56,7 +56,9 @@ class TagTable:
     notes: tuple[str, ...]
 
 
-def read_tag_table(settings: TagSettings, path: Path, images: Mapping[str, Path]) -> TagTable:
+def read_tag_table(
+    settings: TagSettings, path: Path, images: Mapping[str, Path], of_numbers: bool = False
+) -> TagTable:
     """Read a table and find the row of each picture.
 
     A row names a picture by its file name, with or without folders and suffix, or by the name of
@@ -69,16 +71,22 @@ def read_tag_table(settings: TagSettings, path: Path, images: Mapping[str, Path]
         CSV with a header; comma, semicolon or tab between cells.
     images : mapping of str to Path
         The file of each picture, by the name of its scene.
+    of_numbers : bool
+        Whether the table tells a number of each picture and no classes.
 
     Raises
     ------
     LabelError
-        No such file or column, no row for a picture, two rows that differ, or a cell of several
-        columns that is neither 0 nor 1.
+        No such file or column, several columns of numbers of which none is named, no row for a
+        picture, two rows that differ, or a cell of several columns that is neither 0 nor 1.
     """
     table = _read(path)
     notes: list[str] = []
     name = _name_column(table, settings, path, images, notes)
+    if of_numbers and settings.column is None:
+        settings = settings.model_copy(
+            update={"column": _number_column(table.drop(columns=name), path, notes)}
+        )
     columns, of_bits = _label_columns(table.drop(columns=name), settings, path, notes)
     multilabel = of_bits or _several_in_cells(settings, table[columns[0]])
     row_of = _rows(table[name], path, name, images, notes)
@@ -166,6 +174,28 @@ def _label_columns(
     for column in named:
         _require_column(column, columns, path)
     return list(named), isinstance(settings.column, list)
+
+
+def _number_column(table: pd.DataFrame, path: Path, notes: list[str]) -> str:
+    """The only column of numbers; which of several is to be learnt, only a person can say."""
+    found = [name for name in table.columns if _is_numbers(table[name])]
+    if len(found) != 1:
+        told = listed(found or list(table.columns), _NAMED)
+        what = f"{len(found)} columns hold numbers" if found else "no column holds numbers"
+        raise LabelError(
+            f"{path}: {what} ({told}); name the one to be learnt: labels: {{column: "
+            f"{found[-1] if found else '...'}}}"
+        )
+    notes.append(f"numbers taken from column '{found[0]}'")
+    return found[0]
+
+
+def _is_numbers(cells: pd.Series) -> bool:
+    """Whether all cells that tell something are numbers, and not counted rows."""
+    known = [cell.strip() for cell in cells if cell.strip().casefold() not in UNKNOWN]
+    numbers = [number_in(cell) for cell in known]
+    counted = [[float(first + n) for n in range(len(cells))] for first in (0, 1)]
+    return bool(known) and None not in numbers and numbers not in counted
 
 
 def _several_in_cells(settings: TagSettings, cells: pd.Series) -> bool:
