@@ -49,7 +49,14 @@ def test_a_frame_in_all_8_bit_bands_is_told(value, word):
     made = scene(20, 200, dtype=int, count=3)
     made.values[:, :5] = value
     warnings = warnings_of(inspect(made))
-    assert any(word in text and f"nodata: {value}" in text for text in warnings)
+    (told,) = [text for text in warnings if word in text and f"nodata: {value}" in text]
+    assert "some bands only" not in told
+    made.values[1, 8, :10] = value
+    facts = inspect(made)
+    assert {part: facts.frames[part == 0][2] for part in (255, 0)}[value] == pytest.approx(
+        10 / made.values[0].size
+    )
+    assert any(f"{value} in some bands only" in text for text in warnings_of(facts))
 
 
 def test_scale_is_guessed_only_for_whole_optical_numbers():

@@ -138,3 +138,11 @@ def test_a_frame_of_white_or_black_is_guessed_to_be_nodata(shares, nodata):
     facts = replace(scene(band("red", "dn")), white_share=shares[0], black_share=shares[1])
     _, project = written(entry(facts=facts))
     assert project.imagery[0].nodata == nodata
+
+
+def test_what_a_guessed_nodata_takes_beside_the_frame_is_told():
+    facts = replace(scene(band("red", "dn")), white_share=0.2, partly_white_share=0.013)
+    text, project = written(entry(facts=facts))
+    assert project.imagery[0].nodata == 255
+    assert "holes where only some bands are 255: 1.3 % of the pixels" in text
+    assert "holes" not in written(entry(facts=replace(facts, partly_white_share=0.0)))[0]

@@ -60,6 +60,14 @@ def test_many_scenes_are_told_in_short_and_like_warnings_once(folder):
     assert constant.endswith("(and 13 more like it)")
 
 
+def test_a_picture_with_other_bands_than_its_neighbours_is_told(tmp_path):
+    for number in range(3):
+        bands = ("red",) if number == 1 else ("red", "nir")
+        write_scene(tmp_path / "all" / f"p{number}.tif", bands=bands)
+    told = doctor([tmp_path / "all"]).warnings
+    assert any("nir (not in p1" in text for text in told)
+
+
 def test_bounds_are_told_to_the_metre(tmp_path):
     scene = write_scene(tmp_path / "a.tif", bands=("B02",), geobox=tiny_geobox(32, 32))
     (facts,) = doctor([scene]).scenes

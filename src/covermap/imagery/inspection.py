@@ -63,6 +63,8 @@ class SceneFacts:
         Shares 0..1 of the sampled pixels.
     white_share, black_share : float
         Shares of pixels with 255, or 0, in all of two or more 8-bit bands.
+    partly_white_share, partly_black_share : float
+        Shares of those that have it in some of these bands only.
     sampled_pixels : int
     """
 
@@ -82,6 +84,16 @@ class SceneFacts:
     sampled_pixels: int
     notes: tuple[str, ...]
     files: tuple[Path, ...]
+    partly_white_share: float = 0.0
+    partly_black_share: float = 0.0
+
+    @property
+    def frames(self) -> tuple[tuple[int, float, float], ...]:
+        """What a frame may be made of: the number, its share in all bands, and in some only."""
+        return (
+            (255, self.white_share, self.partly_white_share),
+            (0, self.black_share, self.partly_black_share),
+        )
 
 
 def inspect(scene: Scene, pixels: int = _SAMPLE_PIXELS, alike: Sequence[Scene] = ()) -> SceneFacts:
@@ -97,7 +109,7 @@ def inspect(scene: Scene, pixels: int = _SAMPLE_PIXELS, alike: Sequence[Scene] =
     """
     names = [band.name for band in scene.bands]
     samples = [_BandSample() for _ in names]
-    counts = np.zeros(5, np.int64)
+    counts, framed = np.zeros(3, np.int64), np.zeros((2, 2), np.int64)
     seen = [scene, *spread([other for other in alike if other is not scene], _LOOKED_AT)]
     windows = [
         (one, window)
@@ -109,14 +121,15 @@ def inspect(scene: Scene, pixels: int = _SAMPLE_PIXELS, alike: Sequence[Scene] =
         raster = one.read(names, window)
         for sample, values, valid in zip(samples, raster.values, raster.valid, strict=True):
             sample.add(values, valid, kept_per_window)
-        white, black = _frame(raster)
+        framed += _framed(raster)
         usable, cloud = one.usable(raster).sum(), one.cloud(window).sum()
-        counts += [window.height * window.width, usable, cloud, white, black]
-    total, usable, cloud, white, black = (int(count) for count in counts)
+        counts += [window.height * window.width, usable, cloud]
+    total, usable, cloud = (int(count) for count in counts)
     facts = tuple(
         sample.facts(band, total) for sample, band in zip(samples, scene.bands, strict=True)
     )
     is_8_bit = len(facts) > 1 and all(_looks_8_bit(item) for item in facts)
+    (white, partly_white), (black, partly_black) = (framed * is_8_bit / total).tolist()
     box = scene.geobox
     width_m, height_m = resolution_m(box)
     bounds = box.boundingbox
@@ -132,8 +145,10 @@ def inspect(scene: Scene, pixels: int = _SAMPLE_PIXELS, alike: Sequence[Scene] =
         bands=facts,
         usable_share=usable / total,
         cloud_share=cloud / total,
-        white_share=white / total if is_8_bit else 0.0,
-        black_share=black / total if is_8_bit else 0.0,
+        white_share=white,
+        black_share=black,
+        partly_white_share=partly_white,
+        partly_black_share=partly_black,
         sampled_pixels=total,
         notes=scene.notes,
         files=scene.files,
@@ -163,11 +178,12 @@ def warnings_of(facts: SceneFacts) -> list[str]:
     warnings += _scale_warnings(facts)
     for item in facts.bands:
         warnings += [f"band {item.band.name}: {text}" for text in _band_warnings(item)]
-    for share, value, word in ((facts.white_share, 255, "white"), (facts.black_share, 0, "black")):
+    for value, share, partly in facts.frames:
         if share >= _FRAME_SHARE:
             warnings.append(
-                f"{100 * share:.1f} % of the pixels are {word} ({value} in all bands) and no "
-                f"nodata is declared: if that is an empty frame, write nodata: {value}"
+                f"{100 * share:.1f} % of the pixels are {'white' if value else 'black'} ({value} "
+                "in all bands) and no nodata is declared: if that is an empty frame, write nodata: "
+                f"{value}{_lost_besides(value, partly)}"
             )
     return warnings
 
@@ -246,12 +262,25 @@ class _BandSample:
         )
 
 
-def _frame(raster: Raster) -> tuple[int, int]:
-    """How many pixels are 255, and how many 0, in all bands."""
+def _framed(raster: Raster) -> np.ndarray:
+    """How many valid pixels are 255, and 0, in all bands and in some only; int64 (2, 2)."""
     valid = raster.valid.all(axis=0)
-    white = (raster.values == 255).all(axis=0) & valid
-    black = (raster.values == 0).all(axis=0) & valid
-    return int(white.sum()), int(black.sum())
+    counts = np.zeros((2, 2), np.int64)
+    for row, value in enumerate((255, 0)):
+        found = raster.values == value
+        everywhere = found.all(axis=0) & valid
+        counts[row] = everywhere.sum(), (found.any(axis=0) & valid & ~everywhere).sum()
+    return counts
+
+
+def _lost_besides(value: int, partly: float) -> str:
+    """What a nodata takes away beside a frame: a pixel with one band of nodata is not usable."""
+    if partly <= 0:
+        return ""
+    return (
+        f" (that also makes holes of another {max(0.01, 100 * partly):.2g} % which are {value} in "
+        "some bands only, as bright roofs or deep shade are)"
+    )
 
 
 def _looks_8_bit(item: BandFacts) -> bool:

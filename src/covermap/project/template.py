@@ -150,11 +150,15 @@ def _entry_lines(entry: ImageryEntry) -> list[str]:
     if entry.pictures:
         lines += _picture_lines(entry)
     lines += _scale_lines(entry)
-    frames = ((facts.white_share, 255), (facts.black_share, 0))
     # Pictures differ: white roofs of the first one are no frame of all.
-    for share, value in () if entry.pictures else frames:
+    for value, share, partly in () if entry.pictures else facts.frames:
         if share > 0.005:
             lines.append(f"    nodata: {value}           {GUESSED}")
+            if partly > 0:
+                lines.append(
+                    f"    # it also makes holes where only some bands are {value}: "
+                    f"{max(0.01, 100 * partly):.2g} % of the pixels"
+                )
             break
     return lines
 

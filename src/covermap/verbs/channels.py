@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from covermap.core.errors import ProjectError, listed
 from covermap.imagery.raster import Scene
 
+# Fewer scenes than this share do not take a band from all the others: they are odd ones out.
+_ODD_SHARE = 0.1
+
 
 def common_bands(scenes: Sequence[Scene]) -> list[str]:
     """Names of the bands that all scenes have, in the order of the first.
@@ -14,7 +17,7 @@ def common_bands(scenes: Sequence[Scene]) -> list[str]:
     Raises
     ------
     ProjectError
-        There is none.
+        There is none, or a few odd scenes would take a band from all others.
     """
     held = _holders(scenes)
     names = [band.name for band in scenes[0].bands if len(held[band.name]) == len(scenes)]
@@ -24,7 +27,28 @@ def common_bands(scenes: Sequence[Scene]) -> list[str]:
             + "; ".join(f"{s.name}: {', '.join(b.name for b in s.bands)}" for s in scenes[:3])
             + ". Name their bands alike: imagery: [{path: ..., bands: [...]}]"
         )
+    _require_no_odd_ones(scenes, held, names)
     return names
+
+
+def _require_no_odd_ones(
+    scenes: Sequence[Scene], held: dict[str, set[int]], names: Sequence[str]
+) -> None:
+    few = _ODD_SHARE * len(scenes)
+    odd: dict[str, None] = {}
+    missed = []
+    for band, holders in held.items():
+        lacking = [scene.name for place, scene in enumerate(scenes) if place not in holders]
+        if 0 < len(lacking) <= few:
+            odd |= dict.fromkeys(lacking)
+            missed.append(band)
+    if missed:
+        raise ProjectError(
+            f"{listed(list(odd), 3)}: {'has' if len(odd) == 1 else 'have'} no "
+            f"{listed(missed, 4)}, which the other {len(scenes) - len(odd)} scenes have. Leave "
+            f"{'it' if len(odd) == 1 else 'them'} out of imagery (a grey picture among coloured "
+            "ones, say), or take what all have: bands: [" + ", ".join(names) + "]"
+        )
 
 
 def left_out(scenes: Sequence[Scene]) -> str:

@@ -21,6 +21,7 @@ from covermap.labels.reading import read_labels
 from covermap.labels.settings import LabelSettings
 from covermap.labels.text_table import holds_places
 from covermap.project.schema import Project, read_project
+from covermap.verbs.channels import left_out
 
 VECTOR_SUFFIXES = frozenset(
     {
@@ -90,6 +91,9 @@ def doctor(paths: Sequence[str | Path], layer: str | None = None) -> Findings:
             facts = inspect(scene)
             scenes.append(facts)
             warnings += [f"{facts.name}: {text}" for text in warnings_of(facts)]
+        missed = left_out(opened)
+        if missed and path.suffix.lower() not in _PROJECT_SUFFIXES:
+            warnings.append(f"{path.name}: bands that some of its images lack: {missed}")
         every += opened
         if label_settings is not None:
             own = read_labels(label_settings, base, opened, task)
@@ -141,7 +145,6 @@ def to_json(found: Findings) -> str:
 def _of_project(path: Path, project: Project) -> list[str]:
     """What would stop a run of a project before it reads any pixel, or is told then."""
     from covermap.project.steps import RunFolder
-    from covermap.verbs.channels import left_out
     from covermap.verbs.workspace import Workspace
 
     workspace = Workspace(path, project, RunFolder(path.parent))
