@@ -144,6 +144,17 @@ def test_dark_numbers_in_three_bands_are_codes_of_the_first(tmp_path):
     assert len(parted.pixels) == 3
 
 
+def test_the_few_colours_of_a_plain_jpeg_are_noise(tmp_path):
+    # An edge between blocks of 8 pixels: so few colours that a palette might have them.
+    index = np.zeros((256, 256), int)
+    index[:, 100:] = 1
+    found = found_legend([write_colors(tmp_path / "a.jpg", index)])
+    assert found.noisy
+    near = [color for color in found.ignored if int(str(color)[1:3], 16) > 240]
+    assert near
+    assert len(found.pixels) < len(found.ignored)
+
+
 def test_real_classes_of_several_schemes_in_one_file_are_codes():
     found = found_legend([shared_data("sen12ms") / "ROIs2017_winter_lc_27_p36.tif"])
     assert (found.values, found.bands) == ("ids", 4)

@@ -20,7 +20,7 @@ from covermap.labels.coding import (
     shipped_legends,
     unpacked,
 )
-from covermap.labels.mask_file import MaskFile, open_mask, require_codes_kept
+from covermap.labels.mask_file import MaskFile, is_lossy, open_mask, require_codes_kept
 from covermap.labels.masks import found_codes
 from covermap.labels.settings import LARGEST_ID, ClassSettings, LegendSettings
 
@@ -122,7 +122,7 @@ def found_legend(paths: Sequence[Path], band: int = 1) -> FoundLegend:
             levels[color >> 16] += number
         declared = tuple(float(int(color) >> 16) for color in nodata)
         return replace(_of_codes(levels, declared, paths), as_ids=why, bands=bands)
-    return _of_colors(counts, paths[0])
+    return _of_colors(counts, paths)
 
 
 def _why_codes(colors: Collection[int]) -> str:
@@ -176,8 +176,8 @@ def _of_codes(
     return FoundLegend(LegendSettings(classes=classes), "ids", pixels, {}, None, False, nodata)
 
 
-def _of_colors(counts: Counter[int], path: Path) -> FoundLegend:
-    shipped = _agreeing(counts, colors=True, paths=[path])
+def _of_colors(counts: Counter[int], paths: Sequence[Path]) -> FoundLegend:
+    shipped = _agreeing(counts, colors=True, paths=paths)
     if shipped is not None:
         coding = coding_of(legend_settings(shipped, Path()))
         colors = np.asarray(list(counts))
@@ -189,10 +189,11 @@ def _of_colors(counts: Counter[int], path: Path) -> FoundLegend:
         place_of = {c: p for c, p in zip(counts, places, strict=True) if p != UNKNOWN}
         names = {color: color_text(color) for color in counts}
         return _shipped(shipped, "colors", counts, place_of, names, noisy, ())
-    kept = _palette(counts)
+    is_noisy = len(counts) > _MOST_COLORS or any(map(is_lossy, paths))
+    kept = _palette(counts, is_noisy)
     if len(kept) > _MOST_COLORS or _explained(counts, kept) < _LEAST_EXPLAINED:
         raise LabelError(
-            f"{path}: the masks hold {len(counts):,} colours, which are no palette of at most "
+            f"{paths[0]}: the masks hold {len(counts):,} colours, which are no palette of at most "
             f"{_MOST_COLORS}. Are these photographs? Write class ids instead"
         )
     ordered = sorted(kept)
@@ -208,13 +209,9 @@ def _of_colors(counts: Counter[int], path: Path) -> FoundLegend:
     return FoundLegend(settings, "colors", pixels, strays, None, bool(strays), ())
 
 
-def _palette(counts: Counter[int]) -> set[int]:
-    """Colours that are classes: not noise about a far more frequent one, nor a few strays.
-
-    Noise has many colours: where there are no more than a palette has, each is meant.
-    """
+def _palette(counts: Counter[int], is_noisy: bool) -> set[int]:
+    """Colours that are classes: not noise about a far more frequent one, nor a few strays."""
     total = sum(counts.values())
-    is_noisy = len(counts) > _MOST_COLORS
     kept: list[int] = []
     for color, count in counts.most_common():
         if count < _LEAST_SHARE * total:

@@ -169,6 +169,11 @@ def open_mask(
     return MaskFile(path, header.geobox, "ids", band, nodata, mask, bands=header.count)
 
 
+def is_lossy(path: Path) -> bool:
+    """Whether a file's format changes colours and codes along edges."""
+    return path.suffix.lower() in _LOSSY_SUFFIXES
+
+
 def require_codes_kept(paths: Iterable[Path], codes: Collection[int]) -> None:
     """Refuse masks whose codes a compression changed: what is left of two classes is many.
 
@@ -177,7 +182,7 @@ def require_codes_kept(paths: Iterable[Path], codes: Collection[int]) -> None:
     LabelError
         Naming one of them.
     """
-    path = next((path for path in paths if path.suffix.lower() in _LOSSY_SUFFIXES), None)
+    path = next((path for path in paths if is_lossy(path)), None)
     if path is not None and len(codes) > _MOST_CODES_OF_JPEG:
         raise LabelError(
             f"{path}: the masks hold {len(codes)} codes from {min(codes)} to {max(codes)}, and "
