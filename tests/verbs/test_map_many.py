@@ -233,3 +233,15 @@ def test_a_finished_mosaic_is_made_again_only_for_a_reason_that_is_told(
     map_scenes(bundle, scenes, out, **asked)
     assert counting[-1].tiles
     assert "all.tif is made again, since scene or model changed" in capsys.readouterr().err
+
+
+def test_a_note_on_many_scenes_is_told_once(tmp_path, oracle, capsys):
+    bundle, scenes = oracle
+    for number in range(3):
+        (tmp_path / f"more_{number}.tif").write_bytes(scenes[0].read_bytes())
+    paths = [*scenes, *sorted(tmp_path.glob("more_*.tif"))]
+    map_scenes(bundle, paths, tmp_path / "maps")
+    notes = [line for line in capsys.readouterr().err.splitlines() if "no scale is known" in line]
+    assert [line.split(":")[0] for line in notes] == [
+        "S2_20200716, S2_20210716, undated and 3 more"
+    ]

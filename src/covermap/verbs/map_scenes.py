@@ -29,7 +29,7 @@ from covermap.mapping.preview import is_own_picture
 from covermap.mapping.result import MapResult
 from covermap.mapping.settings import MapSettings
 from covermap.project.steps import RunFolder
-from covermap.verbs.open_for import open_all_for
+from covermap.verbs.open_for import Notes, open_all_for
 from covermap.verbs.scene_maps import (
     Outcome,
     SceneMaps,
@@ -187,9 +187,10 @@ def _opened(
     """
     opened: list[Scene] = []
     unread: list[ImageryError] = []
+    notes = Notes()
     for path in paths:
         try:
-            opened += open_all_for(bundle, path)
+            opened += open_all_for(bundle, path, notes)
         except ImageryError as error:
             if one_map or len(paths) == 1 or not path.exists():
                 raise
@@ -201,6 +202,7 @@ def _opened(
                     f"folder, or a pattern in quotes: '{path.parent}/*{path.suffix}'"
                 ) from None
             raise
+    notes.tell()
     if not opened:
         raise unread[0]
     for reason in unread:

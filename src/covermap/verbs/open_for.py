@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from covermap.bundle.facts import Bundle
 from covermap.bundle.fit import check_fits
-from covermap.core.errors import BundleError, CovermapError, ImageryError
+from covermap.core.errors import BundleError, CovermapError, ImageryError, listed
 from covermap.core.grid import pixel_size_m
 from covermap.core.progress import say
 from covermap.core.settings import parse
@@ -21,12 +21,30 @@ from covermap.imagery.stack import StackScene
 # The scenes of a path, or why there are none that fit.
 Opened: TypeAlias = "tuple[Scene, ...] | CovermapError"
 
+_MOST_NAMES = 3
 
-def open_all_for(bundle: Bundle, path: Path, tell: bool = True) -> tuple[Scene, ...]:
+
+class Notes:
+    """What is to be told of scenes that were opened: each note once, of however many scenes."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+
+    def add(self, name: str, note: str) -> None:
+        """Keep a note on the scene, or file, of a name."""
+        self._names.setdefault(note, []).append(name)
+
+    def tell(self) -> None:
+        """Say each note with the names that it is of."""
+        for note, names in self._names.items():
+            say(f"{listed(names, _MOST_NAMES)}: {note}")
+
+
+def open_all_for(bundle: Bundle, path: Path, notes: Notes) -> tuple[Scene, ...]:
     """Open the scenes of a file, folder or glob so that they fit a bundle.
 
-    What the files do not say of themselves is read as in training, and that is told if wished:
-    nodata and quality always, scales and the like where they would not fit otherwise.
+    What the files do not say of themselves is read as in training, and that is noted: nodata and
+    quality always, scales and the like where they would not fit otherwise.
 
     Raises
     ------
@@ -39,16 +57,16 @@ def open_all_for(bundle: Bundle, path: Path, tell: bool = True) -> tuple[Scene, 
     scenes, used = _filled(bare, _hints(bare, bundle), path, bundle)
     if isinstance(scenes, CovermapError):
         raise scenes
-    if used and tell:
+    if used:
         shown = ", ".join(_shown(key, value) for key, value in used.items())
-        say(f"{path.name}: read as the training imagery was ({shown})")
-    for scene in scenes if tell else ():
-        _tell(scene, bundle)
+        notes.add(path.name, f"read as the training imagery was ({shown})")
+    for scene in scenes:
+        _note(scene, bundle, notes)
     return scenes
 
 
 def open_for(bundle: Bundle, path: Path, tell: bool = True) -> Scene:
-    """The same where one scene is expected.
+    """The same where one scene is expected; its notes are told if wished.
 
     Raises
     ------
@@ -57,7 +75,11 @@ def open_for(bundle: Bundle, path: Path, tell: bool = True) -> Scene:
     ImageryError
         As `open_all_for`, or there are several scenes.
     """
-    return the_one(path, open_all_for(bundle, path, tell))
+    notes = Notes()
+    scenes = open_all_for(bundle, path, notes)
+    if tell:
+        notes.tell()
+    return the_one(path, scenes)
 
 
 def _hints(bare: Opened, bundle: Bundle) -> dict[str, Any]:
@@ -146,11 +168,12 @@ def _says_little(scene: Scene, bundle: Bundle) -> bool:
     return any(band.unit == "dn" for band in scene.describe(names))
 
 
-def _tell(scene: Scene, bundle: Bundle) -> None:
+def _note(scene: Scene, bundle: Bundle, notes: Notes) -> None:
     for note in scene.notes:
-        say(f"{scene.name}: {note}")
+        notes.add(scene.name, note)
     if bundle.resolution_m is None and scene.geobox.crs is not None:
-        say(
-            f"{scene.name}: the model learnt from pictures without a CRS; whether their pixels "
-            f"were as large as these, {pixel_size_m(scene.geobox):.3g} m, cannot be checked"
+        notes.add(
+            scene.name,
+            "the model learnt from pictures without a CRS; whether their pixels were as large as "
+            f"these, {pixel_size_m(scene.geobox):.3g} m, cannot be checked",
         )
