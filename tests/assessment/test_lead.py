@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import r2_score
 
-from covermap.assessment.lead import lead
+from covermap.assessment.lead import explained_lead, lead
+from covermap.assessment.regression import RegressionTally
 from covermap.assessment.scores import class_mean_iou
 from covermap.assessment.tally import GroupedTally, Tally
 
@@ -84,3 +86,37 @@ def test_other_groups_are_refused():
     one = _grouped(np.ones((2, 2, 2), int))
     with pytest.raises(ValueError, match="same groups"):
         lead(one, GroupedTally({"0": one.groups["0"]}), 0)
+
+
+def _numbers(truth, said, groups):
+    return {
+        group: RegressionTally.of(truth, said, groups == group)
+        for group in np.unique(groups).tolist()
+    }
+
+
+def test_a_lead_by_explained_variance_equals_a_bootstrap_written_out():
+    generator = np.random.default_rng(5)
+    groups = np.repeat(np.arange(8), 40)
+    truth = generator.random(320)
+    ways = [truth + generator.normal(0, s * (1 + groups / 8), 320) for s in (0.1, 0.2)]
+    found = explained_lead(*(_numbers(truth, said, groups) for said in ways), seed=1)
+    explained = [r2_score(truth, said) for said in ways]
+    assert found.difference == pytest.approx(explained[0] - explained[1])
+    differences = []
+    for _ in range(4000):
+        drawn = generator.integers(8, size=8)
+        cells = np.concatenate([np.flatnonzero(groups == group) for group in drawn])
+        errors = [np.square(said - truth)[cells].mean() for said in ways]
+        differences.append((errors[1] - errors[0]) / truth.var())
+    assert found.standard_error == pytest.approx(np.std(differences), rel=0.1)
+
+
+def test_explained_variance_needs_a_truth_that_varies_and_the_same_groups():
+    groups = np.array([0, 0, 1, 1])
+    even = _numbers(np.full(4, 0.3), np.arange(4.0), groups)
+    assert explained_lead(even, even, 0) is None
+    with pytest.raises(ValueError, match="same groups"):
+        explained_lead(even, {0: even[0]}, 0)
+    alone = _numbers(np.arange(4.0), np.arange(4.0), np.zeros(4, int))
+    assert explained_lead(alone, alone, 0).standard_error is None

@@ -10,7 +10,7 @@ from scipy.ndimage import uniform_filter
 
 from covermap.chips.loading import Chips
 from covermap.models.settings import ModelSettings
-from covermap.verbs.context import context_of
+from covermap.verbs.context import context_of, context_of_numbers
 from example_bundle import bundle_of
 from prepared import noisy_scene, prepared
 from small_pictures import Everywhere, pictures
@@ -89,6 +89,69 @@ def test_without_surroundings_or_a_look_at_them_there_is_nothing_to_tell(scenes,
         teach, validate, _ = run.shares(run.split.trainings[0])
         chips = Chips(validate, teach.statistics())
     assert context_of(_leaning, chips, radius, CLASSES, 0) is None
+
+
+class _Densities:
+    """Of each pixel a density 0..1 that its class decides."""
+
+    def __init__(self, chips):
+        self._chips, self.share = chips, chips.share
+
+    def __len__(self):
+        return len(self._chips)
+
+    def __getitem__(self, place):
+        sample = self._chips[place]
+        density = (sample.target / (CLASSES - 1)).astype(np.float32)
+        return dataclasses.replace(sample, target=density)
+
+    def some(self, places):
+        return _Densities(self._chips.some(places))
+
+    @property
+    def alone(self):
+        return _Densities(self._chips.alone)
+
+    def within(self, around):
+        wide = self._chips.within(around)
+        return self if wide is self._chips else _Densities(wide)
+
+
+def test_densities_that_lean_on_the_ends_of_chips_are_found_out():
+    def leaning(sample):
+        filled = uniform_filter(np.ones(sample.target.shape), 41, mode="constant")
+        return np.where(filled < 0.9, sample.target, 1 - sample.target)
+
+    found = context_of_numbers(leaning, _Densities(_chips()), radius=40, seed=0)
+    assert found.hurts
+    assert found.alone == 1
+    assert found.within < 0
+    assert set(found.to_dict()) == {"around_px", "r2_alone", "r2_within", "hurts"}
+    assert "R2 -" in found.told
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.05])
+def test_densities_that_do_not_care_are_left_alone(shift):
+    def nearly(sample):
+        wide = sample.target.shape[0] > CHIP
+        return sample.target + np.float32(shift * wide)
+
+    found = context_of_numbers(nearly, _Densities(_chips()), radius=40, seed=0)
+    assert not found.hurts
+    assert found.alone == 1
+    assert found.within == pytest.approx(1, abs=0.05)
+
+
+def test_a_density_that_does_not_vary_tells_nothing():
+    class Even(_Densities):
+        def __getitem__(self, place):
+            sample = super().__getitem__(place)
+            return dataclasses.replace(sample, target=np.zeros_like(sample.target))
+
+        some = within = lambda self, _: self
+        alone = property(lambda self: self)
+
+    assert context_of_numbers(lambda sample: sample.target, Even(_chips()), 40, 0) is None
 
 
 def test_such_a_bundle_is_mapped_at_the_size_of_its_chips():

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from covermap.assessment.lead import lead
+from covermap.assessment.lead import Lead, explained_lead, lead
+from covermap.assessment.regression import RegressionTally, r_squared
 from covermap.assessment.scores import class_mean_iou, true_classes
+from covermap.assessment.sums import SumsByGroup
 from covermap.assessment.tally import GroupedSum, GroupedTally
 from covermap.chips.loading import Chips, Share
 from covermap.chips.sample import Sample
@@ -23,7 +25,8 @@ from covermap.chips.sample import Sample
 _MOST_CHIPS = 24
 # Pixels around a chip, and times its side: what fails with more fails with these.
 _MOST_AROUND, _MOST_SIDES, _STEP = 128, 2, 32
-# Class-mean IoU that must be lost: ground held out nearby is hidden here, but not in a map.
+# Class-mean IoU, or R2 of densities, that must be lost: ground held out nearby is hidden here, but
+# not in a map.
 _LOST = 0.05
 
 Answer = Callable[[Sample], np.ndarray]
@@ -38,22 +41,31 @@ class Context:
     around : int
         Pixels that were shown on each side of a chip.
     alone, within : float
-        Class-mean IoU of chips by themselves, and with what lies around them.
+        Score of chips by themselves, and with what lies around them.
     hurts : bool
         Whether surroundings cost it more than 5 points, and more than luck explains.
+    measure : str
+        What the score is: `class_mean_iou`, or of densities `r2`.
     """
 
     around: int
     alone: float
     within: float
     hurts: bool
+    measure: str = "class_mean_iou"
+
+    @property
+    def told(self) -> str:
+        """The two scores in words."""
+        name = "class-mean IoU" if self.measure == "class_mean_iou" else "R2"
+        return f"{name} {self.within:.3f} instead of {self.alone:.3f}"
 
     def to_dict(self) -> dict[str, Any]:
         """As `training.json` holds it."""
         return {
             "around_px": self.around,
-            "class_mean_iou_alone": round(self.alone, 6),
-            "class_mean_iou_within": round(self.within, 6),
+            f"{self.measure}_alone": round(self.alone, 6),
+            f"{self.measure}_within": round(self.within, 6),
             "hurts": self.hurts,
         }
 
@@ -78,24 +90,44 @@ def context_of(
     Context or None
         None where nothing lies around any chip, as with whole pictures, or nothing is counted.
     """
-    places = _surrounded(chips.share)
-    if not radius or not places:
+    found = _shown(chips, radius)
+    if found is None:
         return None
-    few = chips.some(places).alone
-    side = few.share.windows[0][1].width
-    around = min(_MOST_AROUND, _MOST_SIDES * side, -(-radius // _STEP) * _STEP)
-    wide = few.within(around)
-    if wide is few:
-        return None
+    around, few, wide = found
     alone, within = (tally_of(answer, shown, classes) for shown in (few, wide))
     if not alone.groups:
         return None
-    found = lead(alone, within, seed)
-    hurts = found.is_clear and found.difference > _LOST
     ious = [
         class_mean_iou(tally.pooled, true_classes(tally.pooled)) or 0.0 for tally in (alone, within)
     ]
-    return Context(around, ious[0], ious[1], hurts)
+    return Context(around, ious[0], ious[1], _hurts(lead(alone, within, seed)))
+
+
+def context_of_numbers(answer: Answer, chips: Chips, radius: int, seed: int) -> Context | None:
+    """The same of a network of densities, by R2.
+
+    Parameters
+    ----------
+    answer : callable
+        Value of each pixel of a sample, (H, W), in the units of its target.
+    chips, radius, seed
+        As for `context_of`.
+
+    Returns
+    -------
+    Context or None
+        None also where the truth does not vary.
+    """
+    found = _shown(chips, radius)
+    if found is None:
+        return None
+    around, few, wide = found
+    alone, within = (_numbers_of(answer, shown) for shown in (few, wide))
+    ahead = explained_lead(alone, within, seed)
+    if ahead is None:
+        return None
+    scores = [r_squared(sum(sums.values(), RegressionTally())) or 0.0 for sums in (alone, within)]
+    return Context(around, scores[0], scores[1], _hurts(ahead), "r2")
 
 
 def tally_of(answer: Answer, chips: Chips, classes: int) -> GroupedTally:
@@ -109,6 +141,38 @@ def tally_of(answer: Answer, chips: Chips, classes: int) -> GroupedTally:
                 GroupedTally.of(sample.target, answer(sample), sample.counted, groups, classes)
             )
     return total.tally
+
+
+def _numbers_of(answer: Answer, chips: Chips) -> dict[int, RegressionTally]:
+    """How a network of densities answers for the counted pixels of chips, by group."""
+    sums: SumsByGroup[int, RegressionTally] = SumsByGroup()
+    for place in range(len(chips)):
+        sample, groups = chips[place], chips.share.read(place).groups
+        said = answer(sample)
+        for group in np.unique(groups[sample.counted]).tolist():
+            here = sample.counted & (groups == group)
+            sums.add(group, RegressionTally.of(sample.target, said, here))
+    return sums.groups
+
+
+def _shown(chips: Chips, radius: int) -> tuple[int, Chips, Chips] | None:
+    """Pixels around chips, some of the chips alone, and in so much of their surroundings.
+
+    None where nothing lies around any, or the network sees nothing of it.
+    """
+    places = _surrounded(chips.share)
+    if not radius or not places:
+        return None
+    few = chips.some(places).alone
+    side = few.share.windows[0][1].width
+    around = min(_MOST_AROUND, _MOST_SIDES * side, -(-radius // _STEP) * _STEP)
+    wide = few.within(around)
+    return None if wide is few else (around, few, wide)
+
+
+def _hurts(ahead: Lead) -> bool:
+    """Whether chips alone are ahead by more than 5 points and more than luck."""
+    return ahead.is_clear and ahead.difference > _LOST
 
 
 def _surrounded(share: Share) -> Sequence[int]:

@@ -20,7 +20,7 @@ from covermap.models.settings import ModelSettings
 from covermap.project.schema import Project
 from covermap.verbs.chip_forest import chip_forest
 from covermap.verbs.combine import reading_of
-from covermap.verbs.context import Context, context_of, tally_of
+from covermap.verbs.context import Context, context_of, context_of_numbers, tally_of
 from covermap.verbs.forest_pixels import forest_answer, labelled_pixels
 from covermap.verbs.plan_told import forecast
 
@@ -102,7 +102,7 @@ class Taught:
     temperature : float or None
         Of a network of classes that has validation ground; see `training.calibration`.
     leans_on_chips : bool
-        Of a network of classes of pixels: whether it answers worse where it is shown more.
+        Of a network of pixels: whether it answers worse where it is shown more.
     unseen : (ndarray, ndarray) or None
         Of a network of a k-fold: what it answers on the fold that it never saw, and what is true.
     """
@@ -217,7 +217,7 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
         reading = reading_of(fitted.network, lesson.teach, project.weak, project.seed)
     sight = _sight(fitted.network, settings, reading, lesson.teach)
     weighed = project.task == "segmentation"
-    context = _context(fitted.network, lesson, sight) if weighed else None
+    context = _context(fitted.network, settings, lesson, sight) if dense else None
     leans = context is not None and context.hurts
     shown_alone = leans or sight.everything
     calibration = _calibration(fitted.network, lesson, shown_alone)
@@ -280,23 +280,28 @@ def _calibration(network: Any, lesson: Lesson, alone: bool) -> Calibration | Non
     return found
 
 
-def _context(network: Any, lesson: Lesson, sight: Sight) -> Context | None:
-    """What surroundings do to a network; told where they hurt."""
+def _context(network: Any, settings: ModelSettings, lesson: Lesson, sight: Sight) -> Context | None:
+    """What surroundings do to a network of pixels; told where they hurt."""
     if sight.everything:
         return None
     judges = lesson.validate if lesson.validate is not None and len(lesson.validate) else None
-    found = context_of(
-        lambda sample: _network_answer(network, sample),
-        judges or lesson.teach,
-        sight.radius,
-        len(lesson.names),
-        lesson.project.seed,
-    )
+    shown, seed = judges or lesson.teach, lesson.project.seed
+    if lesson.names:
+        found = context_of(
+            lambda sample: _network_answer(network, sample),
+            shown,
+            sight.radius,
+            len(lesson.names),
+            seed,
+        )
+    else:
+        found = context_of_numbers(
+            lambda sample: _network_value(network, settings, sample), shown, sight.radius, seed
+        )
     if found is not None and found.hurts:
         say(
             f"{lesson.title}: where it is shown what lies around its chips the network does worse "
-            f"(class-mean IoU {found.within:.3f} instead of {found.alone:.3f}), so maps are made "
-            "of tiles of the size of its chips"
+            f"({found.told}), so maps are made of tiles of the size of its chips"
         )
     return found
 
@@ -339,3 +344,15 @@ def _network_answer(network: Any, sample: Sample) -> np.ndarray:
         # max, not argmax: on a CPU the latter is slower than the network.
         best: np.ndarray = logits.max(0).indices.numpy()
     return best
+
+
+def _network_value(network: Any, settings: ModelSettings, sample: Sample) -> np.ndarray:
+    """Density of each pixel, float32 (H, W), cut to 0..1 as maps cut it."""
+    import torch
+
+    from covermap.models.decoding import activated
+
+    with torch.inference_mode():
+        outputs = network(torch.from_numpy(sample.values)[None])[0, 0]
+        values: np.ndarray = activated(outputs, settings.activation).clamp(0, 1).numpy()
+    return values
