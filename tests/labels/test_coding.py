@@ -1,5 +1,6 @@
 """What codes and colours mean."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,56 @@ def test_codes_merge_are_ignored_or_unknown():
     found = coding(classes={7: {"name": "wood", "codes": [70, 71, 75]}, 2: "water"}, ignore=[0])
     assert found.legend.names == ("water", "wood")
     assert found.of_codes(np.array([[2, 70, 71], [75, 0, 9]])).tolist() == [[0, 1, 1], [1, -1, -2]]
+
+
+def test_colours_in_codes_merge_classes_of_masks():
+    found = coding(
+        classes={
+            1: {"name": "built", "color": "#0000FF", "codes": ["#3C1098", "#6ec1e4"]},
+            2: {"name": "water", "codes": [7, "#e2a929"]},
+        }
+    )
+    assert found.legend.colors == ("#0000ff", "#e2a929")
+    colors = [packed_color(color) for color in ("#3c1098", "#6ec1e4", "#e2a929", "#0000ff")]
+    assert found.of_colors(np.array(colors), 0).tolist() == [0, 0, 1, -2]
+    assert found.of_codes(np.array([1, 7, 2])).tolist() == [0, 1, -2]
+
+
+def test_ids_of_a_shipped_source_mean_their_colours(tmp_path):
+    legend = {"source": "dubai", "classes": {1: {"name": "built", "codes": [1, 3]}, 5: "lake"}}
+    found = coding_of(legend_settings(parse(LegendSettings, legend, "legend"), tmp_path))
+    colors = [packed_color(color) for color in ("#3c1098", "#6ec1e4", "#e2a929", "#9b9b9b")]
+    assert found.of_colors(np.array(colors), 0).tolist() == [0, 0, 1, -1]
+    assert found.of_codes(np.array([1, 3, 5, 2])).tolist() == [0, 0, 1, -2]
+
+
+def test_classes_numbered_otherwise_than_in_their_source_keep_their_colours(tmp_path):
+    legend = {
+        "source": "dubai",
+        "classes": {
+            1: {"name": "water", "color": "#e2a929"},
+            2: {"name": "built", "color": "#ff0000", "codes": [1, 3]},
+        },
+        "other": 2,
+    }
+    with pytest.raises(ProjectError, match="1 means both"):
+        parse(LegendSettings, legend, "legend")
+    legend["classes"][1]["codes"] = [9]
+    found = coding_of(legend_settings(parse(LegendSettings, legend, "legend"), tmp_path))
+    assert found.legend.colors == ("#e2a929", "#ff0000")
+    assert found.colors == {
+        packed_color("#e2a929"): 0,
+        packed_color("#3c1098"): 1,
+        packed_color("#6ec1e4"): 1,
+        packed_color("#9b9b9b"): -1,
+    }
+
+
+def test_two_classes_of_one_colour_of_their_source_are_told(tmp_path):
+    classes = {7: {"name": "road", "color": "#6ec1e4"}, 8: {"name": "way", "codes": [3]}}
+    legend = parse(LegendSettings, {"source": "dubai", "classes": classes}, "legend")
+    with pytest.raises(ProjectError, match="colours of dubai: #6ec1e4 means both 'road' and 'way'"):
+        legend_settings(legend, tmp_path)
 
 
 def test_other_takes_every_code_that_nothing_names():
@@ -101,6 +152,15 @@ def test_a_colour_far_from_all_is_unknown():
         ({"classes": {1: "a", 2: "a"}}, "'a' stands for two classes"),
         ({"classes": {1: {"name": "a", "codes": [5]}, 5: "b"}}, "5 means both 'a' and 'b'"),
         ({"classes": {1: {"name": "a", "color": "red"}}}, "#rrggbb"),
+        (
+            {"classes": {1: {"name": "a", "color": "#3c1098"}, 6: {"name": "a", "codes": [4, 6]}}},
+            re.escape('1: {name: a, codes: ["#3c1098", 4, 6]}'),
+        ),
+        (
+            {"classes": {1: {"name": "a", "color": ["#3c1098", "#6ec1e4"]}}},
+            re.escape('stand in codes: ["#3c1098", "#6ec1e4"]'),
+        ),
+        ({"classes": {1: {"name": "a", "codes": ["blue"]}}}, "whole numbers and colours such as"),
         ({"classes": {1: "a"}, "other": 3}, "`other` is 3"),
         ({"classes": {70000: "a"}}, "0..65534"),
         ({"classes": {1: {"name": "a", "colour": "#ff0000"}}}, "did you mean 'color'"),

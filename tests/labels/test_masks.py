@@ -1,5 +1,6 @@
 """Masks as labels."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +203,21 @@ def test_ignored_colours_are_unlabelled_and_no_strays(folder):
     legend = {"classes": COLORS, "ignore": ["#000000"]}
     found, scenes = masks_of(folder, legend=legend, strict=True)
     assert found.checked_on(scenes) == ()
+
+
+def test_colours_that_are_written_as_numbers_are_told_with_the_form_that_works(folder):
+    write_colors(folder / "masks" / "a.png", INDEX)
+    bare = {1: {"name": "dry", "codes": [0xFF0000, 0x00FF00]}, 3: COLORS[3]}
+    form = re.escape('{name: dry, codes: ["#ff0000", "#00ff00"]}')
+    with pytest.raises(LabelError, match=f"none for dry; write them in quotes: {form}"):
+        masks_of(folder, legend={"classes": bare})
+    half = {1: {"name": "dry", "color": "#00ff00", "codes": [0xFF0000]}, 3: COLORS[3]}
+    found, _ = masks_of(folder, legend={"classes": half})
+    assert re.search("none: write {name: dry, .*#00ff00.*#ff0000", " ".join(found.notes))
+    whole = {1: {"name": "dry", "codes": ["#ff0000", "#00ff00"]}, 3: COLORS[3]}
+    found, index = burnt(folder, legend={"classes": whole})
+    assert found.notes == ()
+    assert np.array_equal(index, INDEX // 2)
 
 
 def test_palette_pngs_are_read_through_their_colour_table(folder):

@@ -15,7 +15,7 @@ from covermap.core.errors import LabelError, nearest
 from covermap.core.legend import Legend, LegendClass
 from covermap.core.settings import parse
 from covermap.core.yaml_text import loaded, text_of
-from covermap.labels.settings import LegendSettings
+from covermap.labels.settings import ClassSettings, LegendSettings
 
 IGNORED, UNKNOWN = -1, -2
 _WIDEST_TOLERANCE = 48.0
@@ -141,14 +141,14 @@ def coding_of(settings: LegendSettings) -> Coding:
     ids = sorted(settings.classes)
     chosen = Legend.of({number: settings.classes[number].name for number in ids})
     classes = tuple(
-        LegendClass(item.id, item.name, settings.classes[item.id].color or item.color)
+        LegendClass(item.id, item.name, _map_color(settings.classes[item.id]) or item.color)
         for item in chosen.classes
     )
     codes: dict[int, int] = {}
     colors: dict[int, int] = {}
     for place, number in enumerate(ids):
         item = settings.classes[number]
-        codes |= dict.fromkeys([number] if item.codes is None else item.codes, place)
+        codes |= dict.fromkeys(item.mask_codes(number), place)
         colors |= {packed_color(color): place for color in item.mask_colors}
     for key in settings.ignore:
         if isinstance(key, int):
@@ -176,13 +176,12 @@ def legend_settings(legend: str | LegendSettings, base: Path) -> LegendSettings:
         The file holds something else than a legend.
     """
     if isinstance(legend, LegendSettings):
-        return legend
+        return _with_colors_of_source(legend)
     path = legend_path(legend, base)
     if path is not None:
-        return _parsed(loaded(text_of(path), str(path)), str(path))
+        return _with_colors_of_source(_parsed(loaded(text_of(path), str(path)), str(path)))
     if legend in shipped_legends():
-        text = (_shipped_folder() / f"{legend}.yaml").read_text(encoding="utf-8")
-        return _parsed(loaded(text, legend), f"legend {legend}")
+        return _shipped(legend)
     raise LabelError(
         f"labels: legend: '{legend}' is neither a shipped legend nor a file ({base / legend}); "
         f"{nearest(legend, shipped_legends())}"
@@ -204,6 +203,43 @@ def shipped_legends() -> list[str]:
         for item in _shipped_folder().iterdir()
         if item.name.endswith(".yaml")
     )
+
+
+def _map_color(item: ClassSettings) -> str | None:
+    return item.color or next(iter(item.mask_colors), None)
+
+
+def _shipped(name: str) -> LegendSettings:
+    text = (_shipped_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+    return _parsed(loaded(text, name), f"legend {name}")
+
+
+def _with_colors_of_source(settings: LegendSettings) -> LegendSettings:
+    """A legend whose codes mean their colours in the shipped legend that is its source as well."""
+    if settings.source not in shipped_legends():
+        return settings
+    shipped = _shipped(settings.source)
+    colors_of = {
+        code: item.mask_colors
+        for number, item in shipped.classes.items()
+        for code in item.mask_codes(number)
+    }
+    classes = {}
+    for number, item in settings.classes.items():
+        codes = item.mask_codes(number)
+        own = list(dict.fromkeys(color for code in codes for color in colors_of.get(code, [])))
+        has_colors = any(isinstance(code, str) for code in item.codes or [])
+        # Classes that were numbered otherwise are known by the colour of another one.
+        others = {color for colors in colors_of.values() for color in colors} - set(own)
+        is_same = bool(own) and not has_colors and item.color not in others
+        classes[number] = item.model_copy(update={"codes": [*codes, *own]}) if is_same else item
+    held = {color for item in classes.values() for color in item.mask_colors}
+    ignored = [key for key in shipped.ignore if isinstance(key, str) and key not in held]
+    values = settings.model_copy(
+        update={"classes": classes, "ignore": list(dict.fromkeys([*settings.ignore, *ignored]))}
+    )
+    # Two classes may mean one colour only now.
+    return _parsed(values.model_dump(), f"legend with the colours of {settings.source}")
 
 
 def _shipped_folder() -> Any:

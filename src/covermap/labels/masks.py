@@ -22,13 +22,14 @@ from covermap.labels.coding import (
     Coding,
     coding_of,
     coding_of_codes,
+    color_text,
     legend_path,
     legend_settings,
 )
 from covermap.labels.mask_file import MaskFile, open_mask, require_codes_kept
 from covermap.labels.mask_finding import listed_files, mask_files, paired
 from covermap.labels.protocol import NothingDrawn
-from covermap.labels.settings import LARGEST_ID, LabelSettings, TopLegendSettings
+from covermap.labels.settings import LARGEST_ID, LabelSettings, TopLegendSettings, quoted_codes
 from covermap.labels.target import Target
 
 _READ = 1024
@@ -37,6 +38,8 @@ _NAMED = 3
 _COUNTED_COLORS = 4096
 # Share of stray colours from which a legend is rather wrong than noisy.
 _ANOTHER_PALETTE = 0.5
+# Codes of usual masks end here; what is larger, up to white, is a colour as a number.
+_LARGEST_CODE, _WHITE = 65535, 0xFFFFFF
 
 
 @dataclass(frozen=True)
@@ -165,8 +168,8 @@ class Masks(NothingDrawn):
             )
         return (
             f"{mask.path}: holds colours that are not in the legend: {_counted(found)}. Add them "
-            "to labels: legend: classes or ignore (in quotes), or leave out strict: true to take "
-            "them as noise"
+            "to codes of labels: legend: classes or to ignore (in quotes), or leave out strict: "
+            "true to take them as noise"
         )
 
 
@@ -220,6 +223,12 @@ def read_masks(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> 
         )
     coding = described or _found_coding(list(by_scene.values()), chosen, notes)
     _require_palette(by_scene, coding)
+    if all(mask.kind != "ids" for mask in by_scene.values()):
+        notes += [
+            f"the masks hold colours, and numbers in codes mean none: write {written}"
+            for name in coding.legend.names
+            if (written := _in_quotes(coding, name)) is not None
+        ]
     of_colors = (
         "tolerance" if settings.tolerance is not None else "strict" if settings.strict else ""
     )
@@ -324,10 +333,27 @@ def _require_palette(by_scene: dict[str, MaskFile], coding: Coding) -> None:
                 for place, item in enumerate(coding.legend.classes)
                 if place not in coding.colors.values()
             ]
+            written = next((_in_quotes(coding, name) for name in bare), None)
             raise LabelError(
                 f"{mask.path}: holds colours, but the legend has none for {', '.join(bare[:4])}; "
-                'add them: classes: {1: {name: ..., color: "#rrggbb"}}'
+                + (
+                    f"write them in quotes: {written}"
+                    if written
+                    else f'add what means it: {{name: {bare[0]}, color: "#rrggbb"}}, or several: '
+                    f'{{name: {bare[0]}, codes: ["#rrggbb", "#rrggbb"]}}'
+                )
             )
+
+
+def _in_quotes(coding: Coding, name: str) -> str | None:
+    """A class whose codes can only mean colours, as it should be written; None for others."""
+    place = coding.legend.index(name)
+    codes = [code for code, own in coding.codes.items() if own == place]
+    if not any(_LARGEST_CODE < code <= _WHITE for code in codes):
+        return None
+    colors = [color for color, own in coding.colors.items() if own == place]
+    texts = [color_text(color) for color in dict.fromkeys([*colors, *codes]) if color <= _WHITE]
+    return f"{{name: {name}, codes: {quoted_codes(texts)}}}"
 
 
 def _require_no_drawing_keys(settings: LabelSettings, base: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -22,24 +23,27 @@ class ClassSettings(Settings):
     ----------
     name : str
     color : str, optional
-        `#rrggbb`, on maps and, unless `colors` are given, in palette masks; chosen when not given.
-    codes : list of int, optional
-        Codes of class-id masks that mean this class; its id when not given.
-    colors : list of str, optional
-        Colours of palette masks that mean this class; its colour when not given.
+        `#rrggbb`, on maps and, unless `codes` hold colours, in palette masks; when not given the
+        first colour of `codes`, or chosen.
+    codes : list of int or str, optional
+        What means this class in masks: numbers in place of its id, colours (`#rrggbb`) in place of
+        its colour.
     """
 
     name: str = Field(min_length=1)
     color: str | None = None
-    codes: list[int] | None = None
-    colors: list[str] | None = None
+    codes: list[int | str] | None = None
 
     @property
     def mask_colors(self) -> list[str]:
         """Colours that mean this class in palette masks."""
-        if self.colors is not None:
-            return self.colors
-        return [] if self.color is None else [self.color]
+        named = [code for code in self.codes or [] if isinstance(code, str)]
+        return named or ([] if self.color is None else [self.color])
+
+    def mask_codes(self, number: int) -> list[int]:
+        """Codes that mean this class, the one with the id `number`, in class-id masks."""
+        named = [code for code in self.codes or [] if isinstance(code, int)]
+        return named if named or self.codes == [] else [number]
 
     @field_validator("name")
     @classmethod
@@ -49,12 +53,18 @@ class ClassSettings(Settings):
     @field_validator("color", mode="before")
     @classmethod
     def _one_color(cls, value: object) -> object:
+        if isinstance(value, list):
+            shown = quoted_codes([str(item) for item in value])
+            raise ValueError(
+                "a class has one colour on maps; colours that mean it in masks stand in codes: "
+                f"{shown}"
+            )
         return None if value is None else checked_color(value)
 
-    @field_validator("colors", mode="before")
+    @field_validator("codes", mode="before")
     @classmethod
-    def _each_color(cls, value: object) -> object:
-        return [checked_color(item) for item in value] if isinstance(value, list) else value
+    def _numbers_or_colors(cls, value: object) -> object:
+        return [_code(item) for item in value] if isinstance(value, list) else value
 
 
 class LegendSettings(Settings):
@@ -63,7 +73,8 @@ class LegendSettings(Settings):
     Attributes
     ----------
     source : str
-        Where codes, names and colours come from.
+        Where codes, names and colours come from. Where it is the name of a shipped legend, numbers
+        in `codes` stand for the colours of its classes too.
     classes : dict
         Id in the map to a name, or to a name with colour and codes.
     ignore : list of int or str
@@ -103,17 +114,30 @@ class LegendSettings(Settings):
         names = [item.name for item in self.classes.values()]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise ValueError(f"the name '{twice}' stands for two classes; merge them by `codes`")
+            raise ValueError(
+                f"the name '{twice}' stands for two classes; write one with the codes of both: "
+                f"{self._merged(twice)}"
+            )
         if self.other is not None and self.other not in self.classes:
             raise ValueError(f"`other` is {self.other}, which is no id of `classes`")
         self._require_one_meaning()
         return self
 
+    def _merged(self, name: str) -> str:
+        """All classes of a name as one, as a project would say it."""
+        same = {number: item for number, item in self.classes.items() if item.name == name}
+        codes: list[int | str] = []
+        for number, item in same.items():
+            # What has a colour is told by it; its id is then only that of the map.
+            is_colored = item.codes is None and item.color is not None
+            codes += [] if is_colored else item.mask_codes(number)
+            codes += item.mask_colors
+        return f"{min(same)}: {{name: {name}, codes: {quoted_codes(codes)}}}"
+
     def _require_one_meaning(self) -> None:
         taken: dict[int | str, str] = dict.fromkeys(self.ignore, "ignore")
         for number, item in self.classes.items():
-            codes = [number] if item.codes is None else item.codes
-            keys: list[int | str] = [*codes, *item.mask_colors]
+            keys: list[int | str] = [*item.mask_codes(number), *item.mask_colors]
             for key in keys:
                 # An ignored code beats a class that has it only because it is its id.
                 if key in taken and not (item.codes is None and taken[key] == "ignore"):
@@ -333,6 +357,31 @@ class LabelSettings(Settings):
             if not 0 <= number <= LARGEST_ID:
                 raise ValueError(f"the id of '{name}' must lie in 0..{LARGEST_ID}, not {number}")
         return value
+
+
+def quoted_codes(codes: Sequence[int | str]) -> str:
+    """Codes and colours as a list of YAML.
+
+    Examples
+    --------
+    >>> quoted_codes([5, "#0000ff"])
+    '[5, "#0000ff"]'
+    """
+    return "[" + ", ".join(f'"{c}"' if isinstance(c, str) else str(c) for c in codes) + "]"
+
+
+def _code(value: object) -> object:
+    """A code, or a colour in the way it is compared."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip().casefold()
+    if _COLOR.fullmatch(text):
+        return text
+    if not text.removeprefix("-").isdecimal():
+        raise ValueError(
+            f"codes are whole numbers and colours such as \"#3c1098\" (in quotes), not '{value}'"
+        )
+    return int(text)
 
 
 def _as_class(key: object, item: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from covermap.labels.found_legend import FoundLegend
+from covermap.labels.settings import quoted_codes
 from covermap.project.template import ImageryEntry, quoted, text_around
 
 _NAMED = 6
@@ -76,16 +77,13 @@ def _legend_lines(found: FoundLegend) -> list[str]:
         if item.color is not None:
             keys.append(f'color: "{item.color}"')
         if item.codes is not None:
-            keys.append(f"codes: {item.codes}")
-        if item.colors is not None:
-            keys.append("colors: [" + ", ".join(f'"{color}"' for color in item.colors) + "]")
+            keys.append(f"codes: {quoted_codes(item.codes)}")
         pixels = found.pixels[number]
         lines.append(
             f"      {number}: {{{', '.join(keys)}}}    # {pixels:,} pixels, {pixels / total:.2%}"
         )
     if found.settings.ignore:
-        shown = [f'"{key}"' if isinstance(key, str) else str(key) for key in found.settings.ignore]
-        lines.append(f"    ignore: [{', '.join(shown)}]")
+        lines.append(f"    ignore: {quoted_codes(found.settings.ignore)}")
     if found.settings.other is not None:
         lines.append(f"    other: {found.settings.other}")
     if found.ignored:
