@@ -49,7 +49,7 @@ def test_of_very_many_pairs_it_is_said_that_not_all_were_looked_at(tmp_path, mon
     monkeypatch.setattr(overlaps, "_MOST_PAIRS", 1)
     rectangles = [FOREST, (2, 2, 5, 5), LAKE, (21, 21, 8, 8)]
     found = told(tmp_path, rectangles, ["forest", "lake", "lake", "reed"])
-    assert found.startswith("at least 1 polygons lie")
+    assert found.startswith("at least 1 polygon lies")
 
 
 def test_who_wins_by_priority_is_no_question(tmp_path):
@@ -60,3 +60,20 @@ def test_who_wins_by_priority_is_no_question(tmp_path):
 def test_ignored_ground_takes_no_part(tmp_path):
     rectangles, classes = [FOREST, (2, 2, 5, 5), LAKE], ["forest", "unknown", "lake"]
     assert told(tmp_path, rectangles, classes, ignore=["unknown"]) is None
+
+
+def test_one_under_several_is_counted_once_and_its_pairs_by_themselves(tmp_path):
+    rectangles = [FOREST, (1, 1, 4, 4), (5, 5, 4, 4), LAKE, (21, 21, 8, 8)]
+    found = told(tmp_path, rectangles, ["forest", "lake", "lake", "lake", "reed"])
+    assert found.startswith(
+        "2 polygons lie under later ones of another class, in 3 pairs: forest under lake (2), "
+        "lake under reed (1): where polygons overlap"
+    )
+
+
+def test_discs_of_points_are_called_points(tmp_path):
+    rows = ["lon,lat,cover", "15,45,forest", "15.00001,45,lake", "15.1,45,lake"]
+    (tmp_path / "gps.csv").write_text("\n".join(rows))
+    found = read_polygons(LabelSettings(path="gps.csv", radius_m=15), tmp_path).overlaps
+    assert found.startswith("1 point lies under later ones of another class, forest under lake (1)")
+    assert found.endswith("or take a smaller radius_m")

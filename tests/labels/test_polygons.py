@@ -159,8 +159,8 @@ def test_self_crossing_and_missing_shapes_are_repaired_or_passed_over(tmp_path):
     table.loc[3, "geometry"] = None
     labels = read(saved(tmp_path / "a.gpkg", table), attribute="cover")
     assert labels.notes == (
-        "1 rows without geometry passed over",
-        "1 self-crossing polygons repaired",
+        "1 row without geometry passed over",
+        "1 self-crossing polygon repaired",
     )
     assert len(labels.table) == 4
     assert labels.rows.tolist() == [0, 1, 2, 4]
@@ -183,7 +183,7 @@ def test_lines_beside_polygons_are_passed_over(tmp_path):
     table = drawing(CELLS, NAMES, geobox=BOX)
     table.loc[3] = ["water", shapely.LineString([(5e5, 5e6), (5e5 + 50, 5e6)])]
     labels = read(saved(tmp_path / "a.gpkg", table), attribute="cover")
-    assert labels.notes == ("1 rows without an area passed over",)
+    assert labels.notes == ("1 row without an area passed over",)
     assert len(labels.table) == 3
 
 
@@ -321,7 +321,7 @@ def test_lines_and_points_of_a_collection_take_no_pixel(tmp_path):
     table.loc[0, "geometry"] = shapely.GeometryCollection(parts)
     labels = read(saved(tmp_path / "mixed.gpkg", table), attribute="cover")
     assert np.array_equal(labels.burn(BOX).source, alone.source)
-    assert labels.notes == ("of 1 collections only the polygons are taken",)
+    assert labels.notes == ("of 1 collection only the polygons are taken",)
 
 
 def test_names_that_look_the_same_are_one_class(tmp_path):

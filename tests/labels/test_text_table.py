@@ -29,7 +29,7 @@ def written(path, head="lon,lat,cover,trees", rows=ROWS, sign=",", encoding="utf
 
 
 @pytest.mark.parametrize("head", ["lon,lat,cover,trees", "Longitude,LATITUDE,cover,trees",
-                                  "x,y,cover,trees"])  # fmt: skip
+                                  "Longitud,Latitud,cover,trees", "x,y,cover,trees"])  # fmt: skip
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
 def test_points_stand_where_their_columns_say(tmp_path, head, sign):
     table = read_places(written(tmp_path / "a.csv", head, sign=sign, encoding="utf-8-sig"))
@@ -59,6 +59,14 @@ def test_a_comma_may_be_the_decimal_sign(tmp_path):
 def test_what_is_no_place_is_told(tmp_path, head, rows, told):
     with pytest.raises(LabelError, match=told):
         read_places(written(tmp_path / "a.csv", head, rows))
+
+
+def test_a_row_without_one_of_its_places_is_passed_over_and_told(tmp_path):
+    rows = [*ROWS, ("", "45.4", "crop", "1"), ("15.004", "NA", "crop", "2")]
+    path = written(tmp_path / "a.csv", rows=rows)
+    assert read_places(path).geometry.isna().tolist() == [False] * 3 + [True] * 2
+    labels = read_polygons(LabelSettings(path=str(path), attribute="cover", radius_m=15), Path())
+    assert labels.faults[0] == "2 rows without geometry passed over"
 
 
 def test_tables_without_places_are_not_of_points(tmp_path):

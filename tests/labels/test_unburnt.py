@@ -23,7 +23,7 @@ def told(folder, table, **labels):
     path = saved(folder / "a.gpkg", table)
     read = read_polygons(LabelSettings(path=str(path), attribute="cover", **labels), Path())
     burnt = np.unique(read.burn(BOX).source)
-    return told_of_unburnt(read, burnt[burnt >= 0].tolist(), [scene], "radius_m" in labels)
+    return told_of_unburnt(read, burnt[burnt >= 0].tolist(), [scene])
 
 
 def test_polygons_that_label_no_pixel_are_told_by_class(tmp_path):

@@ -216,7 +216,7 @@ def test_self_crossing_polygons_are_repaired_and_told(folder, covermap):
     saved(folder / "labels.gpkg", table)
     status, said = covermap("prepare", folder / "project.yaml", "--out", folder / "run")
     assert status == 0
-    assert "1 self-crossing polygons repaired" in said.err
+    assert "1 self-crossing polygon repaired" in said.err
 
 
 def test_a_class_in_one_block_stays_in_training_and_is_named(folder, covermap):

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import shapely
 
 from covermap.core.errors import LabelError
 from covermap.verbs.doctor import doctor
 from covermap.verbs.doctor_text import as_text
-from drawings import squares
-from pictures import write_picture
+from drawings import drawing, saved, squares
+from pictures import write_colors, write_picture
 from tiny import tiny_geobox, write_scene
 
 
@@ -79,6 +80,38 @@ def test_points_are_called_points(tmp_path):
     rows = [f"{14 + n / 1000};50;{'ab'[n % 2]}" for n in range(20)]
     (tmp_path / "gps.csv").write_text("\n".join(["lon;lat;cover", *rows]))
     assert "a (10 points), b (10 points)" in as_text(doctor([tmp_path / "gps.csv"]))
+
+
+def test_a_table_that_names_no_places_is_told_as_one(tmp_path):
+    (tmp_path / "gps.csv").write_text("este;norte;cover\n1;2;a\n")
+    with pytest.raises(LabelError, match=r"expected the columns lon and lat.*found este, norte"):
+        doctor([tmp_path / "gps.csv"])
+
+
+def test_what_is_wrong_with_drawn_classes_is_a_warning(tmp_path):
+    cells = [(n, 0, 1, 9) for n in range(9)]
+    names = ["wood"] * 4 + ["Wood", "wodo", None, "lake", "lake"]
+    table = drawing(cells, names, geobox=tiny_geobox(64, 64))
+    table.loc[0, "geometry"] = shapely.Polygon([(0, 0), (8, 8), (8, 0), (0, 8)])
+    found = doctor([saved(tmp_path / "drawn.gpkg", table)])
+    told = " ".join(found.warnings)
+    for text in ("1 self-crossing polygon repaired", "1 polygon has no class", "'wodo' (1 polygon)",
+                 "'Wood' and 'wood' are two classes"):  # fmt: skip
+        assert text in told
+    assert len(found.labels[0].notes) == 1
+    assert "wodo (1 polygon)," in as_text(found)
+
+
+def test_colours_that_are_no_class_are_a_warning(tmp_path):
+    index = np.zeros((32, 32), int)
+    index[:20] = 1
+    write_picture(tmp_path / "images" / "a.png", index)
+    write_colors(tmp_path / "masks" / "a.png", index)
+    (tmp_path / "p.yaml").write_text(
+        "imagery: [images]\nlabels: {path: masks, legend: {classes: "
+        "{1: {name: a, color: '#ff0000'}, 2: {name: b, color: '#0000ff'}}}}\n"
+    )
+    assert "640 pixels of colours that are not" in doctor([tmp_path / "p.yaml"]).warnings[-1]
 
 
 def test_each_band_that_looks_wrong_is_told_of(tmp_path):

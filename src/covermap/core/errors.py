@@ -114,6 +114,17 @@ def listed(names: Sequence[str], most: int, between: str = ", ") -> str:
     return between.join(names[:most]) + more
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    Examples
+    --------
+    >>> counted(1, "polygon"), counted(1200, "polygon")
+    ('1 polygon', '1,200 polygons')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 _ADVICE = {
     errno.ENOSPC: "make room on that disk, or choose another one",
     errno.EDQUOT: "make room on that disk, or choose another one",

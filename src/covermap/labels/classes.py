@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +41,6 @@ def legend_of_column(
         names_by_id[_free_id(names_by_id, given, path)] = BACKGROUND
     legend = Legend.of(names_by_id)
     return legend, {value: legend.ids.index(number) for value, number in id_of.items()}
-
-
-def names_alike(names: Sequence[str]) -> list[str]:
-    """A note for each two names that differ by letter case, blanks or dashes alone."""
-    first: dict[str, str] = {}
-    notes = []
-    for name in names:
-        plain = re.sub(r"[\s_-]+", "", name).casefold()
-        other = first.setdefault(plain, name)
-        if other != name:
-            notes.append(
-                f"'{other}' and '{name}' are two classes; if they are one, give them one id, and "
-                f"all others one each: labels: {{classes: {{{other}: 1, {name}: 1, ...}}}}"
-            )
-    return notes
 
 
 def _free_id(names_by_id: dict[int, str], given: dict[str, int], path: Path) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from covermap.core.errors import listed
+from covermap.core.errors import counted, listed
 from covermap.core.legend import Legend
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _MOST_PAIRS = 200_000
 
 
 def told_of_overlaps(
-    table: gpd.GeoDataFrame, legend: Legend, strength: np.ndarray | None
+    table: gpd.GeoDataFrame, legend: Legend, strength: np.ndarray | None, unit: str = "polygon"
 ) -> str | None:
     """How many polygons lie on those of another class, and who wins; None where nothing does.
 
@@ -35,6 +35,8 @@ def told_of_overlaps(
     legend : Legend
     strength : ndarray of int, shape (N,), optional
         Rank of each polygon's class by `priority`.
+    unit : str
+        What to call them: `polygon`, or `point` of discs.
     """
     import shapely
 
@@ -58,10 +60,14 @@ def told_of_overlaps(
     )
     told = [f"{kind} ({number})" for kind, number in kinds.most_common()]
     least = "at least " if is_cut else ""
+    number = len(np.unique(below))
+    # Of one under several each is a pair of its own.
+    pairs = "" if number == len(below) else f"in {len(below):,} pairs: "
+    mend = "or mend the drawing" if unit == "polygon" else "or take a smaller radius_m"
     return (
-        f"{least}{len(np.unique(below))} polygons lie under later ones of another class, "
-        f"{listed(told, _NAMED)}: where polygons overlap the later row of the file wins; say "
-        "otherwise with labels: {priority: [...]}, or mend the drawing"
+        f"{least}{counted(number, unit)} {'lies' if number == 1 else 'lie'} under later ones of "
+        f"another class, {pairs}{listed(told, _NAMED)}: where {unit}s overlap the later row of the "
+        f"file wins; say otherwise with labels: {{priority: [...]}}, {mend}"
     )
 
 

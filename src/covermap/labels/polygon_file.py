@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from covermap.core.errors import LabelError, listed, nearest
+from covermap.core.errors import LabelError, counted, listed, nearest
 from covermap.core.files import matching
 from covermap.labels.areas import discs_of_points, only_polygons, repaired
 from covermap.labels.settings import LabelSettings
@@ -104,9 +104,13 @@ def require_possible(table: gpd.GeoDataFrame, path: Path) -> None:
 
 
 def only_areas(
-    table: gpd.GeoDataFrame, path: Path, radius_m: float | None, notes: list[str]
+    table: gpd.GeoDataFrame,
+    path: Path,
+    radius_m: float | None,
+    notes: list[str],
+    faults: list[str],
 ) -> gpd.GeoDataFrame:
-    """The rows that have an area, crossings repaired; what was passed over is added to `notes`.
+    """The rows that have an area, crossings repaired.
 
     Parameters
     ----------
@@ -116,6 +120,9 @@ def only_areas(
     radius_m : float, optional
         Points become discs of this radius.
     notes : list of str
+        Takes what rows are taken for.
+    faults : list of str
+        Takes what was passed over or repaired.
 
     Raises
     ------
@@ -148,24 +155,25 @@ def only_areas(
         )
     require_possible(table, path)
     if missing.any():
-        notes.append(f"{int(missing.sum())} rows without geometry passed over")
+        faults.append(f"{counted(int(missing.sum()), 'row')} without geometry passed over")
     table = table[~missing].copy()
     if radius_m is not None:
         if not points.any():
             raise LabelError(f"{path}: holds no point, so labels: radius_m says nothing; remove it")
         table = discs_of_points(table, radius_m)
-        notes.append(f"{int(points.sum())} points taken as discs of {radius_m:g} m radius")
+        number = counted(int(points.sum()), "point")
+        notes.append(f"{number} taken as discs of {radius_m:g} m radius")
     invalid = ~table.geometry.is_valid
     if invalid.any():
-        notes.append(f"{int(invalid.sum())} self-crossing polygons repaired")
+        faults.append(f"{counted(int(invalid.sum()), 'self-crossing polygon')} repaired")
         table.loc[invalid, "geometry"] = repaired(table.geometry[invalid].to_numpy())
     mixed = (table.geometry.geom_type == "GeometryCollection").to_numpy()
     if mixed.any():
-        notes.append(f"of {int(mixed.sum())} collections only the polygons are taken")
+        faults.append(f"of {counted(int(mixed.sum()), 'collection')} only the polygons are taken")
         table.loc[mixed, "geometry"] = [only_polygons(shape) for shape in table.geometry[mixed]]
     areas = shapely.area(table.geometry.to_numpy()) > 0
     if not areas.any():
         raise LabelError(f"{path}: holds no polygon with an area; draw areas")
     if not areas.all():
-        notes.append(f"{int((~areas).sum())} rows without an area passed over")
+        faults.append(f"{counted(int((~areas).sum()), 'row')} without an area passed over")
     return table[areas]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.errors import LabelError, nearest
+from covermap.core.errors import LabelError, counted, nearest
 from covermap.core.legend import Legend
 from covermap.imagery.headers import GIVE_A_CRS
 from covermap.imagery.raster import Scene
@@ -20,7 +20,6 @@ from covermap.labels.classes import (
     BACKGROUND,
     legend_of_coding,
     legend_of_column,
-    names_alike,
     strength_of_rows,
 )
 from covermap.labels.coding import coding_of, legend_path, legend_settings
@@ -29,6 +28,7 @@ from covermap.labels.overlaps import told_of_overlaps
 from covermap.labels.placed import goes_beyond, moved_to, placed_on
 from covermap.labels.polygon_file import drawing_path, only_areas, read_layer
 from covermap.labels.settings import LabelSettings
+from covermap.labels.slips import classes_not_held, names_alike, names_mistyped
 from covermap.labels.target import Target
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Polygons:
         Where the polygons come from.
     notes : tuple of str
         What was passed over, repaired or chosen.
+    faults : tuple of str
+        Those of the notes that tell what may be wrong in the file or the project.
     files : tuple of Path
         All files that the labels depend on.
     strength : ndarray of int32, shape (N,)
@@ -76,6 +78,8 @@ class Polygons:
         The other columns and what spoke against them, where the column was not given.
     rows : ndarray of int, shape (N,)
         Row of the file, from 0, of each row of the table: rows without an area are passed over.
+    unit : str
+        What a row is in words: `polygon`, or `point` where it is a disc of one.
     """
 
     table: gpd.GeoDataFrame
@@ -90,6 +94,8 @@ class Polygons:
     attribute: str = ""
     passed_over: tuple[str, ...] = ()
     rows: np.ndarray = field(default_factory=lambda: np.arange(0), repr=False)
+    faults: tuple[str, ...] = ()
+    unit: str = "polygon"
     _by_crs: dict[str, gpd.GeoDataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -108,11 +114,11 @@ class Polygons:
     @property
     def doubts(self) -> tuple[str, ...]:
         """What a person should look at before anything is trained."""
-        overlaps = () if self.overlaps is None else (self.overlaps,)
+        found = (*self.faults, *([] if self.overlaps is None else [self.overlaps]))
         if self.sources <= _FEW_ROWS or max(self.drawn, default=0) > 1:
-            return overlaps
+            return found
         return (
-            *overlaps,
+            *found,
             f"each of the {self.sources} rows is a class of its own by column '{self.attribute}'; "
             "which column holds the classes? (labels: {attribute: ...})",
         )
@@ -120,7 +126,7 @@ class Polygons:
     @cached_property
     def overlaps(self) -> str | None:
         """Polygons of different classes on the same ground, in words; None where there are none."""
-        return told_of_overlaps(self.table, self.legend, self.strength)
+        return told_of_overlaps(self.table, self.legend, self.strength, self.unit)
 
     def in_crs(self, crs: Any) -> gpd.GeoDataFrame:
         """The table in another CRS; kept for the next call."""
@@ -188,9 +194,8 @@ class Polygons:
         if not hits:
             raise LabelError(self._far_from(scenes[0]))
         outside = len(self.table) - len(hits)
-        notes = (
-            [f"{outside} of {len(self.table)} polygons lie outside all scenes"] if outside else []
-        )
+        total = counted(len(self.table), self.unit)
+        notes = [f"{outside:,} of {total} lie outside all scenes"] if outside else []
         return (*notes, *([] if self.overlaps is None else [self.overlaps]))
 
     def meeting(self, scenes: Sequence[Scene]) -> set[int]:
@@ -201,9 +206,9 @@ class Polygons:
         here = scene.geobox.extent.to_crs("EPSG:4326").boundingbox
         there = self.in_crs("EPSG:4326").total_bounds
         return (
-            f"{self.path}: no polygon lies on the imagery. Image {scene.name}: longitude "
+            f"{self.path}: no {self.unit} lies on the imagery. Image {scene.name}: longitude "
             f"{here.left:.4f} to {here.right:.4f}, latitude {here.bottom:.4f} to {here.top:.4f}; "
-            f"polygons: {there[0]:.4f} to {there[2]:.4f}, {there[1]:.4f} to {there[3]:.4f}. "
+            f"{self.unit}s: {there[0]:.4f} to {there[2]:.4f}, {there[1]:.4f} to {there[3]:.4f}. "
             f"{check_places(here, there)}"
         )
 
@@ -265,10 +270,12 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
     _require_no_mask_keys(settings, path)
     table = read_layer(path, settings.layer)
     notes: list[str] = []
-    table = only_areas(table, path, settings.radius_m, notes)
+    faults: list[str] = []
+    unit = "polygon" if settings.radius_m is None else "point"
+    table = only_areas(table, path, settings.radius_m, notes, faults)
     attribute, passed_over = _attribute(table, settings, path, notes)
     values = as_text(table[attribute])
-    _count_unlabelled(values, attribute, notes)
+    _count_unlabelled(values, attribute, unit, faults)
     integers = is_integer_like(table[attribute]) or are_ids(values.dropna())
     legend_file = legend_path(settings.base_legend, base)
     if settings.base_legend is not None:
@@ -276,7 +283,7 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         legend, index_of = legend_of_coding(values, coding, settings, path, attribute)
     else:
         legend, index_of = legend_of_column(values, integers, settings, path, attribute)
-        notes += names_alike(legend.names)
+        faults += _slips(values.dropna(), legend, settings, attribute, unit)
     strength = strength_of_rows(values, settings.priority, path, attribute)
     rows = table.index.to_numpy()
     attributes = table.drop(columns="geometry").reset_index(drop=True)
@@ -295,7 +302,7 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         legend,
         settings.complete,
         path,
-        tuple(notes),
+        (*notes, *faults),
         files,
         strength if strength.any() else None,
         settings.all_touched,
@@ -303,7 +310,21 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         attribute,
         passed_over,
         rows,
+        tuple(faults),
+        unit,
     )
+
+
+def _slips(
+    values: pd.Series, legend: Legend, settings: LabelSettings, attribute: str, unit: str
+) -> list[str]:
+    """What looks mistyped in the column of classes, or in the project's list of them."""
+    alike = names_alike(legend.names)
+    if settings.classes is not None:
+        undrawn = BACKGROUND if settings.complete else None
+        return alike + classes_not_held(settings.classes, values, attribute, undrawn)
+    rows = values.value_counts()
+    return alike + names_mistyped({name: int(rows.get(name, 0)) for name in legend.names}, unit)
 
 
 def _require_no_mask_keys(settings: LabelSettings, path: Path) -> None:
@@ -368,8 +389,11 @@ def _attribute(
     return choice.column, choice.passed_over
 
 
-def _count_unlabelled(values: Any, attribute: str, notes: list[str]) -> None:
+def _count_unlabelled(values: Any, attribute: str, unit: str, faults: list[str]) -> None:
     unlabelled = int(values.isna().sum())
     if unlabelled:
-        verb = "polygon has" if unlabelled == 1 else "polygons have"
-        notes.append(f"{unlabelled} {verb} no class in '{attribute}': taken as unlabelled ground")
+        verb = "has" if unlabelled == 1 else "have"
+        faults.append(
+            f"{counted(unlabelled, unit)} {verb} no class in '{attribute}': taken as unlabelled "
+            "ground"
+        )

@@ -19,9 +19,15 @@ TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 UNKNOWN = frozenset({"", "?", "nan", "na"})
 _DELIMITERS = (",", "\t", ";")
 _LONGITUDES = (
-    "longitude", "lon", "long", "lng", "decimallongitude", "gps_lon", "location-long", "x",
+    "longitude", "lon", "long", "lng", "decimallongitude", "gps_lon", "location-long", "longitud",
+    "longitudine", "längengrad", "laengengrad", "x",
 )  # fmt: skip
-_LATITUDES = ("latitude", "lat", "decimallatitude", "gps_lat", "location-lat", "y")
+_LATITUDES = (
+    "latitude", "lat", "decimallatitude", "gps_lat", "location-lat", "latitud", "latitudine",
+    "breitengrad", "y",
+)  # fmt: skip
+# One of two places may be missing here and there; in most rows it is another kind of table.
+_MOST_MISSING = 0.5
 
 
 def read_text_table(path: Path) -> pd.DataFrame:
@@ -88,13 +94,13 @@ def holds_places(path: Path) -> bool:
 def read_places(path: Path) -> gpd.GeoDataFrame:
     """Points of a table, in degrees of WGS 84, with its other columns.
 
-    A row without a longitude and a latitude, as receivers write that found no satellite, has none.
+    A row without a longitude or a latitude, as receivers write that found no satellite, has none.
 
     Raises
     ------
     LabelError
-        No column of longitudes or latitudes, a cell that is no number, or numbers that are no
-        degrees.
+        No column of longitudes or latitudes, one that is mostly empty beside the other, a cell that
+        is no number, or numbers that are no degrees.
     """
     import geopandas as gpd
     import pandas as pd
@@ -109,7 +115,10 @@ def read_places(path: Path) -> gpd.GeoDataFrame:
             "their CRS, such as a GeoPackage"
         )
     bare = table[found].apply(lambda cells: cells.str.strip().str.casefold()).isin(UNKNOWN)
-    nowhere = bare.all(axis=1)
+    nowhere = bare.any(axis=1)
+    # Where only one is missing in most rows, something else is wrong, which the first cell shows.
+    if (nowhere & ~bare.all(axis=1)).mean() > _MOST_MISSING:
+        nowhere = bare.all(axis=1)
     x, y = (_degrees(table[~nowhere], str(name), path) for name in found)
     if x.abs().max() > 180 or y.abs().max() > 90:
         raise LabelError(

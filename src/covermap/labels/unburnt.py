@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from covermap.core.errors import listed
+from covermap.core.errors import counted, listed
 from covermap.imagery.raster import Scene
 from covermap.labels.polygons import Polygons
 
@@ -14,7 +14,7 @@ _NAMED = 4
 
 
 def told_of_unburnt(
-    polygons: Polygons, burnt: Collection[int], scenes: Sequence[Scene], are_points: bool
+    polygons: Polygons, burnt: Collection[int], scenes: Sequence[Scene]
 ) -> str | None:
     """How many polygons with a class label no usable pixel, and of which classes.
 
@@ -25,8 +25,6 @@ def told_of_unburnt(
         Rows of the table that label some pixel.
     scenes : sequence of Scene
         Polygons beyond all of them do not count.
-    are_points : bool
-        Whether the polygons are discs of points.
 
     Returns
     -------
@@ -45,10 +43,11 @@ def told_of_unburnt(
         for place in np.argsort(-counts, kind="stable")
         if counts[place]
     ]
-    what = "points" if are_points else "polygons"
+    are_points = polygons.unit == "point"
     wider = "a larger radius_m" if are_points else "labels: {all_touched: true}"
     return (
-        f"{len(silent)} of {len(met)} {what} label no usable pixel ({listed(kinds, _NAMED)}): they "
-        "hold no pixel's centre, lie under others, or where the imagery has no data; small ones "
+        f"{len(silent):,} of {counted(len(met), polygons.unit)} label no usable pixel "
+        f"({listed(kinds, _NAMED)}): they hold no pixel's centre, lie under others, "
+        "or where the imagery has no data; small ones "
         f"take pixels with {wider}"
     )

@@ -14,6 +14,7 @@ from covermap.imagery.inspection import SceneFacts, inspect, warnings_of
 from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
+from covermap.labels.masks import Masks
 from covermap.labels.polygon_file import read_layer
 from covermap.labels.polygons import Polygons
 from covermap.labels.protocol import Labels
@@ -80,7 +81,7 @@ def doctor(paths: Sequence[str | Path], layer: str | None = None) -> Findings:
             imagery, label_settings, base = list(project.imagery), project.labels, path.parent
             task = project.task
             warnings += _of_project(path, project)
-        elif is_vector(path):
+        elif is_vector(path) or _is_table(path):
             imagery, base = [], path.parent
             radius_m = radius_of_points(path, every, layer)
             label_settings = LabelSettings(path=path.name, layer=layer, radius_m=radius_m)
@@ -97,9 +98,10 @@ def doctor(paths: Sequence[str | Path], layer: str | None = None) -> Findings:
         every += opened
         if label_settings is not None:
             own = read_labels(label_settings, base, opened, task)
-            radius = getattr(label_settings, "radius_m", None)
-            labels.append(_label_facts(own, opened, "polygons" if radius is None else "points"))
+            labels.append(_label_facts(own, opened))
             drawn += [own] if isinstance(own, Polygons) else []
+            if isinstance(own, Masks):
+                warnings += [f"{own.path.name}: {text}" for text in own.checked_on(opened)]
     # Images and polygons may be given in any order: only now all are known.
     for polygons in drawn:
         name = polygons.path.name
@@ -115,6 +117,11 @@ def doctor(paths: Sequence[str | Path], layer: str | None = None) -> Findings:
 def is_vector(path: Path) -> bool:
     """Whether a path names polygons or points rather than an image."""
     return path.is_file() and (path.suffix.lower() in VECTOR_SUFFIXES or holds_places(path))
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a path can only be a table: of points where it names their places."""
+    return path.is_file() and path.suffix.lower() in {".csv", ".tsv"}
 
 
 def radius_of_points(
@@ -163,14 +170,17 @@ def _of_project(path: Path, project: Project) -> list[str]:
     return [*told, *([f"bands that some scenes lack are no input: {missed}"] if missed else [])]
 
 
-def _label_facts(labels: Labels, scenes: Sequence[Scene], drawn: str) -> LabelFacts:
-    checked = () if isinstance(labels, Polygons) else labels.checked_on(scenes)
+def _label_facts(labels: Labels, scenes: Sequence[Scene]) -> LabelFacts:
+    crs, unit = (labels.table.crs, labels.unit) if isinstance(labels, Polygons) else (None, "mask")
+    # What is wrong with drawings and masks is a warning.
+    checked = () if isinstance(labels, Polygons | Masks) else labels.checked_on(scenes)
+    faults = labels.faults if isinstance(labels, Polygons) else ()
     return LabelFacts(
         path=str(labels.path),
-        crs=str(labels.table.crs) if isinstance(labels, Polygons) else None,
+        crs=None if crs is None else str(crs),
         polygons=dict(zip(labels.legend.names, labels.drawn, strict=True)),
-        notes=(*labels.notes, *checked),
-        drawn=drawn,
+        notes=(*(note for note in labels.notes if note not in faults), *checked),
+        drawn=f"{unit}s",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from covermap.core.errors import counted
 from covermap.imagery.inspection import SceneFacts
 from covermap.verbs.doctor import Findings, LabelFacts
 
@@ -60,7 +61,7 @@ def _alike_once(warnings: Sequence[str]) -> list[str]:
 
 def _label_lines(item: LabelFacts) -> list[str]:
     classes = ", ".join(
-        f"{name} ({number} {item.drawn})" if item.crs else name
+        f"{name} ({counted(number, item.drawn.removesuffix('s'))})" if item.crs else name
         for name, number in item.polygons.items()
     )
     return [

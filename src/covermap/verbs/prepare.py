@@ -342,11 +342,11 @@ def _require_other_run(workspace: Workspace) -> None:
 
 
 def _say_unburnt(workspace: Workspace, scans: Sequence[Scan]) -> None:
-    labels, settings = workspace.own_labels, workspace.project.labels
-    if not isinstance(labels, Polygons) or not isinstance(settings, LabelSettings):
+    labels = workspace.own_labels
+    if not isinstance(labels, Polygons):
         return
     burnt = np.unique(np.concatenate([item.counts[:, 3] for item in scans])).tolist()
-    note = told_of_unburnt(labels, burnt, workspace.scenes, settings.radius_m is not None)
+    note = told_of_unburnt(labels, burnt, workspace.scenes)
     if note is not None:
         say(f"{labels.path.name}: {note}")
 
