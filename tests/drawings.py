@@ -24,7 +24,7 @@ def rectangle(geobox: GeoBox, cell: Cell) -> shapely.Polygon:
     """A rectangle of pixels in the grid's CRS."""
     row, col, height, width = cell
     corners = [(col, row), (col + width, row), (col + width, row + height), (col, row + height)]
-    return shapely.Polygon([geobox.affine * corner for corner in corners])
+    return shapely.Polygon([geobox.affine @ corner for corner in corners])
 
 
 def drawing(
@@ -98,7 +98,7 @@ def stripes(path: Path, geobox: GeoBox, number: int) -> Path:
     shapes = [
         shapely.Polygon(
             [
-                geobox.affine * corner
+                geobox.affine @ corner
                 for corner in ((a - 4, 0), (b - 4, 0), (b, height), (a, height))
             ]
         )

@@ -121,14 +121,14 @@ def tiny_geobox(
         return GeoBox((height, width), Affine.identity(), None)
     if crs == 4326:
         left, top, resolution = 15.0, 45.0, resolution / 111_320.0
-    affine = Affine.translation(left, top) * Affine.scale(resolution, -resolution)
+    affine = Affine.translation(left, top) @ Affine.scale(resolution, -resolution)
     if south_up:
-        affine = Affine.translation(left, top - height * resolution) * Affine.scale(resolution)
+        affine = Affine.translation(left, top - height * resolution) @ Affine.scale(resolution)
     if rotated:
         affine = (
             Affine.translation(left, top)
-            * Affine.rotation(20)
-            * Affine.scale(resolution, -resolution)
+            @ Affine.rotation(20)
+            @ Affine.scale(resolution, -resolution)
         )
     return GeoBox((height, width), affine, f"EPSG:{crs}")
 

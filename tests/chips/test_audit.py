@@ -127,7 +127,7 @@ def test_the_least_distance_is_measured_across_coordinate_systems():
 def pixel_centres(box):
     """Longitude and latitude of the pixels at a grid's edge."""
     rows, cols = np.nonzero(np.pad(np.zeros((62, 62), bool), 1, constant_values=True))
-    x, y = box.affine * (cols + 0.5, rows + 0.5)
+    x, y = box.affine @ (cols + 0.5, rows + 0.5)
     return Transformer.from_crs(str(box.crs), 4326, always_xy=True).transform(x, y)
 
 
@@ -148,7 +148,7 @@ def test_overlapping_chips_of_a_scene_are_laid_on_another_lattice_together(tmp_p
         return covered_by(box, other, seen)
 
     monkeypatch.setattr("covermap.chips.audit.covered_by", counted)
-    shifted = GeoBox(BOX.shape, BOX.affine * Affine.translation(0.3, 0.4), BOX.crs)
+    shifted = GeoBox(BOX.shape, BOX.affine @ Affine.translation(0.3, 0.4), BOX.crs)
     scenes = [noisy_scene(BOX, "a", 0), noisy_scene(shifted, "b", 1)]
     labels = polygons(tmp_path / "a.gpkg", scattered(30, SIDE, SIDE, 2), ["x", "y"] * 15)
     run = prepared(scenes, labels, by="blocks", chips=ChipSettings(stride=8))

@@ -93,9 +93,9 @@ def test_other_grids_are_told_by_their_pixels_centres(labels, box):
 def test_blocks_of_other_lattices_are_those_of_their_pixels(form, block_px, west, north, shape):
     origin = tiny_geobox(96, 96)
     grids = {
-        "shifted": GeoBox(shape, origin.affine * Affine.translation(0.3, 0.6), origin.crs),
-        "turned": GeoBox(shape, origin.affine * Affine.rotation(40), origin.crs),
-        "coarse": GeoBox(shape, origin.affine * Affine.scale(7), origin.crs),
+        "shifted": GeoBox(shape, origin.affine @ Affine.translation(0.3, 0.6), origin.crs),
+        "turned": GeoBox(shape, origin.affine @ Affine.rotation(40), origin.crs),
+        "coarse": GeoBox(shape, origin.affine @ Affine.scale(7), origin.crs),
         "the zone beside": GeoBox(shape, Affine(10, 0, 972_000, 0, -10, 5_010_000), "EPSG:32632"),
         "degrees": GeoBox(shape, Affine(1e-4, 0, 15, 0, -1e-4, 45.15), "EPSG:4326"),
     }

@@ -19,7 +19,7 @@ def grid(crs, lon, lat, pixel_m=30.0):
     x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(lon, lat)
     unit = 111_320.0 if CRS.from_epsg(epsg).is_geographic else 1.0
     step = pixel_m / unit
-    affine = Affine.translation(x - SIDE / 2 * step, y + SIDE / 2 * step) * Affine.scale(
+    affine = Affine.translation(x - SIDE / 2 * step, y + SIDE / 2 * step) @ Affine.scale(
         step, -step
     )
     return GeoBox((SIDE, SIDE), affine, f"EPSG:{epsg}")
@@ -39,7 +39,7 @@ def test_sides_of_regions_are_as_straight_as_they_were_drawn(lon, lat, wide, crs
     )
     box = grid(crs, lon, lat)
     cols, rows = np.meshgrid(np.arange(SIDE) + 0.5, np.arange(SIDE) + 0.5)
-    x, y = box.affine * (cols, rows)
+    x, y = box.affine @ (cols, rows)
     _, north = Transformer.from_crs(box.crs.proj, 4326, always_xy=True).transform(x, y)
     # A metre of doubt on both sides.
     sure = np.abs(north - lat) > 1e-5

@@ -103,10 +103,10 @@ def test_a_polygon_that_is_a_chip_is_never_cut_and_counts_where_it_is_shown(tmp_
 
 ORIGIN = tiny_geobox(96, 96)
 OTHERS = {
-    "half a cell aside": GeoBox((150, 170), ORIGIN.affine * Affine.translation(16, 48), 32633),
-    "part of a pixel": GeoBox((160, 130), ORIGIN.affine * Affine.translation(0.3, -7.6), 32633),
-    "coarser": GeoBox((60, 66), ORIGIN.affine * Affine.scale(2.5), "EPSG:32633"),
-    "turned": GeoBox((90, 90), ORIGIN.affine * Affine.rotation(30), "EPSG:32633"),
+    "half a cell aside": GeoBox((150, 170), ORIGIN.affine @ Affine.translation(16, 48), 32633),
+    "part of a pixel": GeoBox((160, 130), ORIGIN.affine @ Affine.translation(0.3, -7.6), 32633),
+    "coarser": GeoBox((60, 66), ORIGIN.affine @ Affine.scale(2.5), "EPSG:32633"),
+    "turned": GeoBox((90, 90), ORIGIN.affine @ Affine.rotation(30), "EPSG:32633"),
     "degrees": tiny_geobox(192, 192).to_crs("EPSG:4326"),
 }
 

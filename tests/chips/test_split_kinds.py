@@ -40,8 +40,8 @@ def drawn(tmp_path, **columns):
 
 def region_file(tmp_path, number, names=None, west=0.0):
     """Stripes from west to east over the scene."""
-    left, top = BOX.affine * (0, 0)
-    right, bottom = BOX.affine * (SIDE, SIDE)
+    left, top = BOX.affine @ (0, 0)
+    right, bottom = BOX.affine @ (SIDE, SIDE)
     edges = np.linspace(left + west, right, number + 1)
     shapes = [shapely.box(a, bottom, b, top) for a, b in itertools.pairwise(edges)]
     table = gpd.GeoDataFrame({"name": names or range(number)}, geometry=shapes, crs=str(BOX.crs))

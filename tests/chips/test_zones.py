@@ -21,7 +21,7 @@ def stripes(step, south, first=0):
     """Zones of slanted stripes, over rows and columns of `BOX`."""
 
     def zone_of(geobox, name):
-        move = ~BOX.affine * geobox.affine
+        move = ~BOX.affine @ geobox.affine
         rows, cols = np.indices(geobox.shape)
         return (cols + round(move.c) + south * (rows + round(move.f))) // step + first
 

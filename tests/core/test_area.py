@@ -52,7 +52,7 @@ def test_holes_stay_holes_in_every_window(window):
 @pytest.mark.parametrize("form", [{}, {"south_up": True}, {"rotated": True}])
 def test_an_area_lies_on_any_grid(form):
     box = tiny_geobox(SIDE, SIDE, **form)
-    area = shapely.transform(HOLED, lambda xy: np.array([box.affine * tuple(p) for p in xy]))
+    area = shapely.transform(HOLED, lambda xy: np.array([box.affine @ tuple(p) for p in xy]))
     expected = rasterio.features.rasterize([HOLED], out_shape=(SIDE, SIDE)) == 1
     assert np.array_equal(Ground(box, area).mask(whole(box)), expected)
 

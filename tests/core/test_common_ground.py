@@ -43,8 +43,8 @@ def utm(zone, lon, lat=-17.0, side=512):
     turn=st.sampled_from([0, 0, 30, 90]),
 )
 def test_grids_of_one_crs_share_what_their_outlines_share(east, south, scale, turn):
-    affine = BOX.affine * Affine.translation(east, south) * Affine.rotation(turn)
-    other = GeoBox((40, 30), affine * Affine.scale(scale), BOX.crs)
+    affine = BOX.affine @ Affine.translation(east, south) @ Affine.rotation(turn)
+    other = GeoBox((40, 30), affine @ Affine.scale(scale), BOX.crs)
     common = shapely.area(BOX.extent.geom & other.extent.geom) / 100
     smaller = min(64 * 80, 40 * 30 * scale**2)
     assert common_share(BOX, other) == pytest.approx(common / smaller, abs=1e-6)
@@ -64,7 +64,7 @@ def test_grids_of_one_crs_share_what_their_outlines_share(east, south, scale, tu
     part=st.sampled_from([0.0, 0.37]),
 )
 def test_a_grid_covers_the_pixels_that_it_touches(east, south, scale, part):
-    affine = BOX.affine * Affine.translation(east + part, south) * Affine.scale(scale)
+    affine = BOX.affine @ Affine.translation(east + part, south) @ Affine.scale(scale)
     other = GeoBox((30, 40), affine, BOX.crs)
     rows, cols = np.indices(BOX.shape)
     left, top = east + part, south
@@ -89,15 +89,15 @@ def test_a_grid_covers_the_pixels_that_it_touches(east, south, scale, part):
     seed=st.integers(0, 99),
 )
 def test_what_some_pixels_cover_is_found_to_the_sliver(pixel, angle, aside, south_up, dense, seed):
-    left, top = BOX.affine * (30 + aside[0] / 10, 20 + aside[1] / 10)
-    affine = Affine.translation(left, top) * Affine.rotation(angle)
+    left, top = BOX.affine @ (30 + aside[0] / 10, 20 + aside[1] / 10)
+    affine = Affine.translation(left, top) @ Affine.rotation(angle)
     affine *= Affine.scale(pixel, pixel if south_up else -pixel)
     other = GeoBox((17, 23), affine, BOX.crs)
     shown = np.random.default_rng(seed).random((17, 23)) < dense
     rows, cols = np.nonzero(shown)
     x = cols[:, None] + np.array([0, 1, 1, 0])
     y = rows[:, None] + np.array([0, 0, 1, 1])
-    x, y = ~BOX.affine * (other.affine * (x, y))
+    x, y = ~BOX.affine @ (other.affine @ (x, y))
     outlines = shapely.polygons(np.stack([x, y], axis=-1))
     row, col = np.indices(BOX.shape).reshape(2, -1)
     cells = shapely.box(col, row, col + 1, row + 1)

@@ -98,7 +98,7 @@ def test_a_projection_that_is_not_true_to_scale_is_measured_on_the_ground(latitu
     x, y = Transformer.from_crs(4326, crs, always_xy=True).transform(15, latitude)
     box = GeoBox((40, 30), Affine(10, 0, x, 0, -10, y), f"EPSG:{crs}")
     geod = Geod(ellps="WGS84")
-    corners = [box.affine * place for place in ((0, 0), (30, 0), (30, 40), (0, 40))]
+    corners = [box.affine @ place for place in ((0, 0), (30, 0), (30, 40), (0, 40))]
     lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(*np.transpose(corners))
     true = abs(geod.polygon_area_perimeter(lon, lat)[0])
     assert row_areas_m2(box).sum() * 30 == pytest.approx(true, rel=1e-4)

@@ -26,7 +26,7 @@ def geodesic_area(geobox, row, col, length):
     crs = CRS.from_user_input(str(geobox.crs))
     edge = [(col + step, row) for step in range(length + 1)]
     edge += [(col + length - step, row + 1) for step in range(length + 1)]
-    x, y = np.array([geobox.affine * corner for corner in edge]).T
+    x, y = np.array([geobox.affine @ corner for corner in edge]).T
     lon, lat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True).transform(x, y)
     return abs(crs.get_geod().polygon_area_perimeter(lon, lat)[0])
 

@@ -25,7 +25,7 @@ def test_an_outline_holds_the_centres_of_all_pixels_and_none_outside(form):
     geobox = tiny_geobox(40, 60, 1000, **form)
     place = place_of(geobox)
     cols, rows = np.meshgrid(np.arange(-2, 62) + 0.5, np.arange(-2, 42) + 0.5)
-    xs, ys = geobox.affine * (cols.ravel(), rows.ravel())
+    xs, ys = geobox.affine @ (cols.ravel(), rows.ravel())
     lon, lat = Transformer.from_crs(str(geobox.crs), "OGC:CRS84", always_xy=True).transform(xs, ys)
     inside = (cols.ravel() > 0) & (cols.ravel() < 60) & (rows.ravel() > 0) & (rows.ravel() < 40)
     assert (shapely.contains_xy(place.outline, lon, lat) == inside).all()

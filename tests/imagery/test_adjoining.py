@@ -24,7 +24,7 @@ def tile(geobox, date=None, band="red"):
 
 
 def moved(box, rows, cols, height, width):
-    affine = box.affine * Affine.translation(cols, rows)
+    affine = box.affine @ Affine.translation(cols, rows)
     return GeoBox((height, width), affine, box.crs)
 
 

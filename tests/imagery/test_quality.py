@@ -63,7 +63,7 @@ def test_ground_beyond_the_scene_counts_as_nothing(tmp_path):
 
 def test_outside_an_area_there_is_no_cloud(tmp_path):
     scene = scene_with_scl(tmp_path, np.ones((32, 32), bool))
-    left, top = scene.geobox.affine * (0, 0)
+    left, top = scene.geobox.affine @ (0, 0)
     half = scene.clipped(shapely.box(left, top - 640, left + 320, top))
     assert cloud_share(half, Window(0, 0, 64, 64)) == 0.5
 

@@ -40,7 +40,7 @@ def write_world(folder, size=256, side=32):
     )  # fmt: skip
     rows, cols = np.nonzero(random.random((size, size)) < np.array([0.0, 0.3, 0.9])[index])
     points = [
-        Point(box.affine * (col + 0.5, row + 0.5)) for row, col in zip(rows, cols, strict=True)
+        Point(box.affine @ (col + 0.5, row + 0.5)) for row, col in zip(rows, cols, strict=True)
     ]
     gpd.GeoDataFrame(geometry=points, crs=str(box.crs)).to_file(folder / "points.gpkg")
     return index

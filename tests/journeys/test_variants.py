@@ -33,8 +33,8 @@ def _squares(path, names, crs=32633, column="cover", pixels=6, spacing=12, side=
         for col in range(0, side - pixels, spacing):
             name = names(col, row)
             if name is not None:
-                x0, y0 = affine * (col, row)
-                x1, y1 = affine * (col + pixels, row + pixels)
+                x0, y0 = affine @ (col, row)
+                x1, y1 = affine @ (col + pixels, row + pixels)
                 shape = box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
                 rows.append({column: name, "geometry": shape})
     return gpd.GeoDataFrame(rows, crs=32633).to_crs(crs)

@@ -23,7 +23,7 @@ def read(path, **labels):
 
 
 def points(path, crs="EPSG:32633"):
-    shapes = [shapely.Point(*(BOX.affine * at)) for at in ((10.5, 10.5), (30.5, 20.5))]
+    shapes = [shapely.Point(*(BOX.affine @ at)) for at in ((10.5, 10.5), (30.5, 20.5))]
     table = gpd.GeoDataFrame({"cover": ["a", "b"]}, geometry=shapes, crs="EPSG:32633")
     return saved(path, table.to_crs(crs))
 

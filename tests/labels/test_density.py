@@ -124,7 +124,7 @@ def test_a_cell_holds_its_left_and_upper_border_only():
 def test_each_point_of_a_grid_is_in_one_cell(box_):
     random = np.random.default_rng(3)
     col, row = random.uniform(0, 8, 500), random.uniform(0, 6, 500)
-    x, y = box_.affine * (col, row)
+    x, y = box_.affine @ (col, row)
     number = density(gpd.points_from_xy(x, y)).counts(box_).number
     expected = np.zeros((6, 8), int)
     np.add.at(expected, (row.astype(int), col.astype(int)), 1)

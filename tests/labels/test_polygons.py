@@ -315,8 +315,8 @@ def test_classes_whose_names_hardly_differ_are_told(tmp_path):
 def test_lines_and_points_of_a_collection_take_no_pixel(tmp_path):
     table = drawing(CELLS, NAMES, geobox=BOX)
     alone = read(saved(tmp_path / "alone.gpkg", table), attribute="cover").burn(BOX)
-    line = shapely.LineString([BOX.affine * (0, 0), BOX.affine * (50, 40)])
-    point = shapely.Point(BOX.affine * (40.5, 2.5))
+    line = shapely.LineString([BOX.affine @ (0, 0), BOX.affine @ (50, 40)])
+    point = shapely.Point(BOX.affine @ (40.5, 2.5))
     parts = [table.geometry[0], line, shapely.GeometryCollection([point])]
     table.loc[0, "geometry"] = shapely.GeometryCollection(parts)
     labels = read(saved(tmp_path / "mixed.gpkg", table), attribute="cover")

@@ -39,7 +39,7 @@ def test_polygons_that_label_no_pixel_are_told_by_class(tmp_path):
 def test_points_whose_discs_hold_no_pixel_centre_are_told(tmp_path, radius_m, silent):
     table = drawing(CELLS[:3], ["a", "b", "a"], geobox=BOX)
     corners = [(5, 5), (10.5, 10.5), (20, 20)]
-    table["geometry"] = [shapely.Point(BOX.affine * corner) for corner in corners]
+    table["geometry"] = [shapely.Point(BOX.affine @ corner) for corner in corners]
     found = told(tmp_path, table, radius_m=radius_m)
     if silent is None:
         assert found is None

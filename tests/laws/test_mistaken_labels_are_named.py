@@ -53,7 +53,7 @@ def test_a_table_that_does_not_fit_its_pictures(pictures, complaint, table, told
 def test_points_that_cannot_be_counted(tmp_path, complaint, change, told):
     write_scene(tmp_path / "scene.tif", height=64, width=64, geobox=BOX, scale=0.0001)
     crs = str(BOX.crs)
-    points = [Point(BOX.affine * (col + 0.5, row + 0.5)) for row in range(64) for col in range(30)]
+    points = [Point(BOX.affine @ (col + 0.5, row + 0.5)) for row in range(64) for col in range(30)]
     table = gpd.GeoDataFrame(geometry=points, crs=change.get("crs", crs))
     table["geometry"] = table.translate(xoff=change.get("east", 0))
     saved(tmp_path / "points.gpkg", table)

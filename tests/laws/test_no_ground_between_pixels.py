@@ -35,8 +35,8 @@ COARSE = {
 
 
 def coarse_grid(pixel, east, south, crs):
-    left, top = GRID.affine * (0, 0)
-    right, bottom = GRID.affine * (SIDE, SIDE)
+    left, top = GRID.affine @ (0, 0)
+    right, bottom = GRID.affine @ (SIDE, SIDE)
     if crs != 32633:
         x, y = Transformer.from_crs(32633, crs, always_xy=True).transform(
             [left, right, right, left], [top, top, bottom, bottom]
@@ -74,7 +74,7 @@ def touched_by(mask, coarse):
     fine = np.kron(mask, np.ones((8, 8), np.uint8))
     found = np.zeros(coarse.shape, np.uint8)
     reproject(
-        fine, found, src_transform=GRID.affine * Affine.scale(1 / 8), src_crs=GRID.crs.to_wkt(),
+        fine, found, src_transform=GRID.affine @ Affine.scale(1 / 8), src_crs=GRID.crs.to_wkt(),
         dst_transform=coarse.affine, dst_crs=coarse.crs.to_wkt(), resampling=Resampling.max,
         tolerance=0,
     )  # fmt: skip

@@ -60,12 +60,12 @@ def scenes_of(others, seed):
 
 def elsewhere(first, east, south, pixel, crs):
     """A grid over the ground of `first`: moved by metres, with other pixels, in another CRS."""
-    left, top = first.affine * (0, 0)
-    right, bottom = first.affine * (SIDE, SIDE)
+    left, top = first.affine @ (0, 0)
+    right, bottom = first.affine @ (SIDE, SIDE)
     if crs == TURNED:
-        side, middle = SIDE, first.affine * (SIDE / 2, SIDE / 2)
-        affine = Affine.translation(*middle) * Affine.rotation(TURNED) * Affine.scale(pixel, -pixel)
-        return GeoBox((side, side), affine * Affine.translation(-side / 2, -side / 2), first.crs)
+        side, middle = SIDE, first.affine @ (SIDE / 2, SIDE / 2)
+        affine = Affine.translation(*middle) @ Affine.rotation(TURNED) @ Affine.scale(pixel, -pixel)
+        return GeoBox((side, side), affine @ Affine.translation(-side / 2, -side / 2), first.crs)
     if crs == 32633:
         affine = Affine(pixel, 0, left + east, 0, -pixel, top + south)
         side = round((right - left) / pixel)

@@ -32,7 +32,7 @@ class Random:
         inside = random.integers(-1, 3, (-(-own.shape[0] // 8), -(-own.shape[1] // 8)))
         spread = np.kron(inside, np.ones((8, 8), int))[: own.shape[0], : own.shape[1]]
         index[100 : 100 + own.shape[0], 100 : 100 + own.shape[1]] = spread
-        step = ~own.affine * geobox.affine
+        step = ~own.affine @ geobox.affine
         row, col = round(step.f) + 100, round(step.c) + 100
         index = index[row : row + geobox.shape[0], col : col + geobox.shape[1]]
         labelled = index >= 0
@@ -108,7 +108,7 @@ def _ground(run, shares, mask_of):
             continue
         for place, (name, window) in enumerate(share.windows):
             box = run.viewer.scenes[name].geobox
-            step = ~first.affine * box.affine
+            step = ~first.affine @ box.affine
             rows, cols = np.nonzero(mask_of(share, share.read(place)))
             rows, cols = (
                 rows + window.row_off + round(step.f),

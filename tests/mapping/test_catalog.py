@@ -210,7 +210,7 @@ def test_the_geometry_is_the_footprint(tmp_path, form):
 
 def test_a_crs_without_a_code_is_told_in_full(tmp_path):
     own = "+proj=laea +lat_0=46 +lon_0=16 +x_0=0 +y_0=0 +ellps=GRS80 +units=m +type=crs"
-    publish_catalog([mapped(tmp_path, geobox=GeoBox((9, 9), HERE.affine * HERE.affine.scale(0.1),
+    publish_catalog([mapped(tmp_path, geobox=GeoBox((9, 9), HERE.affine @ HERE.affine.scale(0.1),
                                                     own), outputs=("class",))])  # fmt: skip
     (item,) = items_of(tmp_path)
     assert item["properties"]["proj:code"] is None

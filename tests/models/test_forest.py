@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -109,3 +111,13 @@ def test_a_window_describes_the_surroundings():
     assert wide.shape == (9, 9, 3)
     assert wide[3, 3].tolist() == pytest.approx([0.0, 1.0, np.sqrt(9 - 1)])
     assert wide[0, 0].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_what_is_warned_of_stays_as_it_was(monkeypatch):
+    # Threads of scikit-learn race for the filters of the whole process.
+    monkeypatch.setattr(module, "_PIXELS_AT_ONCE", 20)
+    values, index = blobs(np.random.default_rng(0), [0.1, 0.3, 0.5], 60)
+    fit_forest(values, index, 3, seed=0)  # scikit-learn adds a filter as it is loaded
+    filters = warnings.filters
+    fit_forest(values, index, 3, seed=0).predict(values)
+    assert warnings.filters is filters

@@ -92,7 +92,7 @@ def test_a_table_of_gps_points_becomes_a_project_with_a_radius(tmp_path):
     scene = write_scene(tmp_path / "a.tif", height=SIDE, width=SIDE, scale=0.0001)
     box = tiny_geobox(SIDE, SIDE)
     random = np.random.default_rng(0)
-    places = [box.affine * tuple(place) for place in random.uniform(5, SIDE - 5, (24, 2))]
+    places = [box.affine @ tuple(place) for place in random.uniform(5, SIDE - 5, (24, 2))]
     points = gpd.GeoSeries(gpd.points_from_xy(*np.array(places).T), crs=box.crs).to_crs(4326)
     rows = [f"{p.x:.6f};{p.y:.6f};{'abc'[n % 3]}" for n, p in enumerate(points)]
     (tmp_path / "gps.csv").write_text("\n".join(["lon;lat;cover", *rows]))
@@ -107,7 +107,7 @@ def test_points_without_a_class_become_a_project_of_their_density(tmp_path, caps
     scene = write_scene(tmp_path / "a.tif", height=SIDE, width=SIDE, scale=0.0001)
     box = tiny_geobox(SIDE, SIDE)
     random = np.random.default_rng(0)
-    places = [box.affine * tuple(place) for place in random.uniform(0, SIDE, (400, 2))]
+    places = [box.affine @ tuple(place) for place in random.uniform(0, SIDE, (400, 2))]
     points = gpd.GeoSeries(gpd.points_from_xy(*np.array(places).T), crs=box.crs).to_crs(4326)
     (tmp_path / "track.csv").write_text("\n".join(["lon,lat", *(f"{p.x},{p.y}" for p in points)]))
     path = init([scene, tmp_path / "track.csv"], tmp_path / "project.yaml")
@@ -120,7 +120,7 @@ def test_points_without_a_class_become_a_project_of_their_density(tmp_path, caps
 def test_the_way_of_an_animal_becomes_a_project_of_density(tmp_path, capsys):
     scene = write_scene(tmp_path / "a.tif", height=SIDE, width=SIDE, scale=0.0001)
     box, random = tiny_geobox(SIDE, SIDE), np.random.default_rng(0)
-    places = [box.affine * tuple(place) for place in random.uniform(0, SIDE, (90, 2))]
+    places = [box.affine @ tuple(place) for place in random.uniform(0, SIDE, (90, 2))]
     points = gpd.GeoSeries(gpd.points_from_xy(*np.array(places).T), crs=box.crs).to_crs(4326)
     rows = [f"{p.x},{p.y},{['Ida', 'Bo'][n % 2]}" for n, p in enumerate(points)]
     head = "location-long,location-lat,individual-local-identifier"
@@ -134,7 +134,7 @@ def test_the_way_of_an_animal_becomes_a_project_of_density(tmp_path, capsys):
 def test_waypoints_are_points_and_a_way_beside_a_drawing_is_none(tmp_path):
     scene = write_scene(tmp_path / "in" / "a.tif", height=SIDE, width=SIDE, scale=0.0001)
     box = tiny_geobox(SIDE, SIDE)
-    places = [box.affine * (x, y) for x in range(5, SIDE, 9) for y in range(5, SIDE, 9)]
+    places = [box.affine @ (x, y) for x in range(5, SIDE, 9) for y in range(5, SIDE, 9)]
     points = gpd.GeoSeries(gpd.points_from_xy(*np.array(places).T), crs=box.crs).to_crs(4326)
     marks = "".join(
         f'<wpt lat="{p.y}" lon="{p.x}"><name>{n}</name><sym>{"ab"[n % 2]}</sym></wpt>'

@@ -19,7 +19,7 @@ def scene(geobox):
 
 
 def moved(geobox, cols):
-    return GeoBox(geobox.shape, geobox.affine * Affine.translation(cols, 0), geobox.crs)
+    return GeoBox(geobox.shape, geobox.affine @ Affine.translation(cols, 0), geobox.crs)
 
 
 @pytest.mark.parametrize(

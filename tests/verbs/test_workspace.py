@@ -20,7 +20,7 @@ from tiny import tiny_geobox, write_scene
 
 SIDE = 40
 BOX = tiny_geobox(SIDE, SIDE)
-BOW = shapely.Polygon([BOX.affine * corner for corner in ((2, 2), (18, 18), (18, 2), (2, 18))])
+BOW = shapely.Polygon([BOX.affine @ corner for corner in ((2, 2), (18, 18), (18, 2), (2, 18))])
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_self_crossing_aoi_beside_another_is_the_ground_of_both(clipped, crs):
 
 def test_lines_and_points_of_an_aoi_hold_no_ground(clipped):
     square = rectangle(BOX, (5, 5, 10, 10))
-    line = shapely.LineString([BOX.affine * (0, 30), BOX.affine * (40, 30)])
+    line = shapely.LineString([BOX.affine @ (0, 30), BOX.affine @ (40, 30)])
     both = shapely.GeometryCollection([shapely.MultiPolygon([square]), line])
     assert clipped(both, line, None).sum() == 100
     with pytest.raises(LabelError, match="holds no polygon with an area"):

@@ -271,7 +271,7 @@ class _Footprints:
             if self._reaches[name]:
                 seen = self._with_reach(name, frame, seen)
             other = window_geobox(self._scenes[name].geobox, frame)
-            moved = Affine.translation(turn, 0) * other.affine
+            moved = Affine.translation(turn, 0) @ other.affine
             read |= covered_by(box, GeoBox(other.shape, moved, other.crs), seen)
         return read
 

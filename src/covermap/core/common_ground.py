@@ -139,7 +139,7 @@ def on_one_turn(grid: GeoBox, other: GeoBox) -> GeoBox:
     turns = round((_middle(grid) - _middle(other)) / 360)
     if not turns:
         return other
-    return GeoBox(other.shape, Affine.translation(360 * turns, 0) * other.affine, other.crs)
+    return GeoBox(other.shape, Affine.translation(360 * turns, 0) @ other.affine, other.crs)
 
 
 class Outlines:
@@ -217,7 +217,7 @@ def _placed(grid: GeoBox, shape: BaseGeometry, crs: Any) -> BaseGeometry | None:
 
 
 def _middle(grid: GeoBox) -> float:
-    return float((grid.affine * (grid.shape[1] / 2, grid.shape[0] / 2))[0])
+    return float((grid.affine @ (grid.shape[1] / 2, grid.shape[0] / 2))[0])
 
 
 def _in_pixels(grid: GeoBox, points: np.ndarray) -> np.ndarray | None:

@@ -106,7 +106,7 @@ def tiles(window: Window, size: int) -> Iterator[Window]:
 
 def window_geobox(geobox: GeoBox, window: Window) -> GeoBox:
     """The grid of a window, also where it reaches beyond `geobox`."""
-    affine = geobox.affine * Affine.translation(window.col_off, window.row_off)
+    affine = geobox.affine @ Affine.translation(window.col_off, window.row_off)
     return GeoBox(window.shape, affine, geobox.crs)
 
 
@@ -145,7 +145,7 @@ def _drawn_m(geobox: GeoBox) -> tuple[float, float]:
 def _measured_m(geobox: GeoBox) -> tuple[float, float]:
     """Width and height in metres of the middle pixel on the ellipsoid; not finite off the Earth."""
     row, col = geobox.shape[0] / 2, geobox.shape[1] / 2
-    x, y = np.transpose([geobox.affine * place for place in
+    x, y = np.transpose([geobox.affine @ place for place in
                          ((col, row), (col + 1, row), (col, row + 1))])  # fmt: skip
     if not geobox.crs.geographic:
         if geobox.crs.proj.geodetic_crs is None:
@@ -188,7 +188,7 @@ def same_lattice(one: GeoBox, other: GeoBox, tolerance: float = 1e-3) -> tuple[i
     """
     if one.crs != other.crs:
         return None
-    step = ~one.affine * other.affine
+    step = ~one.affine @ other.affine
     scale_ok = np.allclose(
         [step.a, step.b, step.d, step.e],
         [1, 0, 0, 1],

@@ -40,7 +40,7 @@ def points_on(source: GeoBox, geobox: GeoBox, window: Window) -> Points:
     rows = (np.arange(window.row_off, window.row_stop) + 0.5)[:, None]
     back: Affine = ~source.affine
     if source.crs == geobox.crs or source.crs is None or geobox.crs is None:
-        step: Affine = back * geobox.affine
+        step: Affine = back @ geobox.affine
         upright = step.b == 0 and step.d == 0
         turns = TURN * turns_to(source, geobox, window)
         points = Points(
@@ -50,7 +50,7 @@ def points_on(source: GeoBox, geobox: GeoBox, window: Window) -> Points:
         if not turns.any():
             return points
         return Points(points.rows + back.d * turns, points.cols + back.a * turns)
-    x, y = geobox.affine * (cols + 0 * rows, rows + 0 * cols)
+    x, y = geobox.affine @ (cols + 0 * rows, rows + 0 * cols)
     x, y = geobox.crs.transformer_to_crs(source.crs)(x, y)
     # Points that the source's projection does not know are far outside of it.
     x, y = (np.where(np.isfinite(axis), axis, 1e30) for axis in (x, y))
@@ -107,5 +107,5 @@ def window_around(grid: GeoBox, geobox: GeoBox, window: Window) -> Window:
 
 def _turns_between(x: np.ndarray, source: GeoBox) -> np.ndarray:
     height, width = source.shape
-    middle, _ = source.affine * (width / 2, height / 2)
+    middle, _ = source.affine @ (width / 2, height / 2)
     return np.where(np.abs(x) < _FAR, np.rint((middle - x) / TURN), 0)

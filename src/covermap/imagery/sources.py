@@ -184,7 +184,7 @@ def read_nearest(
 def _sides_on(geobox: GeoBox, source: GeoBox) -> tuple[float, float]:
     """Width and height, in pixels of a grid, of what a pixel of a source covers."""
     if source.crs == geobox.crs or source.crs is None or geobox.crs is None:
-        step = ~geobox.affine * source.affine
+        step = ~geobox.affine @ source.affine
         return abs(step.a) + abs(step.b), abs(step.d) + abs(step.e)
     # However the two are turned against each other.
     side = float(np.hypot(*resolution_m(source))) / shortest_side_m(geobox)
@@ -231,7 +231,7 @@ def _read_turned(
     starts = np.flatnonzero(np.diff(turns[0], prepend=np.nan))
     for start, stop in zip(starts, [*starts[1:], window.width], strict=True):
         # Moved beside the grid, so that pixels which coincide are not interpolated.
-        moved = Affine.translation(-TURN * turns[0, start], 0) * sources[0].geobox.affine
+        moved = Affine.translation(-TURN * turns[0, start], 0) @ sources[0].geobox.affine
         box = GeoBox(sources[0].geobox.shape, moved, geobox.crs)
         part = Window(window.row_off, window.col_off + int(start), window.height, int(stop - start))
         there = (slice(None), *part.relative_to(window).slices)

@@ -196,7 +196,7 @@ def _span_on(grid: GeoBox, geobox: GeoBox) -> tuple[float, float, float, float]:
         box = grid.extent.boundingbox
         # On the grid's side of the antimeridian: 180.1 is -179.9.
         xs = xs + 360 * round(((box.left + box.right) - (xs.min() + xs.max())) / 720)
-    cols, rows = ~grid.affine * (xs, ys)
+    cols, rows = ~grid.affine @ (xs, ys)
     if not (np.isfinite(cols).all() and np.isfinite(rows).all()):
         raise OutputError(
             f"a scene in {geobox.crs} has no place in {grid.crs}, the CRS of the first scene; name "

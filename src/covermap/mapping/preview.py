@@ -275,7 +275,7 @@ def _read_overview(path: Path, width: int) -> tuple[np.ndarray, float, GeoBox]:
         rows = max(1, round(dataset.height / factor))
         cols = max(1, round(dataset.width / factor))
         ids = dataset.read(1, out_shape=(rows, cols))
-        affine = dataset.transform * Affine.scale(dataset.width / cols, dataset.height / rows)
+        affine = dataset.transform @ Affine.scale(dataset.width / cols, dataset.height / rows)
         crs = None if dataset.crs is None else dataset.crs.to_wkt()
         return ids, float(dataset.nodata), GeoBox((rows, cols), affine, crs)
 

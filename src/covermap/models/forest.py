@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +77,7 @@ class Forest:
         parts = [features[start : start + _PIXELS_AT_ONCE] for start in starts]
         # Threads share out pixels, not trees: the votes of a pixel are then always added in the
         # same order, so that ties fall the same way every time.
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with _kept_warning_filters(), ThreadPoolExecutor(os.cpu_count()) as pool:
             answers = list(pool.map(answer, parts))
         return np.concatenate(answers) if answers else np.zeros(empty, dtype)
 
@@ -169,9 +171,21 @@ def fit_forest(
         raise ValueError(f"index holds {index.min()}..{index.max()}, expected 0..{classes - 1}")
     leaf = 1 if len(index) < _MANY_PIXELS else _LEAF_OF_MANY
     trees = RandomForestClassifier(TREES, random_state=seed, n_jobs=-1, min_samples_leaf=leaf)
-    trees.fit(features, index)
+    with _kept_warning_filters():
+        trees.fit(features, index)
     trees.set_params(n_jobs=1)
     return Forest(trees, classes, window)
+
+
+@contextmanager
+def _kept_warning_filters() -> Iterator[None]:
+    """What is warned of stays as it was.
+
+    Threads of scikit-learn each set the filters of the whole process and put back what they met,
+    which may be what another one had set: all that Python hides by default was shown from then on.
+    """
+    with warnings.catch_warnings():
+        yield
 
 
 def forest_to_bytes(forest: Forest) -> bytes:

@@ -69,7 +69,7 @@ def _window_around(
     scene: Scene, bounds: tuple[float, float, float, float], margin: int
 ) -> Window | None:
     left, bottom, right, top = bounds
-    corners = [~scene.geobox.affine * (x, y) for x in (left, right) for y in (bottom, top)]
+    corners = [~scene.geobox.affine @ (x, y) for x in (left, right) for y in (bottom, top)]
     cols = [corner[0] for corner in corners]
     rows = [corner[1] for corner in corners]
     # Large polygons are shown whole but coarse pages stay small: at most a few hundred pixels.

@@ -72,7 +72,7 @@ def _scene_parts(
     return SceneParts(
         name=scene.name,
         background=picture,
-        grid=tuple(scene.geobox.affine * to_scene)[:6],
+        grid=tuple(scene.geobox.affine @ to_scene)[:6],
         extent=(box.left, box.right, box.bottom, box.top),
         parts=tuple((name, _rings(shapes)) for name, shapes in parts if shapes),
         whole=part,
@@ -123,7 +123,7 @@ def _block_parts(ground: Ground, origin: GeoBox, scene: Scene) -> list[tuple[str
     side, frame = ground.block_px, shapely.box(*scene.geobox.boundingbox.bbox)
     found: list[tuple[str, list[Any]]] = [(part, []) for part in ground.parts]
     corners = scene.geobox.extent.to_crs(origin.crs).boundingbox.bbox
-    cols, rows = zip(*(~origin.affine * (x, y) for x in corners[::2] for y in corners[1::2]),
+    cols, rows = zip(*(~origin.affine @ (x, y) for x in corners[::2] for y in corners[1::2]),
                      strict=True)  # fmt: skip
     for (row, col), (code, _) in ground.blocks.items():
         near = min(rows) - side < row * side < max(rows)
