@@ -1,5 +1,6 @@
 """Files that appear only when complete, and digests."""
 
+import errno
 import glob
 import json
 import os
@@ -7,6 +8,7 @@ import resource
 import stat
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 
 import numpy as np
@@ -23,6 +25,7 @@ from covermap.core.files import (
     read_json,
     refuse_strangers,
     relative_path,
+    require_writable,
     write_json,
 )
 
@@ -285,3 +288,16 @@ def test_a_link_is_written_by_its_own_name_and_its_folders_by_where_they_are(tmp
     assert relative_path(project / "scene.tif", project) == "scene.tif"
     assert relative_path(tmp_path / "short" / "scene.tif", project) == "scene.tif"
     assert relative_path(store / "0a1b2c", tmp_path / "short") == "../../store/0a1b2c"
+
+
+def test_a_place_that_cannot_be_written_is_told_before_long_work(tmp_path, monkeypatch):
+    target = tmp_path / "folder" / "to come" / "map.tif"
+    require_writable(target)
+    assert list(tmp_path.iterdir()) == []
+
+    def refused(*arguments, **named):
+        raise PermissionError(errno.EACCES, "Permission denied", str(named["dir"]))
+
+    monkeypatch.setattr(tempfile, "mkstemp", refused)
+    with pytest.raises(UnwritableError, match=r"to come/map\.tif: cannot be written \("):
+        require_writable(target)

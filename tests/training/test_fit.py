@@ -18,7 +18,7 @@ from covermap.models.loading import network_weights
 from covermap.models.loss_settings import LossSettings
 from covermap.models.registry import build_network
 from covermap.models.settings import ModelSettings
-from covermap.training.fit import FitPlan, fit
+from covermap.training.fit import FitPlan, epochs_left, fit
 from covermap.training.history import (
     candidate_epochs,
     class_mean_iou,
@@ -338,3 +338,37 @@ def test_a_real_network_learns_a_separable_problem(tmp_path, encoder):
     chips = Chips(12, size=64)
     result = fit(dataclasses.replace(with_settings(base, batches=3), train=chips))
     assert max(row.validation_score for row in result.history) > 0.9
+
+
+class Stopped(Chips):
+    """Chips that stop the training when they have been read so often."""
+
+    def __init__(self, count, reads):
+        super().__init__(count)
+        self.reads = reads
+
+    def __getitem__(self, index):
+        self.reads -= 1
+        if self.reads < 0:
+            raise KeyboardInterrupt
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize(
+    ("reads", "told"),
+    [
+        (3, "train: stopped in epoch 1 of 4; no epoch is finished, and epoch 1 will be trained"),
+        (9, "train: stopped in epoch 2 of 4; epoch 1 is kept, and epoch 2 will be trained"),
+        (15, "train: stopped in epoch 3 of 4; epochs 1 to 2 are kept, and epoch 3 will be trained"),
+    ],
+)
+def test_whoever_stops_a_training_is_told_which_epochs_are_kept(tmp_path, capfd, reads, told):
+    planned = plan(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        fit(dataclasses.replace(planned, train=Stopped(6, reads)))
+    assert told in capfd.readouterr().err
+    done = int(told.split("epoch ")[1][0]) - 1
+    assert epochs_left(tmp_path, "key", planned.settings) == 4 - done
+    assert epochs_left(tmp_path, "another", planned.settings) == 4
+    assert fit(plan(tmp_path)).resumed_from == done
+    assert epochs_left(tmp_path, "key", planned.settings) == 0

@@ -1,6 +1,7 @@
 """What `covermap map` writes beside the class map, and what it refuses to write over."""
 
 import dataclasses
+import errno
 import json
 
 import geopandas as gpd
@@ -11,7 +12,7 @@ from rasterio.shutil import copy
 
 from covermap.bundle.facts import Quantity
 from covermap.bundle.folder import bundle_digest, read_bundle, write_bundle
-from covermap.core.errors import BundleError, OutputError
+from covermap.core.errors import BundleError, OutputError, UnwritableError
 from covermap.core.settings import parse
 from covermap.imagery.opening import open_scene
 from covermap.imagery.pool import POOL
@@ -270,3 +271,16 @@ def test_maps_of_scenes_that_are_called_like_each_others_files_stay(tmp_path, or
     with pytest.raises(OutputError, match=r"S2_20200716_confidence\.tif: already exists"):
         map_scenes(bundle, order[1:], maps, outputs=outputs[order[1]])
     assert {path.name: path.read_bytes() for path in maps.iterdir()} == before
+
+
+def test_a_folder_without_the_right_to_write_is_told_before_an_engine_is_chosen(
+    tmp_path, bundle, monkeypatch
+):
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    image = write_scene(tmp_path / "scene.tif", bands=("B02",), scale=0.0001)
+    monkeypatch.setattr("covermap.core.files._scratch_file", refused)
+    monkeypatch.setattr("covermap.mapping.choice.open_chosen", None)
+    with pytest.raises(UnwritableError, match=r"map\.tif: cannot be written \("):
+        map_scenes(bundle, [image], tmp_path / "map.tif")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ import torch
 
 from covermap.chips.sample import Sample
 from covermap.chips.table import read_chips
+from covermap.core.errors import UnwritableError
 from covermap.training.settings import TrainingSettings, resolve
 from covermap.verbs.plan_told import forecast, tell_plan
 from covermap.verbs.prepare import prepare
@@ -94,8 +96,10 @@ def test_the_forecast_times_a_step_where_and_as_training_does_it(
     chips = [Sample(values, pixels == 0, pixels, pixels == 0)] * 4
     network = Recording(2, 3, 1)
     settings = resolve(TrainingSettings(epochs=2, precision=precision), 4, 32)
-    said = forecast(network, chips, None, settings, 1)
-    assert "2 epochs of 2 batches" in said
+    said = forecast(network, chips, None, settings, 1, 2)
+    assert "2 epochs of 2 batches, 2 chips each: less" in said
+    assert "1 epoch left: " in forecast(network, chips, None, settings, 1, 1)
+    assert "2 networks, 3 epochs left: " in forecast(network, chips, None, settings, 2, 3)
     assert Recording.seen == {(device, wanted)}
     assert next(network.parameters()).device.type == "cpu"
 
@@ -114,3 +118,19 @@ def test_a_labelled_pixel_is_told_once_however_many_chips_show_it(folder, capsys
     plan = told(folder, capsys, "", "[s2]", chips)
     # Four pictures of 64 x 64 pixels, half of each class.
     assert plan.count(" 8,192 pixels") == 2
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(
+    folder, monkeypatch, capsys
+):
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("covermap.core.files._scratch_file", refused)
+    monkeypatch.setattr(Workspace, "sources", None)
+    (folder / "project.yaml").write_text(
+        PROJECT.replace("VAL", "[]").replace("CHIPS", "{size: 32}")
+    )
+    with pytest.raises(UnwritableError, match=r"run\.json: cannot be written"):
+        prepare(folder / "project.yaml", folder / "run")
+    assert not (folder / "run").exists()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from covermap.core.errors import CovermapError, system_words
 
 if TYPE_CHECKING:
     from typer.exceptions import TyperException
 
-_STOPPED = 130
+_STOPPED, _ENDED = 130, 128 + signal.SIGTERM
+_REST = "the same command keeps what was finished and does the rest"
 
 
 def main() -> None:
@@ -23,6 +25,7 @@ def main() -> None:
 
     from covermap.cli.app import app
 
+    signal.signal(signal.SIGTERM, _end)
     try:
         status = app(sys.argv[1:] or ["--help"], prog_name="covermap", standalone_mode=False)
     except CovermapError as error:
@@ -35,13 +38,26 @@ def main() -> None:
         # The reader of our output (head, less) left: nothing is wrong.
         sys.stderr.close()
         sys.exit(0)
+    except SystemExit as stop:
+        # A training ends in its own time.
+        if stop.code == _ENDED:
+            print(f"covermap: ended by SIGTERM; {_REST}", file=sys.stderr)
+        raise
     except OSError as error:
         print(f"covermap: {_system(error)}", file=sys.stderr)
         sys.exit(2)
     # typer turns Ctrl-C into this status.
     if status == _STOPPED:
-        print("\ncovermap: stopped; the same command goes on from here", file=sys.stderr)
+        print(f"\ncovermap: stopped; {_REST}", file=sys.stderr)
     sys.exit(status or 0)
+
+
+def _end(number: int, _frame: Any) -> None:
+    """Tell that the process is ended, and let the signal end it."""
+    # Not by print: the signal may have come in the middle of one.
+    os.write(2, f"\ncovermap: ended by SIGTERM; {_REST}\n".encode())
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _system(error: OSError) -> str:

@@ -54,6 +54,23 @@ def complete_folder(path: Path) -> Iterator[Path]:
         yield scratch
 
 
+def require_writable(path: Path) -> None:
+    """Make sure, before long work, that a file can come to be at `path`; nothing is left there.
+
+    Raises
+    ------
+    UnwritableError
+        The system does not let it be written: no room, no right.
+    """
+    folder = next(
+        (folder for folder in path.absolute().parents if folder.exists()), path.absolute().parent
+    )
+    try:
+        _remove(_scratch_file(folder / path.name))
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
 @contextmanager
 def _complete(path: Path, begun: Callable[[Path], Path]) -> Iterator[Path]:
     try:

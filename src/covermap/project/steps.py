@@ -18,6 +18,7 @@ from covermap.core.files import (
     file_digest,
     read_json,
     refuse_strangers,
+    require_writable,
     write_json,
 )
 
@@ -59,6 +60,16 @@ class RunFolder:
     @property
     def _file(self) -> Path:
         return self.path / "run.json"
+
+    def require_writable(self) -> None:
+        """Make sure, before long work, that the run can be kept.
+
+        Raises
+        ------
+        UnwritableError
+            The system does not let the folder be made or written to.
+        """
+        require_writable(self._file)
 
     def owned(self) -> set[Path]:
         """All files and folders that steps of this run wrote."""

@@ -22,7 +22,7 @@ from torch import nn
 from covermap.chips.sample import SampleSource
 from covermap.core.errors import ModelError
 from covermap.core.files import complete_file, content_digest
-from covermap.core.progress import progress
+from covermap.core.progress import progress, say
 from covermap.core.settings import Settings
 from covermap.models.hardware import bfloat16_pays, prepare_cpu, training_device
 from covermap.models.libraries import lightning
@@ -140,6 +140,15 @@ def fit(plan: FitPlan) -> Fit:
     return Fit(network.eval(), tuple(state.rows), kept, done, state.precision)
 
 
+def epochs_left(folder: Path, key: str, settings: ResolvedTraining) -> int:
+    """How many epochs are to be trained by a plan with that folder and key."""
+    held = _held(folder / _CHECKPOINT)
+    if held is None or held.get("key") != key:
+        return settings.epochs
+    rows = [EpochRow.from_dict(row) for row in held["rows"]]
+    return 0 if stops_early(rows, settings.patience) else settings.epochs - len(rows)
+
+
 def arithmetic_of(settings: ResolvedTraining) -> str:
     """What a training that begins here computes in: `float32` or `bfloat16`."""
     if settings.precision != "auto":
@@ -151,6 +160,7 @@ def arithmetic_of(settings: ResolvedTraining) -> str:
 class _State:
     """What a checkpoint holds beside lightning's own: whose it is, and its epochs so far."""
 
+    key: str
     digest: str
     precision: str
     rows: list[EpochRow]
@@ -161,33 +171,40 @@ class _State:
         (plan.folder / _CHECKPOINT).unlink(missing_ok=True)
         for path in plan.folder.glob("weights-*.safetensors"):
             path.unlink()
-        return cls(_digest(plan), arithmetic_of(plan.settings), [])
+        return cls(plan.key, _digest(plan), arithmetic_of(plan.settings), [])
 
     @classmethod
     def read(cls, plan: FitPlan) -> _State | None:
         """The state to go on from; None without a checkpoint or with one of another plan."""
-        path = plan.folder / _CHECKPOINT
-        if not path.exists():
+        held = _held(plan.folder / _CHECKPOINT)
+        if held is None or held["digest"] != _digest(plan):
             return None
-        try:
-            held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)[_STATE]
-        except Exception as error:  # torch raises what its unpickler meets
-            raise ModelError(
-                f"{path}: not readable as a checkpoint of covermap "
-                f"({type(error).__name__}); remove it to train from the start"
-            ) from None
-        if held["digest"] != _digest(plan):
-            return None
-        return cls(
-            held["digest"], held["precision"], [EpochRow.from_dict(row) for row in held["rows"]]
-        )
+        rows = [EpochRow.from_dict(row) for row in held["rows"]]
+        return cls(plan.key, held["digest"], held["precision"], rows)
 
     def to_dict(self) -> dict[str, Any]:
         return {
+            "key": self.key,
             "digest": self.digest,
             "precision": self.precision,
             "rows": [row.to_dict() for row in self.rows],
         }
+
+
+def _held(path: Path) -> dict[str, Any] | None:
+    """Our part of a checkpoint; None without a checkpoint."""
+    if not path.exists():
+        return None
+    try:
+        held: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)[
+            _STATE
+        ]
+    except Exception as error:  # torch raises what its unpickler meets
+        raise ModelError(
+            f"{path}: not readable as a checkpoint of covermap "
+            f"({type(error).__name__}); remove it to train from the start"
+        ) from None
+    return held
 
 
 def _train(plan: FitPlan, state: _State) -> None:
@@ -230,7 +247,7 @@ def _train(plan: FitPlan, state: _State) -> None:
         if plan.validation is not None and len(plan.validation):
             validation = ValidationBatches(plan.validation, settings.batch_size)
         resume_from = plan.folder / _CHECKPOINT if state.rows else None
-        with _quiet(), _own_randomness(), _own_signals():
+        with _told_where_stopped(plan, state), _quiet(), _own_randomness(), _own_signals():
             trainer.fit(task, train, validation, ckpt_path=resume_from, weights_only=True)
 
 
@@ -320,6 +337,24 @@ def _plain(settings: ResolvedTraining) -> dict[str, Any]:
 
 
 @contextmanager
+def _told_where_stopped(plan: FitPlan, state: _State) -> Iterator[None]:
+    """Whoever stops a training is told which epochs that costs."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        done = len(state.rows)
+        kept = {0: "no epoch is finished", 1: "epoch 1 is kept"}
+        said = kept.get(done, f"epochs 1 to {done} are kept")
+        if done < plan.settings.epochs:
+            said = (
+                f"stopped in epoch {done + 1} of {plan.settings.epochs}; {said}, and epoch "
+                f"{done + 1} will be trained from its start"
+            )
+        say(f"\n{plan.title}: {said}")
+        raise
+
+
+@contextmanager
 def _quiet() -> Iterator[None]:
     """Without lightning's advice on loaders and loggers that we chose not to have."""
     with warnings.catch_warnings():
@@ -338,11 +373,14 @@ def _own_randomness() -> Iterator[None]:
 def _own_signals() -> Iterator[None]:
     """Ctrl-C arrives as KeyboardInterrupt, where lightning would exit and stay deaf to the next.
 
-    At SIGTERM lightning exits with status 0, as if all were done: the status is that of a process
-    that was ended by a signal.
+    At SIGTERM lightning ends after the batch and exits with status 0, as if all were done: the
+    status is that of a process that was ended by a signal. Whoever else listens would end at once.
     """
     in_main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if in_main else None
+    heard = (signal.SIGINT, signal.SIGTERM) if in_main else ()
+    handlers = {number: signal.getsignal(number) for number in heard}
+    if in_main:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         yield
     except SystemExit as stop:
@@ -350,5 +388,5 @@ def _own_signals() -> Iterator[None]:
             raise KeyboardInterrupt from None
         raise SystemExit(stop.code or 128 + signal.SIGTERM) from None
     finally:
-        if in_main:
-            signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

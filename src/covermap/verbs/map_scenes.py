@@ -17,7 +17,7 @@ from covermap.core.errors import (
     OutputError,
     repeated,
 )
-from covermap.core.files import refuse_strangers
+from covermap.core.files import refuse_strangers, require_writable
 from covermap.core.progress import say
 from covermap.core.settings import parse
 from covermap.imagery.raster import Scene
@@ -144,6 +144,8 @@ def map_scenes(
     if in_folder:
         strangers += [p for p in catalog_files(targets) if not is_own_catalog_file(p)]
     refuse_strangers(strangers, set())
+    for target in [target for target in targets if not target.exists()][:1]:
+        require_writable(target)
     say(told_scores(model.scores))
     # Scenes are hashed when their turn comes: those of a mosaic at once, since parts are named so.
     inputs: dict[Path, Callable[[], str]] = {

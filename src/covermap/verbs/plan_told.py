@@ -126,10 +126,12 @@ def forecast(
     validation: SampleSource | None,
     settings: ResolvedTraining,
     networks: int,
+    left: int,
 ) -> str:
     """How long the trainings will take, from one step forward and back on real chips, in words.
 
-    The step is done where and as training does its own.
+    The step is done where and as training does its own. `left` is how many epochs of all these
+    networks are not trained yet.
     """
     import copy
 
@@ -162,9 +164,11 @@ def forecast(
     # Forward alone is a third of a step.
     judged = 0 if not validation else len(validation) * validation[0].valid.size
     steps = settings.batches + judged / (3 * batch[:, 0].size)
-    minutes = seconds * settings.epochs * steps * networks / 60
+    minutes = seconds * left * steps / 60
     told = "less than a minute" if minutes < 1 else f"about {minutes:.0f} min"
     many = f", {networks} networks" if networks > 1 else ""
+    if left < networks * settings.epochs:
+        many += f", {left} epochs left" if left != 1 else ", 1 epoch left"
     pieces = "chips" if settings.crop is None else f"pieces of {settings.crop} px"
     return (
         f"  training  {settings.epochs} epochs of {settings.batches} batches, "

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from covermap.chips.answers import ChipTags
+from covermap.chips.answers import ChipClass, ChipTags
 from covermap.chips.audit import Audit, audit, require_passed
 from covermap.chips.filters import reason_counts, select
 from covermap.chips.parts import Split, SplitCase
@@ -82,6 +82,7 @@ def prepare(project: str | Path, out: str | Path, force: bool = False) -> RunFol
 
 def prepare_step(workspace: Workspace, force: bool) -> None:
     """The step in an opened workspace."""
+    workspace.folder.require_writable()
     workspace.require_files()
     inputs = prepare_inputs(workspace)
     workspace.folder.check(OUTPUTS)
@@ -152,8 +153,9 @@ def _prepare(workspace: Workspace) -> tuple[str, ...]:
     _say_not_assessed(workspace, split)
     for line in found.lines():
         say(f"audit: {line}")
-    if _has_labels(workspace):
-        say("  share of the chips that have each label")
+    if _counts_chips(workspace):
+        what = "have each label" if _has_labels(workspace) else "are of each class"
+        say(f"  share of the chips that {what}")
     for line in found.class_table():
         say(f"  {line}")
     if (change := _dealt_anew(workspace, split)) is not None:
@@ -260,10 +262,15 @@ def _has_labels(workspace: Workspace) -> bool:
     return isinstance(workspace.labels, Tags) and workspace.labels.multilabel
 
 
+def _counts_chips(workspace: Workspace) -> bool:
+    """Whether each chip counts once, however large it is."""
+    return _has_labels(workspace) or workspace.project.task == "classification"
+
+
 def _with_labels(workspace: Workspace, plan: Plan, found: Audit) -> Audit:
-    """The audit with the share of chips that have each label, where a chip may have several."""
-    answers = workspace.answers() if _has_labels(workspace) else None
-    if not isinstance(answers, ChipTags):
+    """The audit with the share of chips of each class, or with each label, where chips count."""
+    answers = workspace.answers() if _counts_chips(workspace) else None
+    if not isinstance(answers, ChipClass | ChipTags):
         return found
     names, parts = workspace.labels.legend.names, list(found.class_shares)
     return replace(found, class_shares=label_shares(plan.chips, answers, names, parts))

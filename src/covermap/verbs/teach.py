@@ -167,7 +167,7 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     from covermap.models.loading import network_weights
     from covermap.models.registry import build_network, output_of
     from covermap.models.sight import will_see_everything
-    from covermap.training.fit import FitPlan, fit
+    from covermap.training.fit import FitPlan, epochs_left, fit
     from covermap.training.sampling import count_class_pixels, undrawn_classes
     from covermap.training.settings import resolve
 
@@ -186,7 +186,10 @@ def taught_network(settings: ModelSettings, lesson: Lesson) -> Taught:
     everything = dense and will_see_everything(network, _spread(lesson.teach))
     validation = _as_mapped(lesson.validate, everything)
     if lesson.models:
-        say(forecast(network, lesson.teach, validation, resolved, lesson.models))
+        begun = [path for path in lesson.checkpoints.parent.glob("*") if path.is_dir()]
+        left = resolved.epochs * (lesson.models - len(begun))
+        left += sum(epochs_left(path, lesson.key, resolved) for path in begun)
+        say(forecast(network, lesson.teach, validation, resolved, lesson.models, left))
         if resolved.without_effect:
             say(f"  no effect {resolved.without_effect}\n")
     fitted = fit(
