@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -167,3 +169,13 @@ def test_a_buffer_that_leaves_nothing_to_teach_stops_before_training(tmp_path, d
     )
     with pytest.raises(SplitError, match=r"no label is left to teach 'fold1'"):
         prepare(tmp_path / "project.yaml", tmp_path / "run")
+
+
+def test_the_shares_of_classes_that_are_told_of_a_classification_are_of_chips(folder):
+    def shares(task):
+        opened(folder, f"task: {task}\n")
+        return json.loads((folder / "run" / "audit.json").read_text())["class_shares"]["train"]
+
+    # Of each picture that teaches, 36 pixels of a chip of class 1 are of class 7.
+    assert shares("classification") == {"1": 0.5, "2": 0.5, "7": 0.0}
+    assert shares("segmentation")["7"] == pytest.approx(36 / 4096)

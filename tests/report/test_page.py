@@ -8,6 +8,8 @@ import pytest
 
 from covermap.assessment.areas import class_pixels
 from covermap.report.content import ChipChoice
+from covermap.report.doubted import is_sure, why_no_doubts
+from covermap.report.model_words import is_the_forest_beside, model_word
 from covermap.report.page import _told, headlines_of, render
 from covermap.report.template import count, hectares, percent
 from report.example_report import NAMES, content, metrics
@@ -339,4 +341,52 @@ def test_a_baseline_that_is_barely_ahead_is_not_told_by_equal_numbers():
 
 
 def test_a_doubted_polygon_says_how_its_row_is_counted():
-    assert "Rows are counted from 0" in example_page()
+    assert "Rows are those of the label file, counted from 0" in example_page()
+
+
+def of_forest(seen, scores=None):
+    numbers = with_scores(MODEL | CALM, scores or WORSE, WORSE)
+    return {**numbers, "model": {"name": f"random forest, {seen}"}}
+
+
+def test_a_forest_by_pixel_that_is_ahead_of_one_of_windows_is_told_apart_from_it():
+    better = {"class_mean_iou": 0.65, "overall_accuracy": 0.81}
+    numbers = of_forest("windows of 5 px", better)
+    line = headlines_of(numbers, model_word(numbers))[0]
+    assert line.startswith(
+        "The forest by pixel does better here than the random forest of windows of 5 px: "
+    )
+    assert "Prefer it (model: {name: random-forest}, without window)" in line
+
+
+def test_a_forest_that_is_its_own_baseline_is_shown_once():
+    numbers = of_forest("by pixel")
+    numbers["baselines"]["random_forest"] |= {
+        key: numbers["test"][key] for key in ("overall_accuracy", "class_mean_iou", "micro_iou")
+    }
+    assert is_the_forest_beside(numbers)
+    page = render(bare(metrics=numbers, model=model_word(numbers)))
+    text = "".join(read(page).text)
+    assert "answered in two ways" in text
+    assert page.count("random forest<br>by pixel") == 0
+    # Models of a k-fold that were chosen one by one may be others, and their scores are.
+    assert not is_the_forest_beside(of_forest("by pixel"))
+    assert "random forest<br>by pixel" in render(bare(metrics=of_forest("by pixel")))
+
+
+def test_a_model_far_behind_a_simpler_one_is_no_judge_of_labels():
+    numbers = with_scores({"overall_accuracy": 0.298}, {"overall_accuracy": 0.877})
+    told = why_no_doubts(numbers).replace("\u202f", " ")
+    assert "(overall accuracy 29.8 %)" in told
+    assert "a random forest has 87.7 %" in told
+    text = "".join(read(render(bare(no_doubts=told))).text)
+    assert "Polygons to look at again" in text
+    assert "before you trust the scores" not in text
+    assert why_no_doubts(with_scores({"overall_accuracy": 0.85}, {"overall_accuracy": 0.877})) == ""
+
+
+def test_an_answer_near_chance_contradicts_nobody():
+    assert not is_sure(0.36, 4)
+    assert is_sure(0.6, 4)
+    assert is_sure(0.6, 2)
+    assert not is_sure(0.55, 2)

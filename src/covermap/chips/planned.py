@@ -65,9 +65,12 @@ def chip_answers(
 
 
 def label_shares(
-    chips: gpd.GeoDataFrame, answers: ChipTags, names: Sequence[str], parts: Sequence[str]
+    chips: gpd.GeoDataFrame,
+    answers: ChipClass | ChipTags,
+    names: Sequence[str],
+    parts: Sequence[str],
 ) -> dict[str, dict[str, float]]:
-    """Of the chips of each part of which it is known, the share that have each label, 0..1.
+    """Of the chips of each part of which it is known, the share of each class or label, 0..1.
 
     Of several labels a chip has `class_shares` name one alone.
     """

@@ -187,12 +187,14 @@ class ReportContent:
     how_tested : str
         A half sentence: `blocks of 128 px, 10 of 64 never seen`.
     model : str
-        What the tables call the model: `network`, `random forest`.
+        What the tables call the model; see `covermap.report.model_words`.
     leak_allowed : bool
         The project allowed test ground in training: stamped on every table.
     curves, panels, split, chips, doubts, map_picture, areas
         Sections of the page; left out where there is nothing to show. `map_picture` is uint8
         (H, W, 3).
+    no_doubts : str
+        Why no doubted polygon is shown; empty where nothing is to be said of that.
     areas_of : str or None
         The scene whose areas are told, where several show the same ground.
     map_name : str or None
@@ -219,6 +221,7 @@ class ReportContent:
     split: SplitMap | None = None
     chips: ChipChoice | None = None
     doubts: tuple[Doubt, ...] = ()
+    no_doubts: str = ""
     map_picture: np.ndarray | None = None
     map_name: str | None = None
     further_maps: tuple[tuple[str, np.ndarray], ...] = ()

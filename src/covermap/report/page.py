@@ -13,6 +13,7 @@ from covermap.report.chips_figure import chips_figure
 from covermap.report.content import Doubt, ReportContent
 from covermap.report.doubt import has_width, interval_warnings
 from covermap.report.leaks import leak_headlines, leak_stamp
+from covermap.report.model_words import better_forest_advice, is_the_forest_beside
 from covermap.report.reliability_figure import reliability_section
 from covermap.report.split_figure import split_figure
 from covermap.report.template import DASH, count, hectares, page_template, percent, told_apart
@@ -42,7 +43,7 @@ def headlines_of(
     metrics : mapping
         The content of `metrics.json`.
     model : str
-        What the lines call the model: `network`, `random forest`.
+        What the lines call the model; see `covermap.report.model_words`.
     leak_allowed : bool
         The project says `split: {allow_leak: true}`.
     folds : int, optional
@@ -52,9 +53,10 @@ def headlines_of(
     counted = "chip" if metrics.get("task") == "classification" else "pixel"
     lines = leak_headlines(metrics, leak_allowed)
     baselines = metrics.get("baselines", {})
+    forest = "The forest by pixel" if "forest" in model else "The random forest"
     lines += _better_baseline(
-        test, baselines.get("random_forest", {}), "The random forest", model,
-        f"Prefer it, or {unit.more}.",
+        test, baselines.get("random_forest", {}), forest, model,
+        f"{better_forest_advice(metrics)}, or {unit.more}.",
     )  # fmt: skip
     lines += _better_baseline(
         test, baselines.get("majority", {}), f"Giving every {counted} the commonest class", model,
@@ -91,6 +93,7 @@ def render(content: ReportContent) -> str:
         leak=leak_stamp(content.metrics, content.leak_allowed),
         test=content.metrics["test"],
         scores=_score_rows(content.metrics),
+        forest_beside=not is_the_forest_beside(content.metrics),
         combiners=_combiners(content.metrics["test"]),
         classes=_class_rows(content.metrics["test"], content.legend),
         areas=_area_rows(content),
@@ -312,7 +315,9 @@ def _figures(content: ReportContent) -> dict[str, Any]:
 
 def _answers(content: ReportContent) -> list[tuple[str, Mapping[str, Any]]]:
     baselines = content.metrics.get("baselines", {})
-    named = (("random_forest", "random forest by pixel"), ("majority", "commonest class"))
+    named = [("random_forest", "random forest by pixel"), ("majority", "commonest class")]
+    if is_the_forest_beside(content.metrics):
+        del named[0]
     return [
         (content.model, content.metrics["test"]),
         *((title, baselines[key]) for key, title in named if key in baselines),

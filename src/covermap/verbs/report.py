@@ -19,6 +19,8 @@ from covermap.mapping.preview import map_picture
 from covermap.project.steps import RunFolder
 from covermap.report.beside_forest import forest_headlines
 from covermap.report.content import Curve, Doubt, ReportContent
+from covermap.report.doubted import is_sure, why_no_doubts
+from covermap.report.model_words import model_word
 from covermap.report.page import headlines_of, render
 from covermap.report.weak_section import weak_headlines
 from covermap.training.history import EpochRow
@@ -94,6 +96,7 @@ def _content(workspace: Workspace) -> ReportContent:
     one_alone = same_ground(mapped_in(workspace))
     if one_alone:
         amounts = dict([next(iter(amounts.items()))])
+    doubts, no_doubts = _doubts(workspace, metrics)
     return ReportContent(
         name=project.name,
         legend=legend,
@@ -106,7 +109,8 @@ def _content(workspace: Workspace) -> ReportContent:
         panels=tested_panels(workspace, chips),
         split=split_map(workspace, chips),
         chips=chip_choice(workspace),
-        doubts=_doubts(workspace),
+        doubts=doubts,
+        no_doubts=no_doubts,
         map_picture=map_picture(maps[0][1], legend, 1200),
         map_name=maps[0][0] if len(workspace.scenes) > 1 else None,
         further_maps=tuple(small),
@@ -154,10 +158,6 @@ def unmapped_headlines(workspace: Workspace) -> list[str]:
     return [f"Without a map, since no pixel of them is usable: {listed(names, 5)}."]
 
 
-def model_word(metrics: dict[str, Any]) -> str:
-    return "random forest" if metrics["model"]["name"].startswith("random forest") else "network"
-
-
 def how_tested(workspace: Workspace, chips: gpd.GeoDataFrame) -> str:
     split = workspace.split
     unseen, saw = "never seen in training", "never saw it"
@@ -189,9 +189,18 @@ def curves_of(folder: Path) -> tuple[Curve, ...]:
     )
 
 
-def _doubts(workspace: Workspace) -> tuple[Doubt, ...]:
+def _doubts(workspace: Workspace, metrics: dict[str, Any]) -> tuple[tuple[Doubt, ...], str]:
+    """Polygons to look at again, and why there are none where the model is no judge."""
     scores = read_doubts(workspace.folder.path / "evaluation" / "polygons.csv")
-    doubted = [score for score in scores if score.drawn != score.predicted][:_DOUBTS]
+    classes = len(workspace.labels.legend)
+    doubted = [score for score in scores if score.drawn != score.predicted]
+    sure = [score for score in doubted if is_sure(score.confidence, classes)][:_DOUBTS]
+    why_not = why_no_doubts(metrics)
+    if doubted and (why_not or not sure):
+        return (), why_not or (
+            f"None is shown: wherever the model contradicts a label it is hardly surer than "
+            f"chance, one of {classes} classes"
+        )
     return tuple(
         Doubt(
             source=f"row {score.row}",
@@ -204,8 +213,8 @@ def _doubts(workspace: Workspace) -> tuple[Doubt, ...]:
             latitude=score.latitude,
             thumbnail=_thumbnail(workspace, score.row),
         )
-        for score in doubted
-    )
+        for score in sure
+    ), ""
 
 
 def _thumbnail(workspace: Workspace, row: int) -> np.ndarray | None:

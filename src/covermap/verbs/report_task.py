@@ -22,6 +22,7 @@ from covermap.report.figures_scores import (
     scatter_figure,
 )
 from covermap.report.leaks import leak_headlines, leak_stamp, unseen
+from covermap.report.model_words import is_the_forest_beside
 from covermap.report.page import fold_headlines, headlines_of
 from covermap.report.reliability_figure import reliability_section
 from covermap.report.task_page import FigureSection, Table, TaskContent, render_task
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 _DASH = "–"
-_BETTER = "{who} does better here than the model: {title} {theirs} against {ours}. {advice}"
+_BETTER = "{who} does better here than the model: {told}. {advice}"
 _ADVICE = "Label more, or train longer; as it is, the model has learnt nothing of use."
 # A model that is behind it may still be far better than a constant answer.
 _ADVICE_BESIDE_FOREST = "Label more, or train longer."
@@ -109,7 +110,11 @@ def task_page(workspace: Workspace) -> str:
 
 def _of_classes(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFrame) -> _Part:
     test, baselines = metrics["test"], metrics["baselines"]
-    ways = (test, baselines["random_forest"], baselines["majority"])
+    ways: tuple[dict[str, Any], ...] = (test, baselines["majority"])
+    columns = ("model", "commonest class")
+    if not is_the_forest_beside(metrics):
+        ways = (test, baselines["random_forest"], baselines["majority"])
+        columns = ("model", "random forest of statistics", "commonest class")
     titles = {
         "overall_accuracy": "Overall accuracy",
         "class_mean_iou": "Class-mean IoU",
@@ -119,7 +124,7 @@ def _of_classes(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
         (title, tuple(_with_interval(way, key) for way in ways)) for key, title in titles.items()
     ]
     macro = test["class_table"]["macro"]["f1"]
-    rows.append(("Mean F1 of the classes", (percent(macro), _DASH, _DASH)))
+    rows.append(("Mean F1 of the classes", (percent(macro), *[_DASH] * (len(ways) - 1))))
     keys = ("producers_accuracy", "users_accuracy", "f1", "iou")
     classes = tuple(
         (name, (*(percent(row[key]) for key in keys), f"{row['labelled_pixels']:,}"))
@@ -133,7 +138,7 @@ def _of_classes(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDat
         "each band's mean, spread and percentiles only. Intervals (95 %) are drawn from pictures "
         "or blocks of ground, not from single chips.",
         headlines=tuple(headlines_of(metrics, "model", workspace.project.split.allow_leak)),
-        scores=Table(("model", "random forest of statistics", "commonest class"), tuple(rows)),
+        scores=Table(columns, tuple(rows)),
         classes=Table(
             ("producer's accuracy (recall)", "user's accuracy (precision)", "F1", "IoU", "chips"),
             classes,
@@ -259,7 +264,10 @@ def _of_chip_numbers(
     if test["iou_nonzero"] is not None:
         titles = titles | {"iou_nonzero": "IoU of dense chips and chips with points"}
     ways = (test, baselines["random_forest"], baselines["mean"])
-    names = {"random_forest": "The random forest", "mean": "The mean of training"}
+    names = {
+        "random_forest": "A random forest of chip statistics, fitted here only to compare with,",
+        "mean": "The mean of training",
+    }
     scored = read_numbered(workspace.folder.path / "evaluation" / TABLE)
     figure = points_figure(
         np.array([chip.truth for chip in scored]), np.array([chip.value for chip in scored]), unit
@@ -308,17 +316,37 @@ def _number_rows(
 
 
 def _numbers_behind(metrics: dict[str, Any], names: dict[str, str]) -> list[str]:
-    """A line for each baseline with smaller errors than the model."""
-    lines, ours = [], metrics["test"]["mae"]
+    """A line for each baseline with smaller errors than the model, or a higher R²."""
+    lines, test = [], metrics["test"]
     for key, who in names.items():
-        theirs = metrics["baselines"][key]["mae"]
-        if theirs < ours:
-            advice = _ADVICE_BESIDE_FOREST if key == "random_forest" else _ADVICE
-            told = {"title": "mean absolute error", "advice": advice, "who": who}
-            digits = decimals_of(metrics["baselines"][key], "mae")
-            shown = {"theirs": f"{theirs:.{digits}f}", "ours": f"{ours:.{digits}f}"}
-            lines.append(_BETTER.format(**shown, **told))
-    return lines
+        baseline, told = metrics["baselines"][key], []
+        by_error = baseline["mae"] < test["mae"]
+        if by_error:
+            digits = decimals_of(baseline, "mae")
+            told.append(
+                f"mean absolute error {baseline['mae']:.{digits}f} against {test['mae']:.{digits}f}"
+            )
+        theirs, ours = baseline.get("r2"), test.get("r2")
+        if theirs is not None and ours is not None and theirs > ours:
+            told.append(f"R² {theirs:.3f} against {ours:.3f}")
+        if told:
+            useless = by_error and key != "random_forest"
+            advice = _ADVICE if useless else _ADVICE_BESIDE_FOREST
+            lines.append(_BETTER.format(who=who, told=" and ".join(told), advice=advice))
+    return [*lines, *_no_gain_shown(metrics)]
+
+
+def _no_gain_shown(metrics: dict[str, Any]) -> list[str]:
+    """A line where tested ground cannot tell the model from one number for all."""
+    test, unit = metrics["test"], unit_of(metrics)
+    low, high = test.get("r2_low"), test.get("r2_high")
+    if low is None or high is None or not low < 0 < high:
+        return []
+    return [
+        f"The test, of {unit.counted(test['groups'])}, is too small to tell whether the model is "
+        f"better than one number for all: the interval of R² reaches from {low:.2f} to "
+        f"{high:.2f}, and 0 is what the mean of the tested ground has. Test more of them."
+    ]
 
 
 def _behind(
@@ -327,7 +355,8 @@ def _behind(
     if test[key] is None or other[key] is None or other[key] <= test[key]:
         return []
     shares = dict(zip(("theirs", "ours"), told_apart(other[key], test[key]), strict=True))
-    return [_BETTER.format(who=who, title=titles[key].lower(), advice=_ADVICE, **shares)]
+    told = f"{titles[key].lower()} {shares['theirs']} against {shares['ours']}"
+    return [_BETTER.format(who=who, told=told, advice=_ADVICE)]
 
 
 def _with_interval(scores: dict[str, Any], key: str) -> str:

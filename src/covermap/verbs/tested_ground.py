@@ -51,7 +51,7 @@ def map_tested(
         Where the map of a scene goes, by the scene's name.
     outputs : tuple of str
     title : str
-        Kept in the files.
+        Kept in the files, with the scene's name where there are several.
     """
     import shapely
 
@@ -74,7 +74,7 @@ def map_tested(
             path,
             settings,
             ground=shapely.union_all(shapes),
-            title=title,
+            title=title if len(workspace.scenes) == 1 else f"{title}, {name}",
             key=content_digest(
                 [map_key(bundle, scene), workspace.sources.reading_digest(scene), bundle.combiner]
             ),
