@@ -47,6 +47,7 @@ def test_the_score_is_told_in_one_line(given, begin):
     assert line.startswith(begin)
     assert line.endswith("(1,100 pixels in 2 groups)")
     assert "\n" not in line
+    assert told_scores(kept_scores(metrics()), "chips").endswith("(1,100 chips in 2 groups)")
 
 
 def test_a_score_without_value_or_interval_is_told_as_such():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -121,3 +122,30 @@ def test_globs_are_expanded_and_hidden_pictures_passed_over(chips):
     assert picture_paths([pictures / "[ab].tif"]) == shown[:2]
     with pytest.raises(ImageryError, match="no image matches this pattern"):
         picture_paths([pictures / "*.png"])
+
+
+def test_one_picture_of_another_kind_among_many_is_named(tmp_path, chips, capsys):
+    bundle, pictures = chips
+    for name in "defg":
+        write_scene(pictures / f"{name}.tif", bands=("B02",), scale=0.0001)
+    facts = json.loads((bundle / "bundle.json").read_text())
+    facts["channels"][0] |= {"low": 0.0, "high": 1.0}
+    (bundle / "bundle.json").write_text(json.dumps(facts))
+    predict(bundle, [pictures], tmp_path / "table.csv")
+    assert "WARNING" not in capsys.readouterr().err
+    write_scene(pictures / "h.tif", values=np.full((1, 20, 20), 5e4), bands=("B02",), scale=0.0001)
+    predict(bundle, [pictures], tmp_path / "table.csv")
+    said = capsys.readouterr().err
+    assert "WARNING  hardly a pixel of 1 of 8 pictures is like the training imagery (h.tif)" in said
+
+
+def test_whether_tiles_are_joined_says_nothing_of_a_picture(tmp_path, chips, capsys):
+    bundle, pictures = chips
+    facts = json.loads((bundle / "bundle.json").read_text())
+    facts["imagery"] = {"join": True}
+    facts["channels"][0]["unit"] = "dn"
+    (bundle / "bundle.json").write_text(json.dumps(facts))
+    for path in pictures.iterdir():
+        write_scene(path, bands=("B02",))
+    predict(bundle, [pictures], tmp_path / "table.csv")
+    assert "join" not in capsys.readouterr().err

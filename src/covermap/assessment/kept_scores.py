@@ -40,8 +40,8 @@ def kept_scores(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: test[name] for name in (*leading, *_FURTHER)}, "split": metrics["split"]}
 
 
-def told_scores(scores: Mapping[str, Any]) -> str:
-    """The scores of a bundle in one line.
+def told_scores(scores: Mapping[str, Any], counted: str = "pixels") -> str:
+    """The scores of a bundle in one line; `counted` is what its accuracy counts.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def told_scores(scores: Mapping[str, Any]) -> str:
     accuracy, iou = (told_score(scores, name) for name in _KEPT)
     return (
         f"{leak}tested {folds} {unit}: overall accuracy {accuracy}, class-mean IoU {iou} "
-        f"({scores['labelled_pixels']:,} pixels in {scores['groups']} groups)"
+        f"({scores['labelled_pixels']:,} {counted} in {scores['groups']} groups)"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,9 @@ _STRANGE_SHARE = 0.25
 # Of the pixels of ground like that of training up to 0.28 lie beyond the area of applicability
 # (halves of one scene, one picture of many); after five days with haze it is 0.5.
 _BEYOND_SHARE = 0.3
+# A single picture may well be of bright or dark ground only, and some of it is then beyond; where
+# nearly all is, it is something else.
+_NEARLY_ALL = 0.9
 # Of each window; a share is sure to a hundredth or two with those of a few windows.
 _COMPARED_PIXELS = 2000
 _NAMED = 6
@@ -86,6 +90,24 @@ class Drift:
         values = self._normalisation.applied(raster).reshape(len(self._names), -1)[:, places]
         self._beyond += int(self._applicability.beyond(values.T).sum())
         self._asked += len(places)
+
+    def fresh(self) -> Drift:
+        """The same without anything counted."""
+        other = copy.copy(self)
+        other._outside, other._valid = np.zeros_like(self._outside), np.zeros_like(self._valid)
+        other._beyond = other._asked = 0
+        return other
+
+    def take(self, other: Drift) -> None:
+        """Count what another one has counted, too."""
+        self._outside, self._valid = self._outside + other._outside, self._valid + other._valid
+        self._beyond, self._asked = self._beyond + other._beyond, self._asked + other._asked
+
+    @property
+    def is_of_another_kind(self) -> bool:
+        """Whether hardly a pixel of what was counted is like training, in some band or in all."""
+        shares = [*(self._outside / np.maximum(self._valid, 1)), self._beyond / max(self._asked, 1)]
+        return max(shares) > _NEARLY_ALL
 
     def warnings(self, what: str, made: str) -> list[str]:
         """What is mostly unlike training, in one line; empty when nothing is."""

@@ -146,7 +146,7 @@ def map_scenes(
     refuse_strangers(strangers, set())
     for target in [target for target in targets if not target.exists()][:1]:
         require_writable(target)
-    say(told_scores(model.scores))
+    say(told_scores(model.scores, "chips" if model.task == "classification" else "pixels"))
     # Scenes are hashed when their turn comes: those of a mosaic at once, since parts are named so.
     inputs: dict[Path, Callable[[], str]] = {
         target: partial(map_key, model, scene)

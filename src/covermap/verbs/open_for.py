@@ -57,8 +57,8 @@ def open_all_for(bundle: Bundle, path: Path, notes: Notes) -> tuple[Scene, ...]:
     scenes, used = _filled(bare, _hints(bare, bundle), path, bundle)
     if isinstance(scenes, CovermapError):
         raise scenes
-    if used:
-        shown = ", ".join(_shown(key, value) for key, value in used.items())
+    shown = ", ".join(_shown(key, value) for key, value in used.items() if key != "join")
+    if shown:
         notes.add(path.name, f"read as the training imagery was ({shown})")
     for scene in scenes:
         _note(scene, bundle, notes)
@@ -149,7 +149,9 @@ def _parts(scene: Scene) -> tuple[FileScene, ...]:
 
 
 def _shown(key: str, value: Any) -> str:
-    return f"{key} of {value.get('band', 'its layer')}" if key == "quality" else f"{key} {value}"
+    if key == "quality":
+        return f"{key} of {value.get('band', 'its layer')}"
+    return f"{key} {', '.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 def _try(path: Path, settings: ImagerySettings | None, bundle: Bundle) -> Opened:

@@ -110,10 +110,18 @@ def predict(bundle: str | Path, pictures: Sequence[str | Path], out: str | Path)
     paths = picture_paths([Path(item) for item in pictures])
     model, drift = open_chip_model(facts), Drift(facts)
     failed: list[str] = []
-    rows = _rows(facts, model, paths, drift, failed)
+    other_kind: list[str] = []
+    rows = _rows(facts, model, paths, drift, failed, other_kind)
     write_predictions(target, rows, values=facts.quantity is not None)
-    for warning in drift.warnings("these pictures are", "this table"):
-        say(f"warning: {warning}")
+    warnings = drift.warnings("these pictures are", "this table")
+    if other_kind and not warnings:
+        warnings = [
+            f"hardly a pixel of {len(other_kind)} of {len(paths)} pictures is like the training "
+            f"imagery ({listed(other_kind, _MOST_SHOWN)}): other units, bands or things to see. "
+            "The accuracy of the report does not hold for their rows"
+        ]
+    for warning in warnings:
+        say(f"WARNING  {warning}")
     if failed:
         raise ImageryError(
             f"{target}: written, but {_counted(failed, len(paths))}. Mend these, or leave them out"
@@ -180,9 +188,16 @@ def _found_below(folder: Path, above: set[Path]) -> Iterator[Path]:
 
 
 def _rows(
-    bundle: Bundle, model: ChipModel, paths: Sequence[Path], drift: Drift, failed: list[str]
+    bundle: Bundle,
+    model: ChipModel,
+    paths: Sequence[Path],
+    drift: Drift,
+    failed: list[str],
+    other_kind: list[str],
 ) -> Iterator[Row]:
     """The rows of all pictures that can be used; why others cannot is added to `failed`.
+
+    Pictures that are nowhere like those of training are added to `other_kind`.
 
     Raises
     ------
@@ -196,7 +211,11 @@ def _rows(
                 # What is true of the first picture is mostly true of all: told once.
                 scene = open_for(bundle, path, tell=not told)
                 told = True
-                rows = list(predictions(bundle, model, scene, str(path), drift))
+                own = drift.fresh()
+                rows = list(predictions(bundle, model, scene, str(path), own))
+                drift.take(own)
+                if own.is_of_another_kind:
+                    other_kind.append(path.name)
                 answered = answered or bool(rows)
                 yield from rows
             except (BundleError, ImageryError) as error:

@@ -111,7 +111,7 @@ def task_page(workspace: Workspace) -> str:
 def _of_classes(workspace: Workspace, metrics: dict[str, Any], chips: gpd.GeoDataFrame) -> _Part:
     test, baselines = metrics["test"], metrics["baselines"]
     ways: tuple[dict[str, Any], ...] = (test, baselines["majority"])
-    columns = ("model", "commonest class")
+    columns: tuple[str, ...] = ("model", "commonest class")
     if not is_the_forest_beside(metrics):
         ways = (test, baselines["random_forest"], baselines["majority"])
         columns = ("model", "random forest of statistics", "commonest class")
