@@ -32,7 +32,7 @@ def density():
         for _ in range(MANY if col % 10 == 0 else OFTEN)
     ]
     points = gpd.GeoDataFrame(
-        geometry=[Point(BOX.affine * (col + 0.5, row + 0.5)) for col, row in places],
+        geometry=[Point(BOX.affine @ (col + 0.5, row + 0.5)) for col, row in places],
         crs=str(BOX.crs),
     )
     legend = Legend.of({1: "none", 2: "some"})
