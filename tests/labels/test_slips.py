@@ -33,10 +33,37 @@ def test_other_names_are_no_slips(rows):
 
 
 def test_a_class_that_no_row_has_is_told_with_the_nearest_value():
-    notes = classes_not_held(["Acker", "Sumpf", "background"], ["Acker", "sumpf1"], "art", None)
-    assert [note.split("; ")[1] for note in notes] == ["did you mean 'sumpf1'?", "it holds Acker, "
-        "sumpf1"]  # fmt: skip
-    assert classes_not_held(["Acker", "background"], ["Acker"], "art", "background") == []
+    notes = classes_not_held(["sumpf", "Moor"], ["Acker", "Sumpf1"], "art", "classes")
+    assert notes[0].startswith("labels: classes names 'sumpf', which column 'art' does not hold")
+    assert [note.split("; ")[1] for note in notes] == [
+        "did you mean 'Sumpf1'?",
+        "it holds Acker, Sumpf1",
+    ]
+
+
+def test_classes_of_a_legend_that_no_row_has_are_told_and_its_colours_are_those_of_the_map(
+    tmp_path,
+):
+    squares(tmp_path / "a.gpkg", [(0, 0, 5, 5), (9, 9, 5, 5)], ["bosque", "agua"])
+    legend = {
+        "classes": {
+            1: {"name": "Bosque", "color": "#0b6e1f"},
+            4: {"name": "Agua", "color": "#0000ff"},
+            5: "Suelo",
+        }
+    }
+    found = read_polygons(LabelSettings(path="a.gpkg", legend=legend), tmp_path)
+    assert found.legend.ids == (1, 4)
+    assert found.legend.colors == ("#0b6e1f", "#0000ff")
+    (note,) = found.faults
+    assert note.startswith("labels: legend names 'Suelo', which column 'cover' does not hold")
+
+
+def test_ground_that_nobody_drew_needs_no_row(tmp_path):
+    squares(tmp_path / "a.gpkg", [(0, 0, 5, 5)], ["wood"])
+    own = {"background": 0, "wood": 1}
+    settings = LabelSettings(path="a.gpkg", attribute="cover", classes=own, complete=True)
+    assert read_polygons(settings, tmp_path).faults == ()
 
 
 def test_slips_of_a_file_are_told_by_row_and_those_that_are_classes_on_purpose_are_not(tmp_path):

@@ -27,7 +27,7 @@ from covermap.labels.columns import are_ids, as_text, choose_class_column, is_in
 from covermap.labels.overlaps import told_of_overlaps
 from covermap.labels.placed import goes_beyond, moved_to, placed_on
 from covermap.labels.polygon_file import drawing_path, only_areas, read_layer
-from covermap.labels.settings import LabelSettings
+from covermap.labels.settings import LabelSettings, LegendSettings
 from covermap.labels.slips import classes_not_held, names_alike, names_mistyped
 from covermap.labels.target import Target
 
@@ -281,6 +281,10 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
     if settings.base_legend is not None:
         coding = coding_of(legend_settings(settings.base_legend, base))
         legend, index_of = legend_of_coding(values, coding, settings, path, attribute)
+        if isinstance(settings.base_legend, LegendSettings):
+            # A shipped legend, or one in a file, is that of many drawings.
+            missing = [name for name in coding.legend.names if name not in legend.names]
+            faults += classes_not_held(missing, values.dropna(), attribute, "legend")
     else:
         legend, index_of = legend_of_column(values, integers, settings, path, attribute)
         faults += _slips(values.dropna(), legend, settings, attribute, unit)
@@ -321,8 +325,9 @@ def _slips(
     """What looks mistyped in the column of classes, or in the project's list of them."""
     alike = names_alike(legend.names)
     if settings.classes is not None:
-        undrawn = BACKGROUND if settings.complete else None
-        return alike + classes_not_held(settings.classes, values, attribute, undrawn)
+        held = {*values, BACKGROUND} if settings.complete else {*values}
+        missing = [name for name in settings.classes if name not in held]
+        return alike + classes_not_held(missing, values, attribute, "classes")
     rows = values.value_counts()
     return alike + names_mistyped({name: int(rows.get(name, 0)) for name in legend.names}, unit)
 

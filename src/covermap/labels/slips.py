@@ -56,18 +56,26 @@ def names_mistyped(rows: Mapping[str, int], unit: str) -> list[str]:
 
 
 def classes_not_held(
-    classes: Iterable[str], held: Iterable[str], attribute: str, undrawn: str | None
+    missing: Iterable[str], held: Iterable[str], attribute: str, key: str
 ) -> list[str]:
-    """A note for each name of `labels: classes` that the column does not hold.
+    """A note for each class that a project names and no row has.
 
-    `undrawn` is the class of ground that nobody drew, which no row needs to have.
+    Parameters
+    ----------
+    missing : iterable of str
+        Names of these classes.
+    held : iterable of str
+        Values of the column.
+    attribute : str
+        The column.
+    key : str
+        The key of `labels` that names them.
     """
     present = sorted(set(held))
     return [
-        f"labels: classes names '{name}', which column '{attribute}' does not hold, so it is no "
+        f"labels: {key} names '{name}', which column '{attribute}' does not hold, so it is no "
         f"class; {_nearest_of(name, present)}"
-        for name in classes
-        if name not in present and name != undrawn
+        for name in missing
     ]
 
 
