@@ -69,6 +69,20 @@ def test_scale_is_guessed_only_for_whole_optical_numbers():
     assert guess_scale(inspect(thermal)) == (None,)
 
 
+@pytest.mark.parametrize(
+    ("metres", "crs", "is_certain"), [(0.6, 32633, False), (10, 32633, True), (1, None, True)]
+)
+def test_counts_of_nameless_bands_with_fine_pixels_are_no_reflectance(metres, crs, is_certain):
+    box = tiny_geobox(60, 70, resolution=metres, crs=crs)
+    values = scene(200, 1900, dtype=int).values
+    bands = [Band(f"band_{number}", "dn", None, metres) for number in (1, 2)]
+    facts = inspect(ArrayScene(values, None, box, bands))
+    assert guess_scale(facts) == ((0.0001, 0.0001) if is_certain else (None, None))
+    (told,) = [text for text in warnings_of(facts) if "plain numbers" in text]
+    assert ("looks like reflectance" in told) == is_certain
+    assert ("Only who made the file knows" in told) != is_certain
+
+
 @pytest.mark.parametrize("shape", [(20_000, 30_000), (1_000_000, 40), (5, 2_000_000)])
 def test_the_sample_of_a_large_scene_is_bounded_and_inside(shape):
     windows = list(sample_windows(tiny_geobox(*shape), 4_000_000))

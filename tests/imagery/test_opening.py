@@ -373,6 +373,13 @@ def test_an_empty_folder_says_what_was_expected(tmp_path):
         open_scene(tmp_path)
 
 
+def test_a_folder_of_drawings_says_what_lies_in_it(tmp_path):
+    for suffix in (".shp", ".dbf", ".shx"):
+        (tmp_path / f"plots{suffix}").write_bytes(b"")
+    with pytest.raises(ImageryError, match=r"; plots\.shp holds drawings: give that file itself"):
+        open_scene(tmp_path)
+
+
 def test_real_earth_search_folders_keep_dark_bands_positive():
     scene = open_scene(shared_data("sentinel2_cog") / "S2A_33TWL_20230815_0_L2A")
     raster = scene.read(["B02"], Window(100, 100, 200, 200))

@@ -4,7 +4,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from covermap.core.errors import LabelError
+from covermap.core.errors import CovermapError, LabelError
 from covermap.core.files import read_json
 from covermap.imagery.opening import open_scenes
 from covermap.labels.polygons import read_polygons
@@ -55,6 +55,19 @@ def drawn(tmp_path):
     grid = tiny_geobox(SIDE, SIDE)
     cells, names = scattered(24, SIDE, SIDE, seed=0), ["a", "b", "c"] * 8
     return squares(tmp_path / "drawn.gpkg", cells, names, geobox=grid)
+
+
+def test_a_folder_of_a_drawing_alone_is_no_image(tmp_path, drawn):
+    folder = tmp_path / "plots"
+    folder.mkdir()
+    shape = saved(folder / "plots.shp", gpd.read_file(drawn))
+    scene = write_scene(tmp_path / "s.tif", bands=("B02",), geobox=tiny_geobox(SIDE, SIDE))
+    project = read_project(init([scene, folder], tmp_path / "project.yaml"))
+    assert [item.path for item in project.imagery] == ["s.tif"]
+    assert project.labels.path == "plots/plots.shp"
+    with pytest.raises(CovermapError, match="no image among the paths"):
+        init([folder], tmp_path / "other.yaml")
+    assert shape.exists()
 
 
 def test_files_of_one_band_each_that_a_shell_listed_are_one_image(tmp_path, drawn):

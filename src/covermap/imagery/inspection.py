@@ -21,6 +21,8 @@ _BLOCK = 256
 _KEPT_VALUES = 250_000
 _FRAME_SHARE = 0.005
 _MASK_LIKE_VALUES = 12
+# Metres: finer pixels are of sensors whose files often hold counts of 11 or 12 bits.
+_FINE_M = 5.0
 # Further scenes that are looked at where one describes many.
 _LOOKED_AT = 15
 
@@ -192,8 +194,11 @@ def guess_scale(facts: SceneFacts) -> tuple[float | None, ...]:
     """For each band the scale that its values suggest, or None; a guess, to be checked.
 
     0.0001 where whole numbers without a unit have their median and 99th percentile in 100..12000
-    and go beyond 8 bits; thermal bands are left out.
+    and go beyond 8 bits; thermal bands are left out, and so are scenes that may as well hold what a
+    sensor counted: those of fine pixels whose bands nothing names.
     """
+    if _may_be_counts(facts):
+        return (None,) * len(facts.bands)
     return tuple(0.0001 if _looks_scaled(item) else None for item in facts.bands)
 
 
@@ -306,6 +311,12 @@ def _looks_scaled(item: BandFacts) -> bool:
     )
 
 
+def _may_be_counts(facts: SceneFacts) -> bool:
+    """Whether nothing tells counts of a sensor from scaled reflectance."""
+    is_fine = facts.crs is not None and facts.pixel_width_m < _FINE_M
+    return is_fine and all(item.band.wavelength_nm is None for item in facts.bands)
+
+
 def _is_mask_like(item: BandFacts) -> bool:
     low, high = item.minimum or 0, item.maximum or 0
     # Numbers close together and far from 0 are one even tone, such as a picture of a lake.
@@ -314,8 +325,7 @@ def _is_mask_like(item: BandFacts) -> bool:
 
 
 def _scale_warnings(facts: SceneFacts) -> list[str]:
-    guesses = guess_scale(facts)
-    bands = [item for item, scale in zip(facts.bands, guesses, strict=True) if scale is not None]
+    bands = [item for item in facts.bands if _looks_scaled(item)]
     if not bands:
         return []
     medians = [item.median or 0.0 for item in bands]
@@ -323,6 +333,11 @@ def _scale_warnings(facts: SceneFacts) -> list[str]:
     one = f"band {names}: plain numbers (median {medians[0]:g})"
     several = f"bands {names}: plain numbers (medians {min(medians):g} to {max(medians):g})"
     told = one if len(bands) == 1 else several
+    if _may_be_counts(facts):
+        return [
+            f"{told}: what the sensor counted (11 or 12 bits), or reflectance x 10000? Only who "
+            "made the file knows; give scale: 0.0001 for reflectance, and nothing for counts"
+        ]
     return [f"{told}: looks like reflectance x 10000; give scale: 0.0001"]
 
 

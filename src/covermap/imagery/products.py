@@ -21,6 +21,8 @@ PRODUCTS = (
     (is_safe, found_in_safe),
     (is_landsat, found_in_landsat),
 )
+# Files of polygons or points that lie where images are looked for.
+_DRAWN = frozenset({".shp", ".gpkg", ".geojson", ".fgb", ".kml"})
 
 
 def found_in_folder(folder: Path) -> list[Found]:
@@ -44,13 +46,21 @@ def found_in_folder(folder: Path) -> list[Found]:
         for found in found_in_folder(child)
     ]
     if not scenes:
-        packed = next((item for item in sorted(folder.iterdir()) if looks_like_archive(item)), None)
-        hint = "" if packed is None else f"; {packed.name} is {UNPACK_IT}"
         raise ImageryError(
             f"{folder}: no image in this folder. Expected GeoTIFFs or other images, a Sentinel-2 "
-            f"SAFE folder or a Landsat Collection 2 folder{hint}"
+            f"SAFE folder or a Landsat Collection 2 folder{_held_instead(folder)}"
         )
     return scenes
+
+
+def _held_instead(folder: Path) -> str:
+    """What to say of a file in a folder that is no image but may have been meant."""
+    held = sorted(folder.iterdir())
+    packed = next((item for item in held if looks_like_archive(item)), None)
+    if packed is not None:
+        return f"; {packed.name} is {UNPACK_IT}"
+    drawn = next((item for item in held if item.suffix.lower() in _DRAWN), None)
+    return "" if drawn is None else f"; {drawn.name} holds drawings: give that file itself"
 
 
 def _found_among(folder: Path, images: list[Path]) -> list[Found]:

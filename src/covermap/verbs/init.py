@@ -24,6 +24,7 @@ from covermap.imagery.opening import open_scenes
 from covermap.imagery.raster import Scene
 from covermap.imagery.settings import ImagerySettings
 from covermap.labels.columns import ColumnChoice, choose_class_column
+from covermap.labels.mask_finding import is_raster
 from covermap.labels.polygon_file import read_layer
 from covermap.labels.polygons import read_polygons
 from covermap.labels.settings import LabelSettings
@@ -67,7 +68,7 @@ def init(
     given = [Path(path) for path in paths]
     tell_of_data_sets(given)
     labels_path = _labels_among(given)
-    images = [path for path in given if not is_vector(path)]
+    images = [path for path in given if not is_vector(path) and _may_hold_images(path)]
     require_images(images)
     entries, scenes = _entries(images, labels_path, target.parent)
     _require_places(scenes, labels_path)
@@ -332,6 +333,16 @@ def _labels_among(paths: Sequence[Path]) -> Path:
             f"{len(vectors)} label files ({', '.join(path.name for path in vectors[:4])}); give one"
         )
     return vectors[0]
+
+
+def _may_hold_images(path: Path) -> bool:
+    """Whether a path is more than the folder of a drawing, where that was found."""
+    if not path.is_dir():
+        return True
+    files = list(path.rglob("*"))
+    if any(is_raster(item) or looks_like_archive(item) for item in files):
+        return True
+    return not any(_may_be_drawn(item, path) for item in files)
 
 
 def _may_be_drawn(path: Path, folder: Path) -> bool:
