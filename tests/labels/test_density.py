@@ -252,7 +252,7 @@ def test_files_of_points_and_areas_are_inputs(tmp_path):
     assert label_files(settings, tmp_path, [scene()]) == files
     found = read_labels(settings, tmp_path, [scene()])
     assert found.files == (tmp_path / "p.gpkg", tmp_path / "a.gpkg")
-    assert found.checked_on([scene()]) == ("1 points are counted",)
+    assert found.checked_on([scene()]) == ("1 point counted",)
 
 
 def test_points_that_meet_nothing_are_told_with_both_places():
@@ -262,7 +262,7 @@ def test_points_that_meet_nothing_are_told_with_both_places():
     with pytest.raises(LabelError, match="none inside labels: areas, so every density would be 0"):
         density(at((6.5, 5.5)), areas).checked_on([scene()])
     assert density(at((0.5, 0.5), (99, 0))).checked_on([scene()]) == (
-        "1 points are counted", "1 points lie outside all scenes",
+        "1 point counted", "1 point outside all scenes",
     )  # fmt: skip
     with pytest.raises(LabelError, match="image without a CRS"):
         density(at((0, 0))).counts(tiny_geobox(4, 4, crs=None))

@@ -275,7 +275,7 @@ def test_images_without_a_mask_are_named_and_masks_without_an_image_passed_over(
     write_ids(folder / "masks" / "a.tif", INDEX)
     write_ids(folder / "masks" / "z.tif", INDEX)
     found, _ = masks_of(folder)
-    assert "1 masks without an image passed over: z.tif" in found.notes[0]
+    assert "1 mask without an image passed over: z.tif" in found.notes[0]
     write_picture(folder / "images" / "b.png", INDEX)
     with pytest.raises(LabelError, match=r"1 of 2 images have no mask: b\.png"):
         masks_of(folder)
@@ -394,7 +394,7 @@ def test_float_masks_in_degrees_lie_where_their_image_is(tmp_path):
     scenes = open_scenes(ImagerySettings(path="images", join=False), folder)
     found = read_masks(LabelSettings(path="masks"), folder, scenes)
     assert found.legend.ids == (1, 2, 3, 4, 5, 6)
-    assert "2 masks lie on another grid" in found.notes[0]
+    assert "2 masks on another grid" in found.notes[0]
     for scene in scenes:
         labelled = found.burn(scene.geobox, scene.name).labelled
         assert labelled.mean() > 0.9

@@ -33,11 +33,15 @@ def test_other_names_are_no_slips(rows):
 
 
 def test_a_class_that_no_row_has_is_told_with_the_nearest_value():
-    notes = classes_not_held(["sumpf", "Moor"], ["Acker", "Sumpf1"], "art", "classes")
-    assert notes[0].startswith("labels: classes names 'sumpf', which column 'art' does not hold")
+    notes = classes_not_held(
+        ["sumpf", "Moor"], ["Acker", "Sumpf1"], "column 'art' does not hold it"
+    )
+    assert notes[0].startswith(
+        "labels: classes names 'sumpf', but column 'art' does not hold it, so"
+    )
     assert [note.split("; ")[1] for note in notes] == [
         "did you mean 'Sumpf1'?",
-        "it holds Acker, Sumpf1",
+        "there is Acker, Sumpf1",
     ]
 
 
@@ -56,7 +60,7 @@ def test_classes_of_a_legend_that_no_row_has_are_told_and_its_colours_are_those_
     assert found.legend.ids == (1, 4)
     assert found.legend.colors == ("#0b6e1f", "#0000ff")
     (note,) = found.faults
-    assert note.startswith("labels: legend names 'Suelo', which column 'cover' does not hold")
+    assert note.startswith("labels: legend names 'Suelo', but column 'cover' does not hold it")
 
 
 def test_ground_that_nobody_drew_needs_no_row(tmp_path):
@@ -74,4 +78,4 @@ def test_slips_of_a_file_are_told_by_row_and_those_that_are_classes_on_purpose_a
     assert set(found.faults) <= set(found.notes) & set(found.doubts)
     own = {"wood": 1, "wodo": 1, "lake": 2, "reed": 3}
     (note,) = read_polygons(LabelSettings(path="a.gpkg", classes=own), tmp_path).faults
-    assert note.startswith("labels: classes names 'reed', which column 'cover' does not hold")
+    assert note.startswith("labels: classes names 'reed', but column 'cover' does not hold it")

@@ -63,12 +63,23 @@ def test_equal_ids_merge_folders_and_ignored_ones_are_unlabelled(tmp_path, scene
     assert not found.burn(BOX, "d").labelled.any()
     assert not found.touches(BOX, "d")
     assert np.isnan(found.presence_of("d")).all()
-    assert "1 pictures have no label and are unlabelled: d" in found.checked_on(scenes)[1]
+    assert "1 picture without a label, so unlabelled: d" in found.checked_on(scenes)[1]
 
 
 def test_a_folder_that_no_class_is_called_like_is_named(tmp_path, scenes):
     with pytest.raises(LabelError, match=r"wood: this folder's name .* did you mean 'woods'\?"):
         read_tags(TagSettings(tags="folders", classes={"lake": 1, "woods": 2}), tmp_path, scenes)
+
+
+def test_classes_that_no_picture_has_are_told(tmp_path, scenes):
+    own = {"lake": 1, "wood": 2, "field": 3, "feild": 4}
+    (note,) = read_tags(TagSettings(tags="folders", classes=own), tmp_path, scenes).notes
+    assert note.startswith("labels: classes names 'feild', but no picture lies in a folder of that")
+    assert note.endswith("did you mean 'field'?")
+    (tmp_path / "t.csv").write_text("file,crop\na.png,corn\nb.png,corn\nc.png,soy\nd.png,soy\n")
+    settings = TagSettings(tags="t.csv", column="crop", classes={"corn": 1, "soy": 2, "rye": 3})
+    note = read_tags(settings, tmp_path, scenes).notes[-1]
+    assert note.startswith("labels: classes names 'rye', but column 'crop' does not hold it")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -123,8 +134,8 @@ def test_pictures_that_are_known_to_have_no_label_are_labelled(tmp_path, scenes)
     assert [int(strata.burn(BOX, name).index[0, 0]) for name in "abc"] == [0, 2, 2]
     assert np.array_equal(strata.presence_of("c"), [0, 0])
     notes = found.checked_on(scenes)
-    assert "2 pictures have none of these labels, which is learnt too" in notes
-    assert notes[-1] == "1 pictures have no label and are unlabelled: d"
+    assert "2 pictures with none of these labels, which is learnt too" in notes
+    assert notes[-1] == "1 picture without a label, so unlabelled: d"
     # Of one class such a picture has none.
     alone = found.of_one_label()
     assert [alone.touches(BOX, name) for name in "abcd"] == [True, False, False, False]
@@ -179,7 +190,7 @@ def test_empty_cells_beyond_the_header_mean_nothing(tmp_path, scenes):
 
 def test_rows_without_a_picture_are_told(tmp_path, scenes):
     found = tagged(tmp_path, scenes, "file,cover\na,x\nb,x\nc,y\nd,y\nzz.png,y\n")
-    assert found.notes[-1] == "1 rows name no picture and are passed over: zz.png"
+    assert found.notes[-1] == "1 row without a picture passed over: zz.png"
 
 
 def test_a_class_that_only_rows_without_a_picture_have_is_no_class(tmp_path, scenes):

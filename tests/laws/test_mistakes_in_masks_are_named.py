@@ -167,7 +167,7 @@ def test_a_mask_without_its_image_is_told(tmp_path, capsys):
     folder = picture_set(tmp_path)
     (folder / "images" / "01_sat.png").unlink()
     verb.prepare(folder / "project.yaml", folder / "run")
-    assert "1 masks without an image passed over: 01_mask.tif" in capsys.readouterr().err
+    assert "1 mask without an image passed over: 01_mask.tif" in capsys.readouterr().err
 
 
 def test_more_top_classes_than_there_are(tmp_path, complaint):

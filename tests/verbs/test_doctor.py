@@ -132,7 +132,7 @@ def drawn_project(folder, more="", image_bands=("B02", "B08")):
 
 
 def test_polygons_beyond_the_images_of_a_project_are_told(tmp_path):
-    assert "drawn.gpkg: 1 of 3 polygons lie outside all scenes" in drawn_project(tmp_path)
+    assert "drawn.gpkg: 1 of 3 polygons lies outside all scenes" in drawn_project(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ from covermap.verbs.plan_told import forecast, tell_plan
 from covermap.verbs.prepare import prepare
 from covermap.verbs.train import train
 from covermap.verbs.workspace import Workspace
+from drawings import drawing, saved, scattered
 from pictures import write_ids, write_picture
+from tiny import tiny_geobox, write_scene
 
 PROJECT = """
 imagery: images/*.png
@@ -134,3 +136,21 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(
     with pytest.raises(UnwritableError, match=r"run\.json: cannot be written"):
         prepare(folder / "project.yaml", folder / "run")
     assert not (folder / "run").exists()
+
+
+def test_points_are_told_as_points(tmp_path, capsys):
+    box = tiny_geobox(128, 128)
+    write_scene(tmp_path / "s.tif", bands=("B02",), geobox=box, scale=0.0001)
+    cells = scattered(24, 128, 128, seed=0)
+    table = drawing(cells, ["a", "b", "c"] * 8, geobox=box)
+    saved(tmp_path / "gps.gpkg", table.set_geometry(table.centroid))
+    (tmp_path / "project.yaml").write_text(
+        "imagery: s.tif\nlabels: {path: gps.gpkg, radius_m: 20}\nchips: {size: 32}\n"
+    )
+    prepare(tmp_path / "project.yaml", tmp_path / "run")
+    workspace = Workspace.open(tmp_path / "project.yaml", tmp_path / "run", "test")
+    capsys.readouterr()
+    tell_plan(workspace, read_chips(tmp_path / "run" / "chips.parquet"))
+    said = capsys.readouterr().err
+    assert said.count("8 points") == 3
+    assert "polygon" not in said.split("chips")[0]

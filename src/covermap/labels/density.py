@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.errors import LabelError
+from covermap.core.errors import LabelError, counted
 from covermap.core.legend import Legend
 from covermap.imagery.headers import GIVE_A_CRS
 from covermap.imagery.raster import Scene
@@ -238,8 +238,8 @@ class Density(NothingDrawn):
             hit &= on_areas
         outside = len(hit) - int(hit.sum())
         where = "all scenes" if self.areas is None else "all scenes or areas"
-        told = (f"{int(hit.sum()):,} points are counted",)
-        return (*told, f"{outside:,} points lie outside {where}") if outside else told
+        told = (f"{counted(int(hit.sum()), 'point')} counted",)
+        return (*told, f"{counted(outside, 'point')} outside {where}") if outside else told
 
     def _known(self, geobox: GeoBox) -> np.ndarray:
         """Bool (H, W): cells whose centre lies in an area."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.errors import LabelError, listed, nearest
+from covermap.core.errors import LabelError, counted, listed, nearest
 from covermap.core.grid import same_lattice, tiles, whole, window_geobox
 from covermap.core.legend import Legend
 from covermap.core.progress import progress
@@ -207,12 +207,13 @@ def read_masks(settings: LabelSettings, base: Path, scenes: Sequence[Scene]) -> 
         by_scene[scene.name] = _placed(mask, scene, moved)
     if left_over:
         notes.append(
-            f"{len(left_over)} masks without an image passed over: {listed_files(left_over)}"
+            f"{counted(len(left_over), 'mask')} without an image passed over: "
+            f"{listed_files(left_over)}"
         )
     if moved:
         notes.append(
-            f"{len(moved)} masks lie on another grid or CRS than their image and are read by "
-            f"nearest pixel: {'; '.join(moved[:_NAMED])}{', ...' if len(moved) > _NAMED else ''}"
+            f"{counted(len(moved), 'mask')} on another grid or CRS than the image, read by nearest "
+            f"pixel: {'; '.join(moved[:_NAMED])}{', ...' if len(moved) > _NAMED else ''}"
         )
     chosen = isinstance(settings.legend, TopLegendSettings)
     several = next((m for m in by_scene.values() if m.kind == "ids" and m.bands > 1), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from covermap.core.errors import LabelError, nearest
+from covermap.core.errors import LabelError, counted, nearest
 from covermap.labels.columns import as_text
 from covermap.labels.kind_settings import DensitySettings
 from covermap.labels.polygon_file import require_possible
@@ -58,7 +58,7 @@ def read_points(path: Path, settings: DensitySettings, notes: list[str]) -> gpd.
         )
     require_possible(table, path)
     if not points.all():
-        notes.append(f"{int((~points).sum()):,} rows that are no points passed over")
+        notes.append(f"{counted(int((~points).sum()), 'row')} without a point passed over")
     table = table[points].explode(index_parts=False, ignore_index=True)
     if settings.time is not None:
         table = table[_of_dates(table, settings, path, notes)].reset_index(drop=True)
@@ -131,7 +131,7 @@ def _of_dates(
             f"'{table[settings.time].iloc[0]}'); expected 2019-08-31 or 2019-08-31T10:00:00Z"
         )
     if broken.any():
-        notes.append(f"{int(broken.sum()):,} points without a date passed over")
+        notes.append(f"{counted(int(broken.sum()), 'point')} without a date passed over")
     wanted = ~broken
     if settings.since is not None:
         wanted &= times >= pd.Timestamp(settings.since, tz="UTC")
@@ -144,7 +144,7 @@ def _of_dates(
         )
     late = int((~wanted & ~broken).sum())
     if late:
-        notes.append(f"{late:,} points of other dates passed over")
+        notes.append(f"{counted(late, 'point')} of other dates passed over")
     return wanted
 
 

@@ -195,7 +195,8 @@ class Polygons:
             raise LabelError(self._far_from(scenes[0]))
         outside = len(self.table) - len(hits)
         total = counted(len(self.table), self.unit)
-        notes = [f"{outside:,} of {total} lie outside all scenes"] if outside else []
+        verb = "lies" if outside == 1 else "lie"
+        notes = [f"{outside:,} of {total} {verb} outside all scenes"] if outside else []
         return (*notes, *([] if self.overlaps is None else [self.overlaps]))
 
     def meeting(self, scenes: Sequence[Scene]) -> set[int]:
@@ -284,7 +285,8 @@ def read_polygons(settings: LabelSettings, base: Path) -> Polygons:
         if isinstance(settings.base_legend, LegendSettings):
             # A shipped legend, or one in a file, is that of many drawings.
             missing = [name for name in coding.legend.names if name not in legend.names]
-            faults += classes_not_held(missing, values.dropna(), attribute, "legend")
+            why = f"column '{attribute}' does not hold it"
+            faults += classes_not_held(missing, values.dropna(), why, "legend")
     else:
         legend, index_of = legend_of_column(values, integers, settings, path, attribute)
         faults += _slips(values.dropna(), legend, settings, attribute, unit)
@@ -327,7 +329,8 @@ def _slips(
     if settings.classes is not None:
         held = {*values, BACKGROUND} if settings.complete else {*values}
         missing = [name for name in settings.classes if name not in held]
-        return alike + classes_not_held(missing, values, attribute, "classes")
+        why = f"column '{attribute}' does not hold it"
+        return alike + classes_not_held(missing, values, why)
     rows = values.value_counts()
     return alike + names_mistyped({name: int(rows.get(name, 0)) for name in legend.names}, unit)
 
@@ -360,7 +363,8 @@ def _without_edges(
         )
     notes.append(f"ground nearer than {width:g} m to an edge of its polygon is unlabelled")
     if vanished.any():
-        notes.append(f"{int(vanished.sum())} polygons are too narrow for that and drop out")
+        number = counted(int(vanished.sum()), "polygon")
+        notes.append(f"{number} too narrow for that dropped")
     table = table.set_geometry(inner)
     if not settings.complete:
         return table, strength

@@ -56,25 +56,24 @@ def names_mistyped(rows: Mapping[str, int], unit: str) -> list[str]:
 
 
 def classes_not_held(
-    missing: Iterable[str], held: Iterable[str], attribute: str, key: str
+    missing: Iterable[str], held: Iterable[str], why: str, key: str = "classes"
 ) -> list[str]:
-    """A note for each class that a project names and no row has.
+    """A note for each class that a project names and that no row, or picture, has.
 
     Parameters
     ----------
     missing : iterable of str
         Names of these classes.
     held : iterable of str
-        Values of the column.
-    attribute : str
-        The column.
+        What is there instead.
+    why : str
+        Where they would be, such as `column 'cover' does not hold it`.
     key : str
         The key of `labels` that names them.
     """
     present = sorted(set(held))
     return [
-        f"labels: {key} names '{name}', which column '{attribute}' does not hold, so it is no "
-        f"class; {_nearest_of(name, present)}"
+        f"labels: {key} names '{name}', but {why}, so it is no class; {_nearest_of(name, present)}"
         for name in missing
     ]
 
@@ -108,4 +107,4 @@ def _one_slip(one: str, other: str) -> bool:
 
 def _nearest_of(name: str, present: Sequence[str]) -> str:
     told = nearest(name, present)
-    return told if told.startswith("did") else f"it holds {listed(list(present), _NAMED)}"
+    return told if told.startswith("did") else f"there is {listed(list(present), _NAMED)}"

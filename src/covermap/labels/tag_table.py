@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from covermap.core.errors import LabelError, listed, nearest
+from covermap.core.errors import LabelError, counted, listed, nearest
 from covermap.core.names import composed
 from covermap.labels.columns import are_ids, as_text, choose_class_column, number_in
 from covermap.labels.kind_settings import TagSettings
@@ -249,7 +249,7 @@ def _rows(
         )
     if strangers:
         notes.append(
-            f"{len(strangers)} rows name no picture and are passed over: "
+            f"{counted(len(strangers), 'row')} without a picture passed over: "
             f"{listed(strangers, _NAMED)}"
         )
     return row_of

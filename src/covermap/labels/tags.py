@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from covermap.core.errors import LabelError, hint, listed
+from covermap.core.errors import LabelError, counted, hint, listed
 from covermap.core.files import is_hidden
 from covermap.core.legend import Legend, LegendClass
 from covermap.core.names import composed
@@ -20,6 +20,7 @@ from covermap.labels.kind_settings import FOLDERS, TagSettings
 from covermap.labels.mask_finding import image_path
 from covermap.labels.protocol import NothingDrawn
 from covermap.labels.settings import LabelSettings
+from covermap.labels.slips import classes_not_held
 from covermap.labels.tag_table import TagTable, read_tag_table
 from covermap.labels.target import Target
 
@@ -136,11 +137,14 @@ class Tags(NothingDrawn):
             )
         none = sum(place == len(self.by_scene[name]) for name, place in self._leading.items())
         if none:
-            notes.append(f"{none} pictures have none of these labels, which is learnt too")
+            notes.append(
+                f"{counted(none, 'picture')} with none of these labels, which is learnt too"
+            )
         bare = [scene.name for scene in scenes if scene.name not in self._leading]
         if bare:
             notes.append(
-                f"{len(bare)} pictures have no label and are unlabelled: {listed(bare, _NAMED)}"
+                f"{counted(len(bare), 'picture')} without a label, so unlabelled: "
+                f"{listed(bare, _NAMED)}"
             )
         return tuple(notes)
 
@@ -194,7 +198,10 @@ def read_tags(settings: TagSettings, base: Path, scenes: Sequence[Scene]) -> Tag
     by_scene = {
         name: _vector(table, name, index_of, len(legend)) for name in (s.name for s in scenes)
     }
-    return Tags(legend, table.path, by_scene, table.multilabel, (table.path,), table.notes)
+    missing = [name for name in settings.classes or () if name not in table.values]
+    unheld = classes_not_held(missing, table.values, f"column '{table.column}' does not hold it")
+    notes = (*table.notes, *unheld)
+    return Tags(legend, table.path, by_scene, table.multilabel, (table.path,), notes)
 
 
 def _require_no_measurements(table: TagTable) -> None:
@@ -246,6 +253,8 @@ def _of_folders(settings: TagSettings, scenes: Sequence[Scene]) -> Tags:
         for folder in (sorted(root.iterdir()) if root.is_dir() else ())
         if folder.is_dir() and not is_hidden(folder.name) and not any(folder.iterdir())
     )
+    missing = [name for name in settings.classes or () if name not in names]
+    notes += tuple(classes_not_held(missing, names, "no picture lies in a folder of that name"))
     return Tags(legend, roots[0], by_scene, False, notes=notes)
 
 

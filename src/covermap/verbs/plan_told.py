@@ -14,6 +14,7 @@ from covermap.chips.loading import Share, share_of
 from covermap.chips.planned import chip_answers
 from covermap.chips.table import windows_of
 from covermap.core.progress import say
+from covermap.labels.polygons import Polygons
 from covermap.models.settings import FOREST
 from covermap.verbs.workspace import Workspace
 
@@ -31,12 +32,14 @@ def tell_plan(workspace: Workspace, chips: gpd.GeoDataFrame) -> None:
     project, split = workspace.project, workspace.split
     counts = class_counts(workspace, chips, split.ground.parts)
     unit = "chips" if workspace.of_chips else "pixels"
-    polygons = workspace.labels.drawn
+    labels = workspace.labels
+    numbers = labels.drawn
+    drawn_unit = labels.unit if isinstance(labels, Polygons) else "polygon"
     say(f"\n{project.name}")
     width = max(len(name) for name in workspace.labels.legend.names)
     for place, name in enumerate(workspace.labels.legend.names):
-        number = polygons[place]
-        drawn = f"{number:>5} polygon{'' if number == 1 else 's'}" if number else " " * 12
+        number = numbers[place]
+        drawn = f"{number:>5} {drawn_unit}{'' if number == 1 else 's'}" if number else " " * 12
         missed = "" if name in split.assessed else "   not assessed"
         say(f"  {name:<{width}}  {drawn:<14} {counts.get(name, 0):>10,} {unit}{missed}")
     parts = chips["split"].value_counts()
