@@ -93,9 +93,9 @@ def test_an_audit_is_told_in_words_and_as_json():
     found = Audit((good, bad, last), {"fold1": {"water": 1.0}})
     assert not found.passed
     assert found.lines() == [
-        "fold1: 1,234 scored pixels in 2 chips, read by its 9 training and validation chips: none; "
+        "fold1: 2 scored chips (1,234 pixels), read by its 9 training and validation chips: none; "
         "nearest label that taught: 40 m away",
-        "fold2: 1,234 scored pixels in 2 chips, read by its 9 training and validation chips: "
+        "fold2: 2 scored chips (1,234 pixels), read by its 9 training and validation chips: "
         "5: LEAK",
     ]
     assert json.loads(json.dumps(found.to_dict()))["trainings"][1]["shared_pixels"] == 5

@@ -101,7 +101,7 @@ class Audit:
             )
             verdict = "none" if item.shared_pixels == 0 else f"{item.shared_pixels:,}: LEAK"
             lines.append(
-                f"{item.name}: {item.scored_pixels:,} scored pixels in {item.scored_chips} chips, "
+                f"{item.name}: {item.scored_chips} scored chips ({item.scored_pixels:,} pixels), "
                 f"read by its {item.teaching_chips} training and validation chips: {verdict}"
                 f"{distance}"
             )
