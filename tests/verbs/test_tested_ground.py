@@ -31,12 +31,15 @@ class Asked(list):
 def test_the_windows_of_many_scenes_are_walked_through_once(tmp_path, monkeypatch):
     windows = Asked((f"s{n % 30}", Window(32 * (n // 30), 0, 32, 32)) for n in range(90))
     scenes = {f"s{n}": SimpleNamespace(name=f"s{n}", geobox=tiny_geobox(96, 32)) for n in range(30)}
-    mapped = {}
+    mapped, titles = {}, []
     monkeypatch.setattr(tested_ground, "run_predictor", lambda *_: None)
     monkeypatch.setattr(tested_ground, "map_key", lambda *_: "key")
-    monkeypatch.setattr(
-        engine, "map_scene", lambda scene, *_, ground, **__: mapped.update({scene.name: ground})
-    )
+
+    def noted(scene, *_, ground, title, **__):
+        mapped[scene.name] = ground
+        titles.append(title)
+
+    monkeypatch.setattr(engine, "map_scene", noted)
     workspace = SimpleNamespace(
         project=SimpleNamespace(map=MapSettings()),
         viewer=SimpleNamespace(scenes=scenes),
@@ -51,6 +54,7 @@ def test_the_windows_of_many_scenes_are_walked_through_once(tmp_path, monkeypatc
         "title",
     )
     assert windows.times == 1
+    assert titles == [f"title, {name}" for name in scenes]
     assert list(mapped) == list(scenes)
     assert all(ground.area == scenes["s0"].geobox.extent.geom.area for ground in mapped.values())
 

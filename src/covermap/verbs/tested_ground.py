@@ -74,7 +74,7 @@ def map_tested(
             path,
             settings,
             ground=shapely.union_all(shapes),
-            title=title if len(workspace.scenes) == 1 else f"{title}, {name}",
+            title=title if len(workspace.viewer.scenes) == 1 else f"{title}, {name}",
             key=content_digest(
                 [map_key(bundle, scene), workspace.sources.reading_digest(scene), bundle.combiner]
             ),
