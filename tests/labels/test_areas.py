@@ -127,7 +127,7 @@ def test_an_inner_buffer_drops_the_edges(tmp_path, crs):
     expected = np.zeros((40, 50), bool)
     expected[7:23, 7:23] = True
     assert np.array_equal(target.labelled, expected)
-    assert any("1 polygons are too narrow" in note for note in labels.notes)
+    assert any("1 polygon too narrow" in note for note in labels.notes)
 
 
 def test_edges_of_a_complete_drawing_are_no_background(tmp_path):
