@@ -161,6 +161,24 @@ def test_no_network_is_shown_ground_that_it_is_scored_on(tmp_path_factory, other
     assert audit(run.viewer, run.chips, run.split, AROUND).passed
 
 
+def test_polygons_between_the_pixels_of_a_date_hold_their_ground_there_too(tmp_path_factory):
+    first = tiny_geobox(SIDE, SIDE)
+    scenes = scenes_of(ONE_GROUND["a lattice shifted by part of a pixel"], seed=7)
+    # Each of these holds the centre of one pixel of the other date, and of none of the first.
+    small = [(r + 0.75, c + 0.65, 0.3, 0.3) for r in range(4, SIDE, 16) for c in range(4, SIDE, 16)]
+    cells = scattered(20, SIDE, SIDE, 7) + small
+    classes = np.resize(["forest", "water", "urban"], len(cells))
+    folder = tmp_path_factory.mktemp("drawn")
+    labels = polygons(folder / "labels.gpkg", cells, classes, geobox=first)
+    own, other = (np.unique(labels.burn(s.geobox).source) for s in scenes)
+    assert len(np.setdiff1d(other, own)) > 20
+    run = prepared(scenes, labels, by="polygons", folds=2)
+    number, twice = leaks(run)
+    assert number > 100
+    assert twice == 0
+    assert audit(run.viewer, run.chips, run.split, AROUND).passed
+
+
 @pytest.mark.parametrize(
     ("by", "chips"),
     [
@@ -174,7 +192,10 @@ def test_no_network_is_shown_ground_that_it_is_scored_on(tmp_path_factory, other
 def test_overlapping_chips_show_no_network_what_it_is_scored_on(tmp_path_factory, by, chips):
     labels = drawn(tmp_path_factory, seed=6, count=30)
     scenes = scenes_of(ONE_GROUND["a date on the same lattice, other corner"], seed=6)
-    run = prepared(scenes, labels, by=by, folds=2, chips=ChipSettings(**chips))
+    # Of blocks a part validates, as in no k-fold.
+    split = {"by": by} if by == "blocks" else {"by": by, "folds": 2}
+    run = prepared(scenes, labels, chips=ChipSettings(**chips), **split)
+    assert by != "blocks" or run.split.trainings[0].validate
     windows = run.chips.drop_duplicates(["scene", "row_off", "col_off"])
     outlined = windows.geometry.to_crs(32633)
     assert outlined.area.sum() > 1.2 * outlined.union_all().area
