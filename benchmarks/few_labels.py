@@ -79,6 +79,16 @@ labels: {path: {data}/eolearn_ndvi_timeseries/LULC.gpkg, attribute: LULC_NAME}
         "dubai",
         "dubai",
     ),
+    "dubai-back": DataSet(
+        'split: {by: list, train: ["Tile 5*"], test: ["Tile 1*"]}\n',
+        "dubai",
+        "dubai",
+    ),
+    "hinton-across": DataSet(
+        'split: {by: list, train: ["Tile_1*"], test: ["Tile_4*"]}\n',
+        "pleiades_hinton/images",
+        "pleiades_hinton/masks",
+    ),
     "cdl": DataSet("", "landsat8_cdl_patches/input_32bit", "landsat8_cdl_patches/target"),
     "cdl-top4": DataSet(
         "",
