@@ -45,7 +45,7 @@ def folder(tmp_path):
             index[:32, :32] = 7
         values = 1000 * index[None] + generator.integers(0, 99, (1, SIDE, SIDE))
         box = tiny_geobox(SIDE, SIDE)
-        box = type(box)(box.shape, box.affine.translation(9000 * number, 0) * box.affine, box.crs)
+        box = type(box)(box.shape, box.affine.translation(9000 * number, 0) @ box.affine, box.crs)
         name = f"s{number}.tif"
         write_scene(tmp_path / "images" / name, values=values, bands=("red",), geobox=box)
         write_scene(

@@ -214,7 +214,7 @@ def _write_drawings(scratch: Path, piece: Ground, where: Any, seed: int) -> None
     starts = range(0, _SIDE, _REGION_PX)
     corners = [(row, col) for row in starts for col in starts]
     regions = [
-        box(*(where * (col + 4, row + _REGION_PX - 4)), *(where * (col + _REGION_PX - 4, row + 4)))
+        box(*(where @ (col + 4, row + _REGION_PX - 4)), *(where @ (col + _REGION_PX - 4, row + 4)))
         for row, col in corners
     ]
     write_vectors(
@@ -235,6 +235,6 @@ def _write_drawings(scratch: Path, piece: Ground, where: Any, seed: int) -> None
     rows, cols = rows.repeat(each), cols.repeat(each)
     x = cols + random.random(len(cols))
     y = rows + random.random(len(rows))
-    points = [Point(where * (float(a), float(b))) for a, b in zip(x, y, strict=True)]
+    points = [Point(where @ (float(a), float(b))) for a, b in zip(x, y, strict=True)]
     crews = [1 + n % 3 for n in range(len(points))]
     write_vectors(scratch / "points.shp", points, {"crew": crews}, _CRS)

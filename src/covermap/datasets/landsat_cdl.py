@@ -136,7 +136,7 @@ class LandsatCdl(Dataset):
                         scratch / f"landsat8_2016-{row:010}-{col:010}.tif",
                         numbers[:, row : row + _PIECE_PX, col : col + _PIECE_PX],
                         crs="EPSG:4326",
-                        transform=where * Affine.translation(col, row),
+                        transform=where @ Affine.translation(col, row),
                         names=[f"B{number}" for number in range(1, 8)],
                     )
             _write_crops(scratch / "2016_30m_cdls.tif", piece.ids, where)
@@ -211,7 +211,7 @@ def _write_crops(path: Path, ids: np.ndarray, where: Any) -> None:
     from rasterio.warp import Resampling, reproject, transform_bounds
 
     height, width = ids.shape
-    right, bottom = where * (width, height)
+    right, bottom = where @ (width, height)
     bounds = transform_bounds("EPSG:4326", "EPSG:5070", _LEFT, bottom, right, _TOP)
     left, top = (30 * np.floor(bounds[0] / 30) - 60, 30 * np.ceil(bounds[3] / 30) + 60)
     size = int((top - bounds[1]) / 30) + 3, int((bounds[2] - left) / 30) + 3
