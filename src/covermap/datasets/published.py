@@ -11,6 +11,7 @@ from shlex import quote
 from typing import Any, ClassVar
 
 from covermap.core.errors import DatasetError
+from covermap.core.errors import counted as core_counted
 from covermap.datasets.listing import Listing, is_archive, listing_of
 
 # Names that are looked at to recognise a layout; a set's first folders tell it.
@@ -162,9 +163,8 @@ def counted(number: int, thing: str, of: Sequence[str] | None = None) -> str:
     >>> counted(1, "mask", ["7_mask.png"])
     '1 mask: 7_mask.png'
     """
-    many = "" if number == 1 else "s"
     names = "" if not of else ": " + listed(of)
-    return f"{number:,} {thing}{many}{names}"
+    return f"{core_counted(number, thing)}{names}"
 
 
 def share(number: int, published: int, thing: str) -> str:
